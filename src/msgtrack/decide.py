@@ -1,0 +1,145 @@
+"""What a hit means: the one place where a request, live or read from a log, gets its meaning.
+
+The redirect handler and the log parsers both call :func:`decide`, so live and replayed agree by construction.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from enum import StrEnum
+
+from attrs import frozen
+
+from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit, Transaction
+from msgtrack.hits import Hit
+from msgtrack.model import (
+    OPEN_LINK_ID,
+    Client,
+    Consent,
+    LinkType,
+    PeoplePolicy,
+    Policy,
+    Resolution,
+    ResolutionOutcome,
+)
+from msgtrack.protocols import Resolver
+
+__all__ = ["Decision", "Reason", "decide", "person_key"]
+
+
+class Reason(StrEnum):
+    """Why a hit became what it became; a closed list.
+
+    ``click``, ``open``, ``mirror-page``, ``opt-out``, ``web``: a reaction of a message. ``anonymous-link``: a good link whose identity
+    does not hold. ``expired``, ``unknown``: see :class:`~msgtrack.model.ResolutionOutcome`. ``head``, ``prefetch``, ``method``: no reader
+    asked. ``refused``: a foreign server answered with an error. ``not-followed``: the recipient does not wish to be counted.
+    """
+
+    CLICK = "click"
+    OPEN = "open"
+    MIRROR_PAGE = "mirror-page"
+    OPT_OUT = "opt-out"
+    WEB = "web"
+    ANONYMOUS_LINK = "anonymous-link"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+    HEAD = "head"
+    PREFETCH = "prefetch"
+    METHOD = "method"
+    REFUSED = "refused"
+    NOT_FOLLOWED = "not-followed"
+
+
+@frozen(kw_only=True)
+class Decision:
+    """The meaning of one hit: why, what its URL says, and the event it makes (None when it makes none)."""
+
+    reason: Reason
+    resolution: Resolution
+    event: Event | None = None
+
+
+_REACTIONS: dict[LinkType, tuple[type[Event], Reason]] = {
+    LinkType.OPEN: (Open, Reason.OPEN),
+    LinkType.OPT_OUT: (OptOutClick, Reason.OPT_OUT),
+    LinkType.MIRROR_PAGE: (MirrorPageView, Reason.MIRROR_PAGE),
+    LinkType.WEB: (PageVisit, Reason.WEB),
+    LinkType.TRANSACTION: (Transaction, Reason.WEB),
+}
+_CLICK = (Click, Reason.CLICK)
+
+
+def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, source: str = "") -> Decision:
+    """What ``hit`` means, given who knows the tracked URLs.
+
+    Args:
+        hit: one request.
+        resolver: who reads tracked URLs; a ``Tracker`` is one.
+        people: with ``key="hash"``, hits without a person key get one by :func:`person_key`. Other policies, and None, add none.
+        source: the name of the source, kept in the event.
+
+    Any hit gives a decision; nothing is raised. A hit means an event only when a reader asked (``GET``, no prefetch), the URL is ours and
+    not expired, the server that took it did not answer with an error, and the recipient's policy admits it.
+    """
+    resolution = resolver.resolve(hit.url, at=hit.received_at)
+    outcome = resolution.outcome
+    reason = None
+    if outcome is ResolutionOutcome.UNKNOWN:
+        reason = Reason.UNKNOWN
+    elif hit.method != "GET":
+        reason = Reason.HEAD if hit.method == "HEAD" else Reason.METHOD
+    elif hit.purpose:
+        reason = Reason.PREFETCH
+    elif outcome is ResolutionOutcome.EXPIRED:
+        reason = Reason.EXPIRED
+    elif hit.status is not None and hit.status >= 400:
+        reason = Reason.REFUSED
+    if reason is not None:
+        return Decision(reason=reason, resolution=resolution)
+    kind, reason = _REACTIONS.get(resolution.link_type, _CLICK)
+    if outcome is ResolutionOutcome.ANONYMOUS:
+        reason = Reason.ANONYMOUS_LINK
+    consent = _consent(resolution.policy, resolution.link_type)
+    if consent is Consent.NONE:
+        return Decision(reason=Reason.NOT_FOLLOWED, resolution=resolution)
+    identified = consent is Consent.IDENTIFIED
+    source_id = hit.source_id
+    if source_id is None and people is not None and people.key == "hash" and identified:
+        source_id = person_key(hit, resolver)
+    event = kind(
+        occurred_at=hit.received_at,
+        delivery_id=resolution.delivery_id,
+        message_id=_named(resolution, consent),
+        link_id=OPEN_LINK_ID if kind is Open else resolution.link_id,
+        part=resolution.part,
+        source_id=source_id if identified else None,
+        client=Client(user_agent=hit.user_agent) if identified and hit.user_agent else None,
+        is_seed=resolution.is_seed,
+        is_proof=resolution.is_proof,
+        source=source,
+        request_id=hit.request_id,
+    )
+    return Decision(reason=reason, resolution=resolution, event=event)
+
+
+def _consent(policy: Policy, link_type: LinkType) -> Consent:
+    return policy.opens if link_type is LinkType.OPEN else policy.clicks
+
+
+def _named(resolution: Resolution, consent: Consent) -> str | None:
+    if consent is Consent.IDENTIFIED:
+        return resolution.message_id
+    return resolution.pseudonym if consent is Consent.PSEUDONYMOUS else None
+
+
+def person_key(hit: Hit, resolver: Resolver) -> str | None:
+    """A key for the browser behind a hit that lasts one UTC day: 32 hexadecimal digits of HMAC-SHA256 over address and agent.
+
+    Two browsers behind one address with one user agent share it. None when the hit tells neither address nor agent.
+    """
+    if not hit.client_ip and not hit.user_agent:
+        return None
+    salt = resolver.person_salt(hit.received_at.date().isoformat())
+    text = f"{len(hit.client_ip)}:{hit.client_ip}{hit.user_agent}".encode("utf-8", "surrogatepass")
+    return hmac.digest(salt, text, hashlib.sha256).hex()[:32]

@@ -1,0 +1,46 @@
+"""A hit: one request for one of our URLs, live or read from a log; and what is left of a line nobody could read."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from attrs import field, frozen
+
+from msgtrack._borders import count, optional_count, optional_id, utc
+from msgtrack._borders import text as as_text
+
+__all__ = ["Hit", "Rejected"]
+
+
+@frozen(kw_only=True)
+class Hit:
+    """One request, wherever it came from; a live request and its line in a log become the same value.
+
+    ``url`` is what was asked for: an absolute URL, or path and query. ``purpose`` is empty for a reader's request and ``prefetch`` when
+    the client said that nobody looks yet. ``status`` is what a foreign server answered, None when the answer was ours.
+    ``client_ip`` is empty unless a policy keeps it. ``request_id`` is the server's own name of the request, if it gave one.
+    """
+
+    method: str = field(converter=as_text)
+    url: str = field(converter=as_text)
+    received_at: datetime = field(converter=utc)
+    user_agent: str = field(default="", converter=as_text)
+    referrer: str = field(default="", converter=as_text)
+    purpose: str = field(default="", converter=as_text)
+    client_ip: str = field(default="", converter=as_text)
+    source_id: str | None = field(default=None, converter=optional_id)
+    status: int | None = field(default=None, converter=optional_count)
+    request_id: str = field(default="", converter=as_text)
+
+
+@frozen(kw_only=True)
+class Rejected:
+    """A line that is no hit and no event: kept with its reason, never an exception.
+
+    ``line`` counts from 1; ``reason`` is a short code; ``text`` is the line as found, shortened past 2,000 characters.
+    """
+
+    line: int = field(converter=count)
+    reason: str = field(converter=as_text)
+    text: str = field(converter=lambda value: as_text(value)[:2000])
+    source: str = field(default="", converter=as_text)

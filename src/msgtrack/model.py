@@ -1,0 +1,336 @@
+"""The values that travel: deliveries, messages, tracked links, policies, verdicts, and what a tracked URL resolves to.
+
+All are frozen, keyword-only attrs classes. Ids are text (integers become their decimal text), moments are aware and UTC,
+enumerations accept their value or their name as text. Field names follow section 1.4 of the tracking reference.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from enum import IntEnum, StrEnum
+
+from attrs import Factory, field, frozen
+
+from msgtrack._borders import (
+    count,
+    enum_of,
+    one_of,
+    optional_count,
+    optional_id,
+    optional_utc,
+    text_id,
+    texts,
+)
+from msgtrack._borders import text as as_text
+from msgtrack.domains import domain_class
+from msgtrack.errors import InvalidOption
+
+__all__ = [
+    "OPEN_LINK_ID",
+    "UNJUDGED",
+    "Audience",
+    "Client",
+    "Consent",
+    "Delivery",
+    "FailureReason",
+    "FailureType",
+    "LinkType",
+    "Message",
+    "MessageStatus",
+    "Part",
+    "PeoplePolicy",
+    "Policy",
+    "Resolution",
+    "ResolutionOutcome",
+    "TrackedLink",
+    "TrackingMode",
+    "Verdict",
+]
+
+OPEN_LINK_ID = "1"
+"""The link id of every open, in every delivery; tracked links count from "2"."""
+
+
+class LinkType(IntEnum):
+    """What a tracked link is; the numbers are those of the reference, 2.3."""
+
+    OTHER = 0
+    CLICK = 1
+    OPEN = 2
+    OPT_OUT = 3
+    WEB = 4
+    TRANSACTION = 5
+    MIRROR_PAGE = 6
+    OFFER_CLICK = 10
+    OFFER_INTERESTED = 11
+    MOBILE_CLICK = 100
+
+
+class TrackingMode(StrEnum):
+    """What to do with a link; ``ALWAYS`` and ``NEVER`` are remembered for the next deliveries (reference 2.2)."""
+
+    ENABLED = "enabled"
+    NOT_TRACKED = "not-tracked"
+    ALWAYS = "always"
+    NEVER = "never"
+    OPT_OUT = "opt-out"
+    MIRROR_PAGE = "mirror-page"
+
+
+class MessageStatus(IntEnum):
+    """Where a message stands (reference 8.1)."""
+
+    IGNORED = 0
+    SENT = 1
+    FAILED = 2
+    TAKEN_INTO_ACCOUNT = 3
+    RECEIVED_ON_MOBILE = 4
+    SENT_TO_PROVIDER = 5
+    PENDING = 6
+    CANCELLED = 7
+    PREPARED = 8
+    NOT_APPLICABLE = 9
+
+
+class FailureType(IntEnum):
+    """How lasting a failure is (reference 8.3)."""
+
+    UNDEFINED = 0
+    SOFT = 1
+    HARD = 2
+    IGNORED = 3
+
+
+class FailureReason(IntEnum):
+    """Why a message failed or was left out (reference 8.3)."""
+
+    NOT_DEFINED = 0
+    UNKNOWN_USER = 1
+    INVALID_DOMAIN = 2
+    UNREACHABLE = 3
+    DISABLED = 4
+    MAILBOX_FULL = 5
+    NOT_CONNECTED = 6
+    NO_ADDRESS = 7
+    DENYLISTED = 8
+    QUARANTINED = 9
+    DOUBLE = 10
+    SQL_RULE = 11
+    ARBITRATION = 12
+    BAD_QUALITY = 14
+    UNQUALIFIED = 15
+    NOT_ELIGIBLE = 16
+    TARGET_LIMITED = 17
+    REFUSED = 20
+    ERROR_IGNORED = 25
+    CONTROL_ADDRESS = 127
+
+
+class Audience(StrEnum):
+    """Who is behind an event."""
+
+    HUMAN = "human"
+    PROXY = "proxy"
+    UNSURE = "unsure"
+    MACHINE = "machine"
+
+
+class Part(StrEnum):
+    """The part of a message that a link stands in."""
+
+    HTML = "html"
+    TEXT = "text"
+
+
+class Consent(StrEnum):
+    """How far a recipient may be followed, per purpose."""
+
+    IDENTIFIED = "identified"
+    PSEUDONYMOUS = "pseudonymous"
+    AGGREGATE = "aggregate"
+    NONE = "none"
+
+
+class ResolutionOutcome(StrEnum):
+    """What a tracked URL turned out to be.
+
+    ``VALID``: link and identity hold. ``ANONYMOUS``: the link holds, the identity does not. ``EXPIRED``: it was good
+    once. ``UNKNOWN``: nothing of ours, or nothing we can read.
+    """
+
+    VALID = "valid"
+    ANONYMOUS = "anonymous"
+    EXPIRED = "expired"
+    UNKNOWN = "unknown"
+
+
+_link_type = enum_of(LinkType, aliases={"email_click": "CLICK", "unsubscription": "OPT_OUT"})
+_COOKIE_TOKEN = re.compile(r"[A-Za-z0-9._-]+")
+_part = enum_of(Part, aliases={"h": "HTML", "t": "TEXT"})
+
+
+@frozen(kw_only=True)
+class Policy:
+    """How far the recipient of one message may be followed; it travels inside the message's tokens.
+
+    ``identified``: events name the message. ``pseudonymous``: a keyed pseudonym stands for it, the browser is left out.
+    ``aggregate``: events name the delivery and the link only. ``none``: no event at all; links still redirect.
+    """
+
+    opens: Consent = field(default=Consent.IDENTIFIED, converter=enum_of(Consent))
+    clicks: Consent = field(default=Consent.IDENTIFIED, converter=enum_of(Consent))
+
+
+@frozen(kw_only=True)
+class PeoplePolicy:
+    """How a person (a browser) is told from another.
+
+    ``key``: ``cookie`` sets a first-party cookie of ``cookie_days`` (at most 395, thirteen months); ``hash`` makes a key of address and
+    user agent under a secret of the day, so it lasts a day and also works for access logs, which hold no cookies; ``none``
+    knows no persons.
+    """
+
+    key: str = field(default="cookie", converter=one_of("key", ("cookie", "hash", "none")))
+    cookie_name: str = field(default="uuid230", converter=as_text)
+    cookie_days: int = field(default=395, converter=count)
+    cookie_domain: str = field(default="", converter=as_text)
+
+    def __attrs_post_init__(self) -> None:
+        """Refuse what no cookie may be."""
+        if self.cookie_days > 395:
+            raise InvalidOption(f"cookie_days={self.cookie_days} is over 395 (thirteen months)")
+        for name, value in (("cookie_name", self.cookie_name), ("cookie_domain", self.cookie_domain)):
+            if not _COOKIE_TOKEN.fullmatch(value) and (name == "cookie_name" or value):
+                raise InvalidOption(f"{name}={value!r:.80} may hold letters, digits, '.', '_' and '-' only")
+
+
+@frozen(kw_only=True)
+class Verdict:
+    """Who is behind an event, why, and by which version of the rules.
+
+    ``reasons`` are rule codes, the weightiest first. An event that no judge saw is ``unsure`` for the reason ``unjudged``.
+    """
+
+    audience: Audience = field(default=Audience.UNSURE, converter=enum_of(Audience))
+    reasons: tuple[str, ...] = field(default=(), converter=texts)
+    rules_version: str = field(default="", converter=as_text)
+
+
+UNJUDGED = Verdict(reasons=("unjudged",))
+
+
+@frozen(kw_only=True)
+class Client:
+    """The program that made a request: its user agent as sent, and what was read out of it (empty when nobody did)."""
+
+    user_agent: str = field(default="", converter=as_text)
+    browser: str = field(default="", converter=as_text)
+    browser_version: str = field(default="", converter=as_text)
+    os: str = field(default="", converter=as_text)
+    os_version: str = field(default="", converter=as_text)
+    device: str = field(default="", converter=as_text)
+    is_mobile: bool | None = None
+
+
+@frozen(kw_only=True)
+class Delivery:
+    """One sending.
+
+    ``to_deliver`` (messages after analysis) and ``text`` (messages sent as text only) are counts kept by whoever sent;
+    left at None, indicators count the messages instead (seeds left out).
+    """
+
+    id: str = field(converter=text_id)
+    internal_name: str = field(default="", converter=as_text)
+    label: str = field(default="", converter=as_text)
+    channel: str = field(default="email", converter=as_text)
+    state: int | None = field(default=None, converter=optional_count)
+    is_template: bool = False
+    is_proof: bool = False
+    typology: str = field(default="", converter=as_text)
+    contact_at: datetime | None = field(default=None, converter=optional_utc)
+    validity_end_at: datetime | None = field(default=None, converter=optional_utc)
+    web_validity_end_at: datetime | None = field(default=None, converter=optional_utc)
+    tracking_validity_end_at: datetime | None = field(default=None, converter=optional_utc)
+    expired_url: str = field(default="", converter=as_text)
+    tracking_enabled: bool = True
+    open_tracking_enabled: bool = True
+    total_target: int | None = field(default=None, converter=optional_count)
+    reject: int | None = field(default=None, converter=optional_count)
+    to_deliver: int | None = field(default=None, converter=optional_count)
+    text: int | None = field(default=None, converter=optional_count)
+    service_id: str | None = field(default=None, converter=optional_id)
+    email_type: str = field(default="", converter=as_text)
+
+
+@frozen(kw_only=True)
+class Message:
+    """One delivery to one recipient ("broadlog" in the reference).
+
+    ``domain`` is the Internet domain class of reports; left out, it is read off the address
+    (:func:`msgtrack.domains.domain_class`). ``format`` is what was sent: ``html`` (multipart included) or ``text``.
+    """
+
+    id: str = field(converter=text_id)
+    delivery_id: str = field(converter=text_id)
+    recipient_id: str | None = field(default=None, converter=optional_id)
+    address: str = field(default="", converter=as_text)
+    domain: str = field(default=Factory(lambda self: domain_class(self.address), takes_self=True), converter=as_text)
+    status: MessageStatus = field(default=MessageStatus.PENDING, converter=enum_of(MessageStatus))
+    failure_type: FailureType = field(default=FailureType.UNDEFINED, converter=enum_of(FailureType))
+    failure_reason: FailureReason = field(default=FailureReason.NOT_DEFINED, converter=enum_of(FailureReason))
+    format: Part = field(default=Part.HTML, converter=_part)
+    is_seed: bool = False
+    is_quarantine: bool = False
+    variant: str = field(default="", converter=as_text)
+    service_id: str | None = field(default=None, converter=optional_id)
+    event_at: datetime | None = field(default=None, converter=optional_utc)
+    last_modified_at: datetime | None = field(default=None, converter=optional_utc)
+
+
+@frozen(kw_only=True)
+class TrackedLink:
+    """One tracked link of one delivery and part.
+
+    ``id`` counts from "2" within a delivery; ``key`` is its name in a registry; ``url`` the destination, entities
+    decoded; ``variant`` the content variant it belongs to.
+    """
+
+    delivery_id: str = field(converter=text_id)
+    id: str = field(converter=text_id)
+    url: str = field(converter=as_text)
+    key: str = field(default="", converter=as_text)
+    label: str = field(default="", converter=as_text)
+    category: str = field(default="", converter=as_text)
+    type: LinkType = field(default=LinkType.CLICK, converter=_link_type)
+    mode: TrackingMode = field(default=TrackingMode.ENABLED, converter=enum_of(TrackingMode))
+    part: Part = field(default=Part.HTML, converter=_part)
+    variant: str = field(default="", converter=as_text)
+    expires_at: datetime | None = field(default=None, converter=optional_utc)
+
+
+@frozen(kw_only=True)
+class Resolution:
+    """What a tracked URL says, as far as it can be believed.
+
+    ``destination`` is a http(s) URL or None (opens have none). ``message_id``, ``policy``, ``is_seed`` and ``is_proof`` speak only
+    when ``outcome`` is ``valid`` or ``expired``; ``pseudonym`` stands for the message under a pseudonymous policy.
+    ``repairs`` names the gateway damage that was undone first.
+    """
+
+    outcome: ResolutionOutcome = field(converter=enum_of(ResolutionOutcome))
+    destination: str | None = None
+    delivery_id: str | None = field(default=None, converter=optional_id)
+    message_id: str | None = field(default=None, converter=optional_id)
+    link_id: str | None = field(default=None, converter=optional_id)
+    link_type: LinkType = field(default=LinkType.OTHER, converter=_link_type)
+    part: Part = field(default=Part.HTML, converter=_part)
+    variant: str = ""
+    policy: Policy = field(factory=Policy)
+    is_seed: bool = False
+    is_proof: bool = False
+    expires_at: datetime | None = field(default=None, converter=optional_utc)
+    pseudonym: str | None = None
+    repairs: tuple[str, ...] = field(default=(), converter=texts)
+
