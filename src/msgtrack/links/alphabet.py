@@ -1,0 +1,65 @@
+"""The one alphabet of our tokens: base32 in lower-case letters and digits without the look-alikes i, l, o and u.
+
+Nothing in it needs escaping in a URL, in HTML or in quoted-printable, and folding its case changes nothing that folding it back cannot mend.
+"""
+
+from __future__ import annotations
+
+import base64
+
+__all__ = ["ALPHABET", "decode_bytes", "decode_int", "digest_text", "encode_bytes", "encode_int", "is_token_text"]
+
+ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+
+_PYTHON_DIGITS = "0123456789abcdefghijklmnopqrstuv"
+_TO_PYTHON = str.maketrans(ALPHABET, _PYTHON_DIGITS)
+_B32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
+_FROM_B32 = str.maketrans(_B32, ALPHABET)
+_TO_B32 = str.maketrans(ALPHABET, _B32)
+_PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
+_BY_BYTE = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
+_LETTERS = frozenset(ALPHABET)
+
+
+def is_token_text(text: str) -> bool:
+    """Whether every character is one of the alphabet (empty text included)."""
+    return _LETTERS.issuperset(text)
+
+
+def encode_int(number: int) -> str:
+    """A whole number of at least zero, without leading zeros."""
+    text = ""
+    while number > 31:
+        number, rest = divmod(number, 1024)
+        text = _PAIRS[rest] + text
+    if number or not text:
+        return ALPHABET[number] + text
+    return text[1:] if text[0] == "0" else text
+
+
+def decode_int(text: str) -> int:
+    """The number that :func:`encode_int` wrote; text outside the alphabet raises ValueError."""
+    if not text or not is_token_text(text):
+        raise ValueError(text)
+    return int(text.translate(_TO_PYTHON), 32)
+
+
+def encode_bytes(data: bytes) -> str:
+    """Bytes, five bits a character, without padding."""
+    return base64.b32encode(data).decode().rstrip("=").translate(_FROM_B32)
+
+
+def decode_bytes(text: str) -> bytes:
+    """The bytes that :func:`encode_bytes` wrote; anything it would not write so raises ValueError."""
+    if not is_token_text(text):
+        raise ValueError(text)
+    padded = text.translate(_TO_B32) + "=" * (-len(text) % 8)
+    data = base64.b32decode(padded)
+    if encode_bytes(data) != text:
+        raise ValueError(text)
+    return data
+
+
+def digest_text(digest: bytes, length: int) -> str:
+    """``length`` characters straight from a digest, the low five bits of a byte each."""
+    return digest[:length].translate(_BY_BYTE).decode()

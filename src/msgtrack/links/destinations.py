@@ -1,0 +1,65 @@
+"""Where a link leads, and whether it can be tracked at all."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urljoin, urlsplit
+
+from msgtrack.links.compiled import LinkReason
+
+__all__ = ["destination", "is_url_text"]
+
+_SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_URL_TEXT = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
+
+
+def destination(url: str, *, base: str, own: str) -> tuple[str, LinkReason]:
+    """The whole destination of a link as written, and ``tracked`` or the reason why it cannot be.
+
+    Args:
+        url: the link's value, entities decoded, white space around it taken off.
+        base: the page's ``<base href>``, or empty.
+        own: the base URL of our own server.
+
+    ``//host`` becomes https; a relative link is joined to the base; everything else stays as written.
+    """
+    if not url:
+        return url, LinkReason.EMPTY
+    if url.startswith("#"):
+        return url, LinkReason.FRAGMENT
+    whole = url
+    scheme = _SCHEME.match(url)
+    if scheme is None and url.startswith("//"):
+        whole = "https:" + url
+    elif scheme is None:
+        if not base:
+            return url, LinkReason.RELATIVE
+        try:
+            whole = urljoin("https:" + base if base.startswith("//") else base, url)
+        except ValueError:
+            return url, LinkReason.INVALID_URL
+        if _SCHEME.match(whole) is None:
+            return url, LinkReason.RELATIVE
+    if not whole[:8].lower().startswith(("http://", "https://")):
+        return url, LinkReason.INVALID_URL if whole[:5].lower() in ("http:", "https") else LinkReason.SCHEME
+    if own and whole.startswith(own):
+        return whole, LinkReason.ALREADY_TRACKED
+    return (whole, LinkReason.TRACKED) if _followable(whole) else (url, LinkReason.INVALID_URL)
+
+
+def _followable(url: str) -> bool:
+    if _CONTROL.search(url):
+        return False
+    try:
+        url.encode()
+        parts = urlsplit(url)
+        port = parts.port
+    except ValueError:
+        return False
+    return bool(parts.hostname) and not re.search(r"[\s<>\"\\^`{|}]", parts.netloc) and port != 0
+
+
+def is_url_text(text: str) -> bool:
+    """Whether the visible text of a link is itself a URL (reference 2.6)."""
+    return _URL_TEXT.fullmatch(text.strip()) is not None

@@ -1,0 +1,115 @@
+"""Where the URLs of a plain text stand.
+
+A URL begins with ``http://`` or ``https://``, in any case, and reaches to white space, a quotation mark or an angle bracket.
+Brackets and punctuation can belong to it or to the sentence around it (reference 2.7):
+
+- a bracket that closes one opened before the URL ends it, so ``(https://e.example/a_(b))`` holds ``https://e.example/a_(b)``;
+- where the character before the URL opens a pair and the other one of that pair ends it, the URL is whole as it stands;
+- otherwise ``. , ; : ! ?`` and apostrophes at its end belong to the sentence;
+- a template tag in it belongs to it, with the white space inside the tag.
+
+Time is linear in the length of the text, whatever it holds.
+"""
+
+from __future__ import annotations
+
+import re
+
+from attrs import define, field, frozen
+
+from msgtrack.links.positions import LineIndex
+
+__all__ = ["TextSite", "position", "scan_text"]
+
+
+@frozen(kw_only=True)
+class TextSite:
+    """One URL of a plain text; ``url`` is the text from ``start`` to ``end``."""
+
+    start: int
+    end: int
+    url: str
+
+
+_SCHEME = re.compile(r"(?<![A-Za-z0-9+])[hH][tT][tT][pP][sS]?://(?=[^\W_]|[\[{%]|<%|\$\{|\*\|)")
+
+_QUOTES = "\"`“”„‟‘’‚‛«»‹›"
+_FULL_WIDTH = "，。、；：！？…（）［］｛｝【】「」『』《》〈〉"
+_INVISIBLE = r"\s\x00-\x20\x7f-\xa0\u200b\u200e\u200f\u2028-\u202e\u2060\ufeff"
+# A stretch that decides nothing, the beginning of a template tag, or one character that has to be looked at.
+_PIECE = re.compile(
+    rf"[^{_INVISIBLE}<>{_QUOTES}{_FULL_WIDTH}'(){{}}\[\]*$]++|\{{\{{|\{{%|<%|\*\||\$\{{|\[\[|[(){{}}\[\]*$']"
+)
+_TEMPLATE_ENDS = {"{{": "}}", "{%": "%}", "<%": "%>", "*|": "|*", "${": "}", "[[": "]]"}
+_LONGEST_TEMPLATE_TAG = 1_000
+_CLOSING = {")": "(", "]": "[", "}": "{"}
+_PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "'": "'", "`": "`"} | dict(
+    zip("“„‘‚«‹（［｛【「『《〈", "””’’»›）］｝】」』》〉", strict=True)
+)
+_TRAILING = ".,;:!?'"
+
+
+def scan_text(text: str) -> tuple[TextSite, ...]:
+    """Find the URLs of a plain text, in order. Never fails, whatever the text.
+
+    >>> [site.url for site in scan_text("See https://e.example/a, (https://e.example/b) and <HTTPS://e.example/c.>")]
+    ['https://e.example/a', 'https://e.example/b', 'HTTPS://e.example/c.']
+    """
+    scanner = _Scanner(text)
+    sites = []
+    pos = 0
+    while (scheme := _SCHEME.search(text, pos)) is not None:
+        pos = scanner.url_end(scheme.start(), scheme.end())
+        if pos > scheme.end():
+            sites.append(TextSite(start=scheme.start(), end=pos, url=text[scheme.start() : pos]))
+    return tuple(sites)
+
+
+def position(text: str, offset: int) -> tuple[int, int]:
+    """Line and column of an offset, both from 1; for many offsets of one text, keep a ``LineIndex``."""
+    return LineIndex(text).position(offset)
+
+
+@define
+class _Scanner:
+    text: str
+    _ends: dict[str, int] = field(factory=dict)
+
+    def url_end(self, start: int, pos: int) -> int:
+        """Where the URL ends whose scheme begins at ``start`` and ends at ``pos``."""
+        text = self.text
+        floor = pos
+        closer = _PAIRS.get(text[start - 1 : start], "")
+        opened = {"(": 0, "[": 0, "{": 0}
+        while (match := _PIECE.match(text, pos)) is not None:
+            piece = match[0]
+            if piece in _TEMPLATE_ENDS:
+                behind = self._template_end(piece, match.end())
+                if behind > 0:
+                    pos = floor = behind
+                    continue
+                if piece == "<%":
+                    break
+                piece = piece[0]
+            if piece in opened:
+                opened[piece] += 1
+            elif piece in _CLOSING:
+                if not opened[_CLOSING[piece]]:
+                    break
+                opened[_CLOSING[piece]] -= 1
+            elif piece == closer:
+                break
+            pos += len(piece)
+        if closer and text.startswith(closer, pos):
+            return pos
+        return floor + len(text[floor:pos].rstrip(_TRAILING))
+
+    def _template_end(self, opener: str, pos: int) -> int:
+        """Behind the template tag that begins before ``pos``, or -1 where it does not end within reason."""
+        closer = _TEMPLATE_ENDS[opener]
+        found = self._ends.get(closer, -1)
+        if found < pos:
+            # Looked for once per stretch of text, not once per opener: many openers and no end must not cost their product.
+            found = self.text.find(closer, pos)
+            self._ends[closer] = found = len(self.text) + _LONGEST_TEMPLATE_TAG if found < 0 else found
+        return found + len(closer) if found - pos < _LONGEST_TEMPLATE_TAG else -1

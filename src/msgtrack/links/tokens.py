@@ -1,0 +1,209 @@
+"""The two tokens of a tracked URL: the message part, made once per message, and the link part, made once per delivery.
+
+Both are text of ``[a-z0-9.-]``: three characters of header (15 bits), fields parted by ``-``, and a signature of 16 characters over all
+before it. The signature covers the text itself, so a token has one spelling. The clauses: ``docs/spec/tokens.md``.
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from datetime import UTC, datetime, timedelta
+
+from attrs import frozen
+
+from msgtrack.links.alphabet import (
+    decode_bytes,
+    decode_int,
+    digest_text,
+    encode_bytes,
+    encode_int,
+    is_token_text,
+)
+from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
+from msgtrack.model import Consent, LinkType, Part, Policy, TrackedLink
+
+__all__ = [
+    "KEY_LENGTH",
+    "MessageToken",
+    "decode_id",
+    "encode_id",
+    "link_key",
+    "link_text",
+    "message_head",
+    "message_tail",
+    "message_text",
+    "read_link",
+    "read_message",
+]
+
+KEY_LENGTH = 8
+"""Characters of a registered link's key, five bits each."""
+
+_VERSION = 0
+_HEAD = 3
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_CONSENTS = (Consent.IDENTIFIED, Consent.PSEUDONYMOUS, Consent.AGGREGATE, Consent.NONE)
+_CONSENT_BITS = {consent: bits for bits, consent in enumerate(_CONSENTS)}
+_TYPES = (
+    LinkType.OTHER,
+    LinkType.CLICK,
+    LinkType.OPEN,
+    LinkType.OPT_OUT,
+    LinkType.WEB,
+    LinkType.TRANSACTION,
+    LinkType.MIRROR_PAGE,
+    LinkType.OFFER_CLICK,
+    LinkType.OFFER_INTERESTED,
+    LinkType.MOBILE_CLICK,
+)
+_TYPE_BITS = {link_type: bits for bits, link_type in enumerate(_TYPES)}
+_SCHEMES = ("", "https://", "http://", "https://www.", "http://www.")
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
+
+@frozen(kw_only=True)
+class MessageToken:
+    """What a message part says."""
+
+    delivery_id: str
+    message_id: str
+    policy: Policy
+    is_seed: bool
+    is_proof: bool
+    variant: str
+    expires_at: datetime | None
+
+
+def encode_id(value: str) -> str:
+    """An id in our alphabet: canonical decimals as numbers, canonical UUIDs as ``..`` and 16 bytes, other text as ``.`` and UTF-8."""
+    if value.isascii() and value.isdigit() and (value[0] != "0" or value == "0"):
+        return encode_int(int(value))
+    if _UUID.fullmatch(value):
+        return ".." + encode_bytes(uuid.UUID(value).bytes)
+    return "." + encode_bytes(value.encode())
+
+
+def decode_id(text: str) -> str:
+    """The id that :func:`encode_id` wrote; anything else raises ValueError."""
+    if text.startswith(".."):
+        return str(uuid.UUID(bytes=decode_bytes(text[2:])))
+    if text.startswith("."):
+        return decode_bytes(text[1:]).decode()
+    return str(decode_int(text))
+
+
+def _moment(text: str) -> datetime | None:
+    # Seconds beyond the year 9999 do not exist as datetimes; a signed token never holds them.
+    return _EPOCH + timedelta(seconds=decode_int(text)) if text else None
+
+
+def _seconds(moment: datetime | None) -> str:
+    return "" if moment is None else encode_int(max(0, int(moment.timestamp())))
+
+
+def _tail(expires_at: datetime | None, variant: str) -> str:
+    if variant:
+        return f"-{_seconds(expires_at)}-{encode_id(variant)}"
+    return f"-{_seconds(expires_at)}" if expires_at is not None else ""
+
+
+def _header(bits: int) -> str:
+    return encode_int(bits).rjust(_HEAD, "0")
+
+
+def message_head(key_id: int, policy: Policy, *, is_seed: bool, is_proof: bool) -> str:
+    """The three characters before a message part's ids: version, key id, policy and flags."""
+    bits = _VERSION << 13 | key_id << 6 | _CONSENT_BITS[policy.opens] << 4 | _CONSENT_BITS[policy.clicks] << 2
+    return _header(bits | is_seed << 1 | is_proof)
+
+
+def message_text(head: str, delivery: str, message_id: str, tail: str, key: SigningKey) -> str:
+    """A message part; ``delivery`` and ``tail`` are encoded already, once per delivery."""
+    text = f"{head}{delivery}-{encode_id(message_id)}{tail}"
+    return text + key.sign(text)
+
+
+def message_tail(expires_at: datetime | None, variant: str) -> str:
+    """What follows the ids of a message part: expiry and variant, empty when there is neither."""
+    return _tail(expires_at, variant)
+
+
+def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "message") -> MessageToken | None:
+    """What a message part says, or None when it is no token of ours."""
+    found = _open(token, keyring, realm, purpose)
+    if found is None:
+        return None
+    bits, fields = found
+    if not 2 <= len(fields) <= 4:
+        return None
+    try:
+        return MessageToken(
+            delivery_id=decode_id(fields[0]),
+            message_id=decode_id(fields[1]),
+            policy=Policy(opens=_CONSENTS[bits >> 4 & 3], clicks=_CONSENTS[bits >> 2 & 3]),
+            is_seed=bool(bits & 2),
+            is_proof=bool(bits & 1),
+            expires_at=_moment(fields[2]) if len(fields) > 2 else None,
+            variant=decode_id(fields[3]) if len(fields) > 3 else "",
+        )
+    except (ValueError, OverflowError):
+        return None
+
+
+def link_text(link: TrackedLink, keyring: Keyring, realm: str) -> str:
+    """The link part of a stateless link: id, delivery, destination, expiry and variant, signed."""
+    bits = _VERSION << 13 | keyring.key_id << 6 | (link.part is Part.TEXT) << 5 | _TYPE_BITS[link.type] << 1
+    scheme = max(
+        (index for index, start in enumerate(_SCHEMES) if link.url.startswith(start)),
+        key=lambda index: len(_SCHEMES[index]),
+    )
+    destination = encode_int(scheme) + encode_bytes(link.url[len(_SCHEMES[scheme]) :].encode())
+    tail = _tail(link.expires_at, link.variant)
+    text = f"{_header(bits)}{encode_id(link.id)}-{encode_id(link.delivery_id)}-{destination}{tail}"
+    return text + keyring.signing_key("link", realm).sign(text)
+
+
+def read_link(token: str, keyring: Keyring, realm: str) -> TrackedLink | None:
+    """The link that a stateless link part says, or None when it is no token of ours."""
+    found = _open(token, keyring, realm, "link")
+    if found is None:
+        return None
+    bits, fields = found
+    if not 3 <= len(fields) <= 5:
+        return None
+    try:
+        scheme = _SCHEMES[decode_int(fields[2][:1])]
+        return TrackedLink(
+            id=decode_id(fields[0]),
+            delivery_id=decode_id(fields[1]),
+            url=scheme + decode_bytes(fields[2][1:]).decode(),
+            type=_TYPES[bits >> 1 & 15],
+            part=Part.TEXT if bits >> 5 & 1 else Part.HTML,
+            expires_at=_moment(fields[3]) if len(fields) > 3 else None,
+            variant=decode_id(fields[4]) if len(fields) > 4 else "",
+        )
+    except (ValueError, IndexError, OverflowError):
+        return None
+
+
+def _open(token: str, keyring: Keyring, realm: str, purpose: str) -> tuple[int, list[str]] | None:
+    if len(token) < _HEAD + MAC_LENGTH or not is_token_text(token[:_HEAD]):
+        return None
+    text, signature = token[:-MAC_LENGTH], token[-MAC_LENGTH:]
+    if not text.isascii() or not signature.isascii():
+        return None
+    bits = decode_int(text[:_HEAD])
+    if bits >> 13 != _VERSION:
+        return None
+    for key in keyring.verifying_keys(bits >> 6 & 127, purpose, realm):
+        if key.verify(text, signature):
+            return bits, text[_HEAD:].split("-")
+    return None
+
+
+def link_key(keyring: Keyring, realm: str, *, delivery_id: str, variant: str, part: Part, ordinal: int, url: str) -> str:
+    """The key of a registered link: 40 bits of HMAC, the same whenever the same message is compiled again."""
+    fields = (delivery_id, variant, part.value, str(ordinal), url)
+    text = "".join(f"{len(field)}:{field}" for field in fields)
+    return digest_text(keyring.signing_key("link-key", realm).digest(text), KEY_LENGTH)

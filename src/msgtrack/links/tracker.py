@@ -1,0 +1,276 @@
+"""The tracker: what a mailer holds in its hand. It compiles messages and resolves the tracked URLs that come back."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from email.message import EmailMessage
+from typing import Any, Never
+
+from msgtrack._borders import one_of, optional_utc, text_id, utc
+from msgtrack.errors import CompileError, InvalidOption, InvalidValue, NotSupported, UnknownOption
+from msgtrack.links.alphabet import digest_text, is_token_text
+from msgtrack.links.compile import Compiler
+from msgtrack.links.compiled import CompiledMessage
+from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
+from msgtrack.links.keyring import Keyring
+from msgtrack.links.registry import LinkRegistry
+from msgtrack.links.rules import LinkRules
+from msgtrack.links.tokens import KEY_LENGTH, MessageToken, read_link, read_message
+from msgtrack.model import (
+    OPEN_LINK_ID,
+    Consent,
+    LinkType,
+    Policy,
+    Resolution,
+    ResolutionOutcome,
+    TrackedLink,
+)
+
+__all__ = ["Tracker"]
+
+_UNKNOWN = ResolutionOutcome.UNKNOWN
+_SYNTAXES = ("none", "campaign", "jinja", "django", "liquid", "handlebars", "merge", "percent")
+_syntax = one_of("syntax", _SYNTAXES)
+_pixel = one_of("pixel", ("bottom", "top", "none"))
+_kind = one_of("kind", ("normal", "proof"))
+_link_style = one_of("link_style", ("stateless", "registered"))
+
+
+class Tracker:
+    """Makes tracked messages and reads tracked URLs, for one base URL and one realm.
+
+    Args:
+        base_url: where the redirect server is reached, such as ``https://t.example.com``.
+        keyring: the secrets that sign.
+        registry: where registered links live; needed for ``link_style="registered"``, and to resolve such links.
+        link_style: ``stateless`` (the destination travels in the link) or ``registered`` (short links, the destination stays in the registry).
+        url_format: ``compact``, or an object of your own with the methods of ``UrlFormat``.
+        realm: a tenant's name, bound in the keys: what one realm signed, no other believes.
+
+    Raises:
+        InvalidOption: an option has a value outside its list, or the base URL is unfit.
+        UnknownOption: there is no option of this name.
+        NotSupported: ``url_format="campaign"``.
+
+    A tracker holds no state beside its keys; one may serve any number of threads.
+    """
+
+    def __init__(
+        self,
+        base_url: str,
+        keyring: Keyring,
+        registry: LinkRegistry | None = None,
+        link_style: str = "stateless",
+        url_format: str | UrlFormat = "compact",
+        realm: str = "",
+        **unknown: Never,
+    ) -> None:
+        _refuse("Tracker", unknown)
+        if not isinstance(keyring, Keyring):
+            raise InvalidValue(f"keyring must be a Keyring, not {type(keyring).__name__}", hint="Keyring.from_secrets(...)")
+        if not isinstance(realm, str):
+            raise InvalidValue(f"realm must be text, not {type(realm).__name__}")
+        self.base_url = base_of(base_url)
+        self.keyring = keyring
+        self.registry = registry
+        self.link_style = _link_style(link_style)
+        self.realm = realm
+        self.url_format = _format(url_format, self.base_url)
+        if self.link_style == "registered" and registry is None:
+            raise InvalidOption("link_style='registered' needs a registry", hint="Tracker(..., registry=MemoryRegistry())")
+
+    def compile(
+        self,
+        *,
+        html: str | None = None,
+        text: str | None = None,
+        delivery_id: str | int,
+        variant: str = "",
+        rules: LinkRules | None = None,
+        syntax: str = "none",
+        loaders: Mapping[str, Any] | None = None,
+        pixel: str = "bottom",
+        expires_at: datetime | None = None,
+        kind: str = "normal",
+        **unknown: Never,
+    ) -> CompiledMessage:
+        """Find the links of a message and make them tracked, once for all its recipients.
+
+        Args:
+            html: the HTML part, or None.
+            text: the plain-text part, or None.
+            delivery_id: the delivery's id, at most 64 bytes of UTF-8.
+            variant: the name of this content among several of one delivery.
+            rules: which links, and how; None is ``LinkRules()``.
+            syntax: how placeholders look; ``none`` says there are none, links that hold template tags are left alone.
+            loaders: what the instructions of a syntax may include.
+            pixel: where the open image stands: ``bottom``, ``top`` or ``none``.
+            expires_at: the moment from which the links lead to the substitution page; None is never. Opens do not expire.
+            kind: ``normal``, or ``proof``, whose reactions are left out of indicators.
+
+        Raises:
+            CompileError: there is neither an HTML nor a text part.
+            InvalidValue: a part is not text; the id or an option is unfit.
+            NotSupported: a syntax other than ``none``.
+        """
+        _refuse("compile", unknown)
+        for name, part in (("html", html), ("text", text)):
+            if part is not None and not isinstance(part, str):
+                raise InvalidValue(f"{name} must be text, not {type(part).__name__}", hint="decode it with its charset first")
+        if html is None and text is None:
+            raise CompileError("there is nothing to compile: html and text are both None")
+        if rules is not None and not isinstance(rules, LinkRules):
+            raise InvalidValue(f"rules must be LinkRules, not {type(rules).__name__}")
+        if _syntax(syntax) != "none" or loaders:
+            raise NotSupported(f"placeholders (syntax={syntax!r}) are not there yet", hint="use syntax='none'")
+        compiler = Compiler(
+            delivery_id=text_id(delivery_id),
+            variant=text_id(variant) if variant else "",
+            rules=rules or LinkRules(),
+            expires_at=optional_utc(expires_at),
+            pixel=_pixel(pixel),
+            keyring=self.keyring,
+            realm=self.realm,
+            url_format=self.url_format,
+            own=self.base_url,
+            registered=self.link_style == "registered",
+        )
+        parts = []
+        if html is not None:
+            parts.append(compiler.html(html))
+        if text is not None:
+            parts.append(compiler.text(text))
+        return CompiledMessage(
+            delivery_id=compiler.delivery_id,
+            variant=compiler.variant,
+            kind=_kind(kind),
+            links=tuple(compiler.links),
+            decisions=tuple(compiler.decisions),
+            findings=tuple(compiler.findings),
+            edits=tuple(compiler.edits),
+            placeholders=(),
+            parts=tuple(parts),
+            keyring=self.keyring,
+            realm=self.realm,
+            registry=self.registry if compiler.registered else None,
+        )
+
+    def resolve(self, url: str, *, at: datetime | None = None) -> Resolution:
+        """What a tracked URL says: an absolute URL, or path and query as a server sees them.
+
+        Known gateway damage is undone first. Any text gives a resolution, nothing is raised for bad URLs. With ``at``, links past
+        their expiry are ``expired``.
+        """
+        parsed = self.url_format.parse(url)
+        if parsed is None:
+            return Resolution(outcome=_UNKNOWN)
+        said = read_message(parsed.message, self.keyring, self.realm) if parsed.message else None
+        moment = None if at is None else utc(at)
+        if parsed.link == OPEN_LINK_ID:
+            return self._open(said, moment, parsed.repairs)
+        link = self._find(parsed.link)
+        if link is None:
+            return Resolution(outcome=_UNKNOWN, repairs=parsed.repairs)
+        if said is not None and (said.delivery_id, said.variant) != (link.delivery_id, link.variant):
+            said = None
+        outcome = ResolutionOutcome.ANONYMOUS if said is None else ResolutionOutcome.VALID
+        ends = [end for end in (link.expires_at, said.expires_at if said else None) if end is not None]
+        if moment is not None and ends and moment >= min(ends):
+            outcome = ResolutionOutcome.EXPIRED
+        return Resolution(
+            outcome=outcome,
+            destination=None if outcome is ResolutionOutcome.EXPIRED else link.url,
+            delivery_id=link.delivery_id,
+            link_id=link.id,
+            link_type=link.type,
+            part=link.part,
+            variant=link.variant,
+            expires_at=min(ends, default=None),
+            repairs=parsed.repairs,
+            **self._identity(said),
+        )
+
+    def person_salt(self, day: str) -> bytes:
+        """A secret of one day, for person keys made by hashing; see ``PeoplePolicy``."""
+        return self.keyring.signing_key("people", self.realm).digest(day)
+
+    def track(
+        self,
+        email_message: EmailMessage,
+        *,
+        delivery_id: str | int,
+        message_id: str | int,
+        values: Mapping[str, object] | None = None,
+        rules: LinkRules | None = None,
+        policy: Policy | None = None,
+        unsubscribe: str | None = None,
+    ) -> EmailMessage:
+        """A whole message, its parts tracked.
+
+        Raises:
+            NotSupported: always; compile the parts and build the message from what ``render`` gives.
+        """
+        raise NotSupported("whole messages cannot be tracked in one step yet", hint="use compile() and render()")
+
+    def correlation(self, provider: str, *, delivery_id: str | int, message_id: str | int) -> dict[str, str]:
+        """What to send along so that a provider's webhooks find the message again.
+
+        Raises:
+            NotSupported: always; providers come later.
+        """
+        raise NotSupported(f"correlation with the provider {provider!r} is not there yet")
+
+    def _open(self, said: MessageToken | None, at: datetime | None, repairs: tuple[str, ...]) -> Resolution:
+        if said is None:
+            return Resolution(outcome=_UNKNOWN, link_type=LinkType.OPEN, link_id=OPEN_LINK_ID, repairs=repairs)
+        expired = at is not None and said.expires_at is not None and at >= said.expires_at
+        return Resolution(
+            outcome=ResolutionOutcome.EXPIRED if expired else ResolutionOutcome.VALID,
+            delivery_id=said.delivery_id,
+            link_id=OPEN_LINK_ID,
+            link_type=LinkType.OPEN,
+            variant=said.variant,
+            expires_at=said.expires_at,
+            repairs=repairs,
+            **self._identity(said),
+        )
+
+    def _find(self, link: str) -> TrackedLink | None:
+        if len(link) == KEY_LENGTH and is_token_text(link):
+            found = self.registry.find(link) if self.registry is not None else None
+        else:
+            found = read_link(link, self.keyring, self.realm)
+        # A registry may hold what somebody else put there: only http(s) is ever followed.
+        return found if found is not None and found.url[:8].lower().startswith(("http://", "https://")) else None
+
+    def _identity(self, said: MessageToken | None) -> dict[str, Any]:
+        if said is None:
+            return {}
+        pseudonym = None
+        if Consent.PSEUDONYMOUS in (said.policy.opens, said.policy.clicks):
+            key = self.keyring.signing_key("pseudonym", self.realm)
+            name = f"{len(said.delivery_id)}:{said.delivery_id}{said.message_id}"
+            pseudonym = "~" + digest_text(key.digest(name), 26)
+        return {
+            "message_id": said.message_id,
+            "policy": said.policy,
+            "is_seed": said.is_seed,
+            "is_proof": said.is_proof,
+            "pseudonym": pseudonym,
+        }
+
+
+def _refuse(where: str, unknown: Mapping[str, object]) -> None:
+    if unknown:
+        raise UnknownOption(f"{where} has no option {', '.join(map(repr, unknown))}")
+
+
+def _format(url_format: str | UrlFormat, base_url: str) -> UrlFormat:
+    if url_format == "compact":
+        return CompactFormat(base_url)
+    if url_format == "campaign":
+        raise NotSupported("url_format='campaign' is not there yet", hint="use url_format='compact'")
+    if not isinstance(url_format, str) and isinstance(url_format, UrlFormat):
+        return url_format
+    raise InvalidOption(f"url_format={url_format!r:.80} is neither 'compact', 'campaign' nor an object with prepare and parse")
