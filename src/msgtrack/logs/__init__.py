@@ -1,0 +1,62 @@
+"""Logs to events: lines of access logs, read as hits and given their meaning by the same ``decide`` that live requests go through."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from msgtrack.decide import decide
+from msgtrack.errors import NotSupported
+from msgtrack.events import Event
+from msgtrack.hits import Hit, Rejected
+from msgtrack.identity import Ordinals, identified
+from msgtrack.logs import formats
+from msgtrack.protocols import Resolver
+
+__all__ = ["formats", "parse"]
+
+
+def parse(
+    lines: Iterable[str],
+    format: str = "combined",
+    tracker: Resolver | None = None,
+    judge: None = None,
+) -> Iterator[Event | Hit | Rejected]:
+    """The events in the lines of a log, and what could not be read, in order and one by one.
+
+    Args:
+        lines: the lines, with or without their ends; an open text file will do. Blank lines are passed over.
+        format: a name of ``msgtrack.logs.formats``.
+        tracker: who reads tracked URLs. Without one, hits come out as they are; with one, events come out, and hits that mean no event
+            (other pages, ``HEAD``, damaged tokens) stay away.
+        judge: who tells people from machines; not there yet.
+
+    Raises:
+        InvalidOption: there is no such format.
+        NotSupported: ``judge`` is given.
+    """
+    if judge is not None:
+        raise NotSupported("judges are not there yet", hint="leave judge out")
+    return _parse(lines, formats.get(format), tracker)
+
+
+def _parse(
+    lines: Iterable[str], format: formats.LogFormat, tracker: Resolver | None
+) -> Iterator[Event | Hit | Rejected]:
+    ordinals = Ordinals()
+    for number, line in enumerate(lines, 1):
+        record = format.parse_line(line.rstrip("\r\n"), number)
+        if record is None:
+            continue
+        if tracker is None or isinstance(record, Rejected):
+            yield record
+            continue
+        event = decide(record, tracker).event
+        if event is not None:
+            yield identified(event, ordinals)
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("webhooks", "bounces"):
+        raise NotSupported(f"msgtrack.logs.{name} is not there yet")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

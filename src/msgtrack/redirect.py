@@ -1,0 +1,275 @@
+"""The redirect, as a pure function: a request in, a response and a hit out. Servers are thin edges around it.
+
+A reader is never stranded: a good link with a damaged identity still redirects, an expired one leads to the delivery's substitution
+page. Destinations come from a signature or from the registry, never from the request.
+"""
+
+from __future__ import annotations
+
+import copy
+import html
+import re
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import quote, urlsplit
+
+from attrs import evolve, field, frozen
+
+from msgtrack._borders import text as as_text
+from msgtrack._borders import utc
+from msgtrack.decide import Decision, Reason, decide, person_key
+from msgtrack.errors import InvalidOption, InvalidValue, NotSupported
+from msgtrack.hits import Hit
+from msgtrack.model import Consent, Delivery, LinkType, PeoplePolicy, Resolution
+from msgtrack.protocols import Resolver
+
+__all__ = ["PIXEL", "Outcome", "PeoplePolicy", "RedirectHandler", "Request", "Response", "random_source_id"]
+
+PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
+"""A transparent GIF of one pixel, 43 bytes."""
+
+_MAX_URL = 16_384
+_MAX_HEADER = 512
+_SOURCE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
+_PURPOSE_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+_PREFETCH = ("prefetch", "prerender", "preview")
+_COMMON = (
+    ("cache-control", "no-store"),
+    ("referrer-policy", "no-referrer"),
+    ("x-robots-tag", "noindex"),
+    ("x-content-type-options", "nosniff"),
+)
+_PAGE = (
+    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    "<title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
+)
+
+
+def random_source_id() -> str:
+    """A fresh person key: 32 random hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+def _pairs(headers: Any) -> tuple[tuple[str, str], ...]:
+    pairs = headers.items() if isinstance(headers, Mapping) else headers
+    return tuple((as_text(name).lower(), as_text(value)) for name, value in pairs)
+
+
+@frozen(kw_only=True)
+class Request:
+    """One request as a server sees it. ``url`` is absolute, or path and query; ``received_at`` aware; header names in any case."""
+
+    method: str = field(converter=as_text)
+    url: str = field(converter=as_text)
+    headers: tuple[tuple[str, str], ...] = field(default=(), converter=_pairs)
+    body: bytes = b""
+    client_ip: str = field(default="", converter=as_text)
+    received_at: datetime = field(converter=utc)
+
+    def header(self, name: str) -> str:
+        """The first header of this (lower-case) name, or empty text."""
+        return next((value for known, value in self.headers if known == name), "")
+
+
+@frozen(kw_only=True)
+class Response:
+    """What to answer: status, headers as pairs of lower-case name and value, body."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes = b""
+
+
+@frozen(kw_only=True)
+class Outcome:
+    """What a request came to: the response to send, the hit to log (None: nothing to log), and the reason."""
+
+    response: Response
+    hit: Hit | None
+    reason: str
+
+
+class _Links(Protocol):
+    def find(self, key: str) -> Any: ...
+
+
+class RedirectHandler:
+    """Answers requests for tracked URLs.
+
+    Args:
+        tracker: who reads tracked URLs.
+        links: a registry for registered links, when the tracker has none of its own.
+        deliveries: deliveries by id, for their substitution URLs.
+        mirror: the mirror-page renderer; not there yet.
+        preferences: the preferences page; not there yet.
+        people: how browsers are told apart.
+        fallback_url: where expired links lead when their delivery names no page.
+        new_source_id: makes person keys; random by default.
+
+    Raises:
+        InvalidOption: ``fallback_url`` is not http(s).
+        NotSupported: ``mirror`` or ``preferences`` is given.
+    """
+
+    def __init__(
+        self,
+        tracker: Resolver,
+        links: _Links | None = None,
+        deliveries: Mapping[str, Delivery] | None = None,
+        mirror: Callable[[Resolution], str] | None = None,
+        preferences: Callable[[Resolution], str] | None = None,
+        people: PeoplePolicy | None = None,
+        fallback_url: str | None = None,
+        new_source_id: Callable[[], str] = random_source_id,
+    ) -> None:
+        for name, hook in (("mirror", mirror), ("preferences", preferences)):
+            if hook is not None:
+                raise NotSupported(f"the hosted {name} page is not there yet", hint="link to a page of your own")
+        if fallback_url is not None and _location(fallback_url) is None:
+            raise InvalidOption(f"fallback_url={fallback_url!r:.120} is no http(s) URL")
+        if links is not None:
+            tracker = copy.copy(tracker)
+            tracker.registry = links  # type: ignore[attr-defined]  # every tracker has one; the Resolver protocol need not
+        self._resolver = tracker
+        self._deliveries = deliveries if deliveries is not None else {}
+        self._people = people if people is not None else PeoplePolicy()
+        self._fallback = fallback_url
+        self._new_source_id = new_source_id
+        base = getattr(tracker, "base_url", "https://")
+        self._secure = base.startswith("https://")
+
+    def handle(self, request: Request) -> Outcome:
+        """The outcome of one request. Any request gives one; nothing is raised for what a client sends.
+
+        Raises:
+            InvalidValue: ``request`` is no Request.
+        """
+        if not isinstance(request, Request):
+            raise InvalidValue(f"handle takes a Request, not {type(request).__name__}")
+        service = _service_page(request)
+        if service is not None:
+            return service
+        hit = self._hit(request)
+        decision = decide(hit, self._resolver)
+        hit, cookie = self._person(request, hit, decision)
+        response = self._response(decision)
+        if cookie:
+            response = evolve(response, headers=(*response.headers, ("set-cookie", cookie)))
+        if request.method == "HEAD":
+            response = evolve(response, body=b"")
+        return Outcome(response=response, hit=hit, reason=decision.reason.value)
+
+    def _hit(self, request: Request) -> Hit:
+        purpose = next((value for name in _PURPOSE_HEADERS if (value := request.header(name).lower())), "")
+        return Hit(
+            method=request.method[:16],
+            url=request.url[:_MAX_URL],
+            received_at=request.received_at,
+            user_agent=request.header("user-agent")[:_MAX_HEADER],
+            referrer=request.header("referer")[:_MAX_HEADER],
+            purpose="prefetch" if any(word in purpose for word in _PREFETCH) else "",
+        )
+
+    def _person(self, request: Request, hit: Hit, decision: Decision) -> tuple[Hit, str]:
+        event, people = decision.event, self._people
+        if event is None or people.key == "none":
+            return hit, ""
+        resolution = decision.resolution
+        is_open = resolution.link_type is LinkType.OPEN
+        consent = resolution.policy.opens if is_open else resolution.policy.clicks
+        if consent is not Consent.IDENTIFIED:
+            return hit, ""
+        if people.key == "hash":
+            key = person_key(evolve(hit, client_ip=request.client_ip), self._resolver)
+            return evolve(hit, source_id=key), ""
+        known = _cookie(request, people.cookie_name)
+        if known is not None:
+            return evolve(hit, source_id=known), ""
+        # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
+        if is_open:
+            return hit, ""
+        fresh = self._new_source_id()
+        return evolve(hit, source_id=fresh), self._set_cookie(fresh)
+
+    def _set_cookie(self, value: str) -> str:
+        people = self._people
+        parts = [f"{people.cookie_name}={value}", f"Max-Age={people.cookie_days * 86_400}", "Path=/"]
+        if people.cookie_domain:
+            parts.append(f"Domain={people.cookie_domain}")
+        if self._secure:
+            parts.append("Secure")
+        return "; ".join([*parts, "HttpOnly", "SameSite=Lax"])
+
+    def _response(self, decision: Decision) -> Response:
+        resolution, reason = decision.resolution, decision.reason
+        if reason is Reason.METHOD:
+            page = _page(405, "Not possible", "This address can only be looked at.")
+            return evolve(page, headers=(*page.headers, ("allow", "GET, HEAD")))
+        if resolution.link_type is LinkType.OPEN:
+            # The image is drawn whatever the token says: a broken picture helps nobody.
+            status = 404 if reason is Reason.UNKNOWN else 200
+            return Response(status=status, headers=(*_COMMON, ("content-type", "image/gif")), body=PIXEL)
+        target = resolution.destination or self._substitute(decision)
+        location = None if target is None else _location(target)
+        if location is not None:
+            return Response(status=302, headers=(*_COMMON, ("location", location)))
+        if resolution.expires_at is not None and resolution.destination is None:
+            return _page(410, "This link has expired", "The page it led to is no longer offered.")
+        return _page(404, "Page not found", "This address leads nowhere. It may have been damaged on its way to you.")
+
+    def _substitute(self, decision: Decision) -> str | None:
+        resolution = decision.resolution
+        if resolution.delivery_id is None:
+            return None
+        delivery = self._deliveries.get(resolution.delivery_id)
+        return (delivery.expired_url if delivery is not None else "") or self._fallback
+
+
+def _service_page(request: Request) -> Outcome | None:
+    path = request.url.partition("?")[0]
+    if request.method not in ("GET", "HEAD"):
+        return None
+    if path.endswith("/r/test"):
+        stamp = request.received_at.strftime("%Y-%m-%d %H:%M:%S.") + f"{request.received_at.microsecond // 1000:03d}Z"
+        body = f"<redir status='OK' date='{stamp}'/>\n".encode()
+        response = Response(status=200, headers=(*_COMMON, ("content-type", "application/xml")), body=body)
+        return Outcome(response=response, hit=None, reason="health")
+    if path.endswith("/robots.txt"):
+        headers = (("cache-control", "max-age=86400"), ("content-type", "text/plain; charset=utf-8"))
+        return Outcome(
+            response=Response(status=200, headers=headers, body=b"User-agent: *\nDisallow: /\n"), hit=None, reason="robots"
+        )
+    return None
+
+
+def _page(status: int, title: str, text: str) -> Response:
+    body = _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
+    policy = ("content-security-policy", "default-src 'none'")
+    return Response(status=status, headers=(*_COMMON, ("content-type", "text/html; charset=utf-8"), policy), body=body)
+
+
+def _cookie(request: Request, name: str) -> str | None:
+    for known, header in request.headers:
+        if known == "cookie":
+            for pair in header.split(";"):
+                key, _, value = pair.strip().partition("=")
+                if key == name and _SOURCE_ID.fullmatch(value):
+                    return value
+    return None
+
+
+def _location(url: str) -> str | None:
+    """A destination fit for a Location header: ASCII, percent-encoded where it must be, IDN as punycode; None if it is not http(s)."""
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname
+        if parts.scheme not in ("http", "https") or not host:
+            return None
+        if not parts.netloc.isascii():
+            name = host.encode("idna").decode()
+            url = url.replace(parts.netloc, name if parts.port is None else f"{name}:{parts.port}", 1)
+        return quote(url, safe="/%:=&?~#+!$,;'@()*[]")
+    except ValueError:  # UnicodeError is one
+        return None

@@ -1,0 +1,167 @@
+"""The Tracking workflow: fetch hits from their sources, make events of them, keep the events and the position together (reference 5.2)."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from itertools import takewhile
+
+from attrs import define, evolve, field
+
+from msgtrack._borders import utc
+from msgtrack.decide import Reason, decide
+from msgtrack.errors import InvalidValue, NotSupported, SourceError
+from msgtrack.events import Event, event_id
+from msgtrack.hits import Hit, Rejected
+from msgtrack.identity import Ordinals, collected_id, identified
+from msgtrack.model import PeoplePolicy
+from msgtrack.protocols import Batch, Checkpoint, Resolver, Source, Store, WorkflowRun
+
+__all__ = ["collect"]
+
+KEPT_REJECTS = 100
+"""Rejected lines that a run record keeps in full; the rest are counted."""
+
+
+def collect(
+    sources: Mapping[str, Source],
+    store: Store,
+    *,
+    tracker: Resolver,
+    judge: None = None,
+    consent: None = None,
+    now: datetime | Callable[[], datetime],
+    people: PeoplePolicy | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> WorkflowRun:
+    """Read every source on from its checkpoint, and keep what happened.
+
+    Args:
+        sources: sources by name; the name is the key of the checkpoint and stands in each event.
+        store: where events, checkpoints and the run record go.
+        tracker: who reads tracked URLs.
+        judge: who tells people from machines; not there yet.
+        consent: consents withdrawn after sending; not there yet.
+        now: the present, aware: a moment, or a function that gives it.
+        people: with ``key="hash"``, hits without a person key (those of access logs) get one.
+        progress: called with the number of records read since it was last called.
+
+    Events and checkpoint of a batch move together, so a run may be killed anywhere and run again. Opens of one message within one calendar
+    minute count once. A source that cannot be read fails the run, which says so; the other sources are read all the same.
+
+    Returns:
+        the record of the run, kept in the store too.
+
+    Raises:
+        NotSupported: ``judge`` or ``consent`` is given.
+        InvalidValue: a source is none.
+        StoreError: the store fails; what was read since its last checkpoint will be read again.
+    """
+    for name, part in (("judge", judge), ("consent", consent)):
+        if part is not None:
+            raise NotSupported(f"collect({name}=...) is not there yet", hint=f"leave {name} out")
+    for name, source in sources.items():
+        if not isinstance(source, Source):
+            raise InvalidValue(f"the source {name!r} has no read(position): {source!r:.80}")
+    clock = now if callable(now) else lambda: now
+    started_at = utc(clock())
+    collector = _Collector(store=store, tracker=tracker, people=people, clock=clock, progress=progress)
+    errors = []
+    for name, source in sources.items():
+        try:
+            collector.read(name, source)
+        except SourceError as error:
+            errors.append(f"{name}: {error}")
+    same_start = sum(1 for _ in takewhile(lambda run: run.started_at >= started_at, store.runs()))
+    run = WorkflowRun(
+        id=event_id(started_at, "run", started_at.isoformat(), str(same_start)),
+        started_at=started_at,
+        ended_at=utc(clock()),
+        status="failed" if errors else "finished",
+        sources=tuple(sources),
+        hits=collector.hits,
+        events=collector.events,
+        added=collector.added,
+        known=collector.known,
+        rejected=collector.rejected,
+        skipped=dict(sorted(collector.skipped.items())),
+        rejects=tuple(collector.rejects),
+        error="; ".join(errors),
+    )
+    store.put([run])
+    return run
+
+
+@define(kw_only=True)
+class _Collector:
+    store: Store
+    tracker: Resolver
+    people: PeoplePolicy | None
+    clock: Callable[[], datetime]
+    progress: Callable[[int], None] | None
+    hits: int = 0
+    events: int = 0
+    added: int = 0
+    known: int = 0
+    rejected: int = 0
+    skipped: Counter[str] = field(factory=Counter)
+    rejects: list[Rejected] = field(factory=list)
+
+    def read(self, name: str, source: Source) -> None:
+        place = _Place.read(self.store.checkpoint(name), name)
+        for batch in source.read(place.position):
+            events = list(self._events(batch, name, place.ordinals(batch.scope)))
+            place.position = batch.position
+            kept = self.store.ingest(events, Checkpoint(source=name, position=place.text(), moved_at=self.clock()))
+            self.events += len(events)
+            self.added += kept.added
+            self.known += kept.known
+            if self.progress is not None:
+                self.progress(len(batch.records))
+
+    def _events(self, batch: Batch, name: str, ordinals: Ordinals) -> Iterable[Event]:
+        for record in batch.records:
+            if isinstance(record, Rejected):
+                self.rejected += 1
+                if len(self.rejects) < KEPT_REJECTS:
+                    self.rejects.append(record if record.source else evolve(record, source=name))
+                continue
+            if isinstance(record, Hit):
+                self.hits += 1
+                decision = decide(record, self.tracker, people=self.people, source=name)
+                if decision.event is None:
+                    self.skipped[decision.reason.value] += 1
+                    continue
+                if decision.reason is Reason.ANONYMOUS_LINK:
+                    self.skipped["identity-dropped"] += 1
+                record = decision.event
+            yield collected_id(identified(record, ordinals))
+
+
+@define
+class _Place:
+    """A source's own position, and what tells equal events apart when reading goes on in the middle of a file."""
+
+    position: str | None
+    scope: str
+    counted: Ordinals
+
+    @classmethod
+    def read(cls, checkpoint: Checkpoint | None, name: str) -> _Place:
+        if checkpoint is None:
+            return cls(None, "", Ordinals())
+        try:
+            said = json.loads(checkpoint.position)
+            return cls(said["position"], said["scope"], Ordinals(said["equal"]))
+        except (ValueError, TypeError, KeyError, AttributeError):
+            raise SourceError(f"the checkpoint of {name!r} is not one that collect wrote") from None
+
+    def ordinals(self, scope: str) -> Ordinals:
+        if scope != self.scope:
+            self.scope, self.counted = scope, Ordinals()
+        return self.counted
+
+    def text(self) -> str:
+        return json.dumps({"position": self.position, "scope": self.scope, "equal": self.counted.state()})

@@ -1,0 +1,186 @@
+"""Hit segments: written whole, read once, whatever happens between."""
+
+from __future__ import annotations
+
+import os
+import resource
+import shutil
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from msgtrack.errors import SourceError
+from msgtrack.hits import Hit, Rejected
+from msgtrack.io import SegmentFolder, SegmentWriter
+
+AT = datetime(2026, 11, 21, 10, 0, 0, 123456, tzinfo=UTC)
+
+
+def hit(number: int = 0, **fields: object) -> Hit:
+    return Hit(method="GET", url=f"/a/{number}", received_at=AT, **fields)  # type: ignore[arg-type]
+
+
+def read(folder: Path, position: str | None = None, **options: int) -> tuple[list[Hit | Rejected], str | None]:
+    records: list[Hit | Rejected] = []
+    for batch in SegmentFolder(folder, **options).read(position):
+        records += batch.records  # type: ignore[arg-type]
+        position = batch.position
+    return records, position
+
+
+def urls(records: list[Hit | Rejected]) -> list[str]:
+    return [record.url for record in records if isinstance(record, Hit)]
+
+
+def segment(folder: Path) -> Path:
+    (path,) = folder.glob("*.hits.jsonl")
+    return path
+
+
+def test_what_is_written_is_read_in_order(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path / "hits") as writer:
+        assert all(writer.write(hit(number)) for number in range(100))
+        records, position = read(tmp_path / "hits", batch_lines=7)
+        assert urls(records) == [f"/a/{number}" for number in range(100)]
+        assert read(tmp_path / "hits", position) == ([], position)
+        writer.write(hit(100))
+        more, _ = read(tmp_path / "hits", position)
+        assert urls(more) == ["/a/100"]
+    assert (writer.written, writer.lost) == (101, 0)
+    ids = [record.request_id for record in records if isinstance(record, Hit)]
+    assert len(set(ids)) == 100
+
+
+@settings(max_examples=60)
+@given(url=st.text(max_size=50), agent=st.text(max_size=50), referrer=st.text(max_size=50))
+def test_any_text_comes_back(tmp_path_factory: pytest.TempPathFactory, url: str, agent: str, referrer: str) -> None:
+    folder = tmp_path_factory.mktemp("hits")
+    with SegmentWriter(folder) as writer:
+        writer.write(hit(user_agent=agent, referrer=referrer, source_id="p"))
+    (record,), _ = read(folder)
+    assert isinstance(record, Hit)
+    assert (record.user_agent, record.referrer, record.received_at, record.source_id) == (agent, referrer, AT, "p")
+
+
+def test_a_hit_is_known_by_its_place_whatever_the_file_is_called(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path / "a") as writer:
+        writer.write(hit())
+    (tmp_path / "b").mkdir()
+    shutil.copy(segment(tmp_path / "a"), tmp_path / "b" / "renamed.hits.jsonl")
+    assert read(tmp_path / "a")[0] == read(tmp_path / "b")[0]
+    shutil.copy(segment(tmp_path / "a"), tmp_path / "a" / "copy.hits.jsonl")
+    assert len(read(tmp_path / "a")[0]) == 1
+
+
+def test_every_cut_is_resumed_without_loss_or_repetition(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path / "whole") as writer:
+        for number in range(3):
+            writer.write(hit(number))
+    data = segment(tmp_path / "whole").read_bytes()
+    for cut in range(len(data) + 1):
+        folder = tmp_path / f"cut-{cut}"
+        folder.mkdir()
+        path = folder / "x.hits.jsonl"
+        path.write_bytes(data[:cut])
+        first, position = read(folder)
+        path.write_bytes(data)
+        rest, _ = read(folder, position)
+        assert urls(first + rest) == ["/a/0", "/a/1", "/a/2"], cut
+
+
+def test_rubbish_between_good_lines_is_rejected_with_its_reason(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path) as writer:
+        writer.write(hit(0))
+    path = segment(tmp_path)
+    rubbish = [b"\x00\xff\xfe", b"{", b"[]", b'{"method":"GET"}', b'{"v":1,"x":1}', b"null", b'"text"']
+    path.write_bytes(path.read_bytes() + b"\n".join(rubbish) + b"\n\n" + path.read_bytes().splitlines()[1] + b"\n")
+    records, _ = read(tmp_path)
+    assert urls(records) == ["/a/0", "/a/0"]
+    rejected = [record for record in records if isinstance(record, Rejected)]
+    assert len(rejected) == len(rubbish)
+    assert all(record.reason and record.source == path.name for record in rejected)
+
+
+def test_segments_are_rotated_by_size(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path, max_bytes=1_000) as writer:
+        for number in range(100):
+            writer.write(hit(number))
+    assert len(list(tmp_path.iterdir())) > 3
+    assert sorted(urls(read(tmp_path)[0])) == sorted(f"/a/{number}" for number in range(100))
+
+
+def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path) as writer:
+        threads = [
+            threading.Thread(target=lambda start: [writer.write(hit(start + n)) for n in range(200)], args=(1_000 * t,))
+            for t in range(8)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert len(set(urls(read(tmp_path)[0]))) == 1_600
+
+
+FULL_DISK = """
+import resource, signal, sys
+from datetime import UTC, datetime
+from msgtrack.hits import Hit
+from msgtrack.io import SegmentWriter
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))
+writer = SegmentWriter(sys.argv[1])
+answers = [writer.write(Hit(method="GET", url=f"/a/{n}", received_at=datetime.now(UTC))) for n in range(200)]
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+answers.append(writer.write(Hit(method="GET", url="/a/last", received_at=datetime.now(UTC))))
+writer.close()
+print(sum(answers), writer.written, writer.lost)
+"""
+
+
+@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="file size limits are not known here")
+def test_a_full_disk_loses_hits_counts_them_and_hurts_no_later_line(tmp_path: Path) -> None:
+    said = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True)
+    kept, written, lost = map(int, said.stdout.split())
+    assert kept == written
+    assert lost > 0
+    assert written + lost == 201
+    records, _ = read(tmp_path)
+    assert len(urls(records)) == written
+    assert urls(records)[-1] == "/a/last"
+    assert sum(isinstance(record, Rejected) for record in records) <= 1
+
+
+def test_closing_twice_is_fine(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    writer.close()
+    writer.close()
+
+
+@pytest.mark.parametrize("position", ["x", "[]", '{"a": "b"}', "12"])
+def test_foreign_positions_are_refused(tmp_path: Path, position: str) -> None:
+    with pytest.raises(SourceError, match="position"):
+        list(SegmentFolder(tmp_path).read(position))
+
+
+def test_a_missing_folder_and_a_foreign_file_are_named(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="nowhere"):
+        list(SegmentFolder(tmp_path / "nowhere").read(None))
+    (tmp_path / "other.hits.jsonl").write_text("not a segment\n")
+    with pytest.raises(SourceError, match=r"other\.hits\.jsonl"):
+        list(SegmentFolder(tmp_path).read(None))
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    with pytest.raises(SourceError, match="cannot write segments"):
+        SegmentWriter(blocked / "hits")
+
+
+def test_segments_are_not_for_everybody(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path):
+        assert os.stat(segment(tmp_path)).st_mode & 0o007 == 0

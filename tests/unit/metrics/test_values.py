@@ -1,0 +1,104 @@
+"""Values: numbers that are undefined rather than zero, exact rounding, and caveats from a closed list."""
+
+from __future__ import annotations
+
+import math
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from msgtrack.errors import InvalidOption, InvalidValue
+from msgtrack.metrics import CAVEATS, Value
+from msgtrack.metrics._values import half_away, quotient
+
+
+@pytest.mark.parametrize(("unit", "zero"), [("count", 0), ("ratio", 0.0), ("amount", Decimal(0)), ("duration", 0.0)])
+def test_an_undefined_value_reads_as_a_zero_of_its_unit_when_asked(unit: str, zero: object) -> None:
+    value = Value(value=None, unit=unit)
+    assert value.value is None
+    assert value.value_or_zero == zero
+    assert type(value.value_or_zero) is type(zero)
+
+
+def test_a_defined_value_reads_as_itself() -> None:
+    assert Value(value=0.25, unit="ratio").value_or_zero == 0.25
+
+
+def test_caveats_come_from_the_closed_list_once_each_and_in_its_order() -> None:
+    value = Value(value=-1, unit="count", caveats=("estimate", "negative", "estimate"))
+    assert value.caveats == ("negative", "estimate")
+    with pytest.raises(InvalidValue, match="negativ"):
+        Value(value=1, unit="count", caveats=("negativ",))
+
+
+def test_a_unit_is_one_of_four() -> None:
+    with pytest.raises(InvalidOption, match="percent"):
+        Value(value=1, unit="percent")
+
+
+def test_every_caveat_is_a_sentence() -> None:
+    for code, sentence in CAVEATS.items():
+        assert code == code.lower()
+        assert sentence.endswith(".")
+    with pytest.raises(TypeError):
+        CAVEATS["new"] = "no"  # type: ignore[index]  # the point of the test
+
+
+@pytest.mark.parametrize(
+    ("numerator", "denominator", "rounded"),
+    [
+        (1, 2, 1),
+        (-1, 2, -1),
+        (1, -2, -1),
+        (-1, -2, 1),
+        (3, 2, 2),
+        (5, 2, 3),
+        (2, 5, 0),
+        (-2, 5, 0),
+        (0, 7, 0),
+        (7, 7, 1),
+    ],
+)
+def test_halves_go_away_from_zero(numerator: int, denominator: int, rounded: int) -> None:
+    assert half_away(numerator, denominator) == rounded
+
+
+@given(st.integers(), st.integers().filter(bool))
+def test_rounding_is_to_the_nearest_whatever_the_size(numerator: int, denominator: int) -> None:
+    exact = Fraction(numerator, denominator)
+    rounded = half_away(numerator, denominator)
+    assert abs(rounded - exact) <= Fraction(1, 2)
+    if abs(rounded - exact) == Fraction(1, 2):
+        assert abs(rounded) > abs(exact)
+
+
+def test_rounding_needs_no_float() -> None:
+    assert half_away(10**30 + 1, 2) == 5 * 10**29 + 1
+    assert half_away(2**53 + 1, 1) == 2**53 + 1
+
+
+@given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6).filter(bool))
+def test_a_ratio_is_the_float_of_its_fraction(numerator: int, denominator: int) -> None:
+    assert quotient(numerator, denominator, "ratio") == numerator / denominator
+
+
+def test_an_amount_is_divided_to_28_digits() -> None:
+    assert quotient(Decimal(10), 3, "amount") == Decimal("3.333333333333333333333333333")
+
+
+def test_what_no_float_can_hold_is_undefined_and_no_error() -> None:
+    assert quotient(10**400, 3, "ratio") is None
+    assert quotient(Decimal("9e999999999999999999"), Decimal("1e-999999999999999999"), "amount") is None
+
+
+@pytest.mark.parametrize("unit", ["ratio", "amount"])
+def test_nothing_is_divided_by_zero(unit: str) -> None:
+    with pytest.raises(ZeroDivisionError):
+        quotient(1, 0, unit)  # type: ignore[arg-type]  # both are units
+
+
+def test_a_ratio_is_never_not_a_number() -> None:
+    assert not math.isnan(float(quotient(0, 5, "ratio") or 0))

@@ -1,0 +1,47 @@
+"""Counts: equal when they say the same, and plain enough to be frozen as JSON and thawed again."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+
+from cattrs.preconf.json import make_converter
+
+from msgtrack.counts import CLICK_ROW_KINDS, REACTION_KINDS, Counts, DeliveryCounts, DomainCounts, LinkFacts
+from msgtrack.model import LinkType
+
+COUNTS = Counts(
+    deliveries={
+        "1": DeliveryCounts(
+            to_deliver=4,
+            text=1,
+            contact_at=datetime(2026, 3, 1, tzinfo=UTC),
+            domains={"AOL": DomainCounts(statuses={2: 1, 1: 3}, failures={8: 1}, reactions={"open": 2}, reacted=1)},
+            persons=1,
+            slots={"open": {"1": {600: 1, 300: 1}}},
+            links={"2": LinkFacts(label="Shop", url="https://a.example/", type=LinkType.OPT_OUT)},
+            amount=Decimal("1.50"),
+            article=2,
+        )
+    },
+    persons=1,
+)
+
+
+def test_reactions_are_six_and_rows_of_links_five() -> None:
+    assert sorted(REACTION_KINDS) == ["click", "mirror-page-view", "open", "opt-out-click", "page-visit", "transaction"]
+    assert REACTION_KINDS - CLICK_ROW_KINDS == {"open"}
+
+
+def test_zeros_and_order_make_no_difference() -> None:
+    one = DeliveryCounts(slots={"open": {"1": {300: 1, 0: 0}}, "click": {"2": {0: 0}}, "sent": {}})
+    assert one == DeliveryCounts(slots={"open": {"1": {300: 1}}})
+    assert list(COUNTS.deliveries["1"].slots["open"]["1"]) == [300, 600]
+    assert list(COUNTS.deliveries["1"].domains["AOL"].statuses) == [1, 2]
+
+
+def test_counts_survive_json() -> None:
+    converter = make_converter()
+    converter.register_unstructure_hook(Decimal, str)
+    converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
+    assert converter.loads(converter.dumps(COUNTS), Counts) == COUNTS

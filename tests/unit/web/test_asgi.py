@@ -1,0 +1,121 @@
+"""The ASGI edge says what the pure handler says, over real HTTP, under two servers."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from msgtrack import Keyring, Tracker
+from msgtrack.hits import Hit
+from msgtrack.io import SegmentFolder, SegmentWriter
+from msgtrack.redirect import RedirectHandler, Request
+from msgtrack.web.asgi import TrackingApp
+
+AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
+TRACKER = Tracker("https://t.example.com", Keyring.from_secrets("a secret that is long enough to sign with"))
+HANDLER = RedirectHandler(TRACKER, new_source_id=lambda: "fresh-person-1")
+PAGE = TRACKER.compile(html='<a href="https://shop.example/ä?a=1&amp;b=2">x</a>', delivery_id="spring")
+CLICK, OPEN = (
+    url.removeprefix("https://t.example.com")
+    for url in re.findall(r"https://t\.example\.com/[a-z0-9./-]+", PAGE.render(message_id="7").html or "")
+)
+
+
+@contextmanager
+def uvicorn_serving(app: TrackingApp) -> Iterator[int]:
+    uvicorn = pytest.importorskip("uvicorn")
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="on"))
+        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
+        thread.start()
+        deadline = time.monotonic() + 10
+        while not server.started and time.monotonic() < deadline:
+            time.sleep(0.01)
+        try:
+            yield listening.getsockname()[1]
+        finally:
+            server.should_exit = True
+            thread.join(10)
+
+
+def ask(port: int, method: str, url: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        connection.request(method, url, headers=headers)
+        answer = connection.getresponse()
+        return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
+    finally:
+        connection.close()
+
+
+REQUESTS = [
+    ("GET", CLICK, {}),
+    ("GET", CLICK, {"Cookie": "uuid230=known-person", "User-Agent": "Browser/1"}),
+    ("GET", OPEN, {}),
+    ("HEAD", CLICK, {}),
+    ("HEAD", OPEN, {}),
+    ("GET", CLICK + "?utm=1&x=%20", {}),
+    ("GET", CLICK.upper() + ")", {}),
+    ("GET", CLICK.replace("-", "%252D"), {}),
+    ("GET", CLICK, {"Purpose": "prefetch"}),
+    ("POST", CLICK, {"Content-Length": "0"}),
+    ("GET", "/nothing/here", {}),
+    ("GET", "/%00%0d%0aX:%20y/%ff", {}),
+    ("GET", "/r/test", {}),
+    ("GET", "/robots.txt", {}),
+]
+
+
+def test_the_edge_says_what_the_handler_says(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    app = TrackingApp(HANDLER, record=writer.write, on_shutdown=writer.close, clock=lambda: AT)
+    hits = []
+    with uvicorn_serving(app) as port:
+        for method, url, headers in REQUESTS:
+            sent = {"User-Agent": "", **headers}
+            status, got, body = ask(port, method, url, sent)
+            outcome = HANDLER.handle(
+                Request(method=method, url=url, headers=sent.items(), client_ip="127.0.0.1", received_at=AT)
+            )
+            expected = outcome.response
+            assert (status, body) == (expected.status, expected.body), (method, url)
+            assert dict(expected.headers).items() <= got.items(), (method, url)
+            hits += [outcome.hit] if outcome.hit else []
+    (batch,) = SegmentFolder(tmp_path).read(None)
+    written = [record for record in batch.records if isinstance(record, Hit)]
+    assert [(hit.method, hit.url, hit.source_id, hit.purpose) for hit in written] == [
+        (hit.method, hit.url, hit.source_id, hit.purpose) for hit in hits
+    ]
+
+
+def test_a_hit_is_recorded_before_the_answer_leaves() -> None:
+    order: list[str] = []
+
+    async def send(message: dict[str, object]) -> None:
+        order.append(str(message["type"]))
+
+    async def receive() -> dict[str, object]:
+        return {"type": "http.request"}
+
+    app = TrackingApp(HANDLER, record=lambda hit: order.append("recorded"), clock=lambda: AT)
+    scope = {"type": "http", "method": "GET", "path": CLICK, "query_string": b"", "headers": []}
+    asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
+    assert order == ["recorded", "http.response.start", "http.response.body"]
+
+
+def test_what_is_no_http_is_let_go() -> None:
+    async def nothing(*_: object) -> dict[str, object]:
+        raise AssertionError("no message is sent or awaited")
+
+    asyncio.run(TrackingApp(HANDLER)({"type": "websocket"}, nothing, nothing))  # type: ignore[arg-type]
