@@ -11,7 +11,7 @@ from itertools import takewhile
 from attrs import define, evolve, field
 
 from msgtrack._borders import utc
-from msgtrack.decide import Reason, decide
+from msgtrack.decide import decide
 from msgtrack.errors import InvalidValue, NotSupported, SourceError
 from msgtrack.events import Event, event_id
 from msgtrack.hits import Hit, Rejected
@@ -134,8 +134,6 @@ class _Collector:
                 if decision.event is None:
                     self.skipped[decision.reason.value] += 1
                     continue
-                if decision.reason is Reason.ANONYMOUS_LINK:
-                    self.skipped["identity-dropped"] += 1
                 record = decision.event
             yield collected_id(identified(record, ordinals))
 

@@ -1,8 +1,9 @@
 """Character references: ``&amp;``, ``&copy``, ``&#38;``, ``&#x26;`` and what stands for them.
 
-After the HTML standard, section 13.2.5.72 and following. The table of names is the standard library's (2,231 names of the
-standard, 106 of them also without a semicolon). Attribute values and text differ in one rule: in a value, a name without a
-semicolon stands for itself when ``=`` or a letter or digit follows, so that ``?a=1&copy=2`` stays an address.
+After the HTML standard, section 13.2.5.72 and following. The table of names is the standard library's (2,231 names of
+the standard, 106 of them also without a semicolon). Attribute values and text differ in one rule: in a value, a name
+without a semicolon stands for itself when ``=`` or a letter or digit follows, so that ``?a=1&copy=2`` stays an
+address.
 
 Time is linear in the length of the text, whatever it holds.
 """

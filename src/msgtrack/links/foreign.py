@@ -1,8 +1,8 @@
 """Where a document is SVG or MathML: there ``<style>`` and ``<title>`` hold markup, and ``<![CDATA[`` means something.
 
-After the HTML standard, section 13.2.6.5, as far as the tokenizer depends on it. Elements of HTML are not followed. So inside
-``<foreignObject>`` and its kind everything counts as HTML until that element ends, and the end tag of an HTML element around
-an unclosed ``<svg>`` does not end the ``<svg>``: there, more is read as markup than a browser would read.
+After the HTML standard, section 13.2.6.5, as far as the tokenizer depends on it. Elements of HTML are not followed. So
+inside ``<foreignObject>`` and its kind everything counts as HTML until that element ends, and the end tag of an HTML
+element around an unclosed ``<svg>`` does not end the ``<svg>``: there, more is read as markup than a browser reads.
 """
 
 from __future__ import annotations
@@ -24,18 +24,19 @@ _POINTS = {
     "math": frozenset(("mi", "mo", "mn", "ms", "mtext")),
 }
 _HTML_ANNOTATIONS = frozenset(("text/html", "application/xhtml+xml"))
-_BREAK_OUT = frozenset(
-    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta nobr ol p "
-    "pre ruby s small span strong strike sub sup table tt u ul var".split()
+_BREAK_OUT_NAMES = (
+    "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
+    "nobr ol p pre ruby s small span strong strike sub sup table tt u ul var"
 )
+_BREAK_OUT = frozenset(_BREAK_OUT_NAMES.split())
 _FONT_ATTRIBUTES = frozenset(("color", "face", "size"))
 
 
 @define
 class ForeignContent:
-    """The open elements of foreign content, outermost first: ``svg`` and ``math``, and the elements in them that hold HTML.
+    """The open elements of foreign content, outermost first: ``svg``, ``math``, elements in them that hold HTML.
 
-    Each with its kind: the root whose namespace it has ("svg", "math"), or empty for an element that holds HTML.
+    Each with its kind: the namespace it has ("svg", "math"), or empty for an element that holds HTML.
     """
 
     _open: list[tuple[str, str]] = field(factory=list)

@@ -1,9 +1,9 @@
 """Where the links of an HTML document stand: a scanner that yields spans of the source and changes nothing.
 
-It reads tags, attributes, comments and raw text as the HTML standard's tokenizer does, so it finds the links that a browser
-finds, however they are quoted or broken. Beyond the standard it enters the conditional comments of Outlook,
-``<!--[if mso]> … <![endif]-->``, and takes the links of VML elements (``v:roundrect``) for links. It builds no tree: a link
-that a browser would drop because of where it stands (inside ``<select>``, say) is found all the same.
+It reads tags, attributes, comments and raw text as the HTML standard's tokenizer does, so it finds the links that a
+browser finds, however they are quoted or broken. Beyond the standard it enters the conditional comments of Outlook,
+``<!--[if mso]> … <![endif]-->``, and takes the links of VML elements (``v:roundrect``) for links. It builds no tree: a
+link that a browser would drop because of where it stands (inside ``<select>``, say) is found all the same.
 
 Time is linear in the length of the document, for any text whatever; spans come in order and never overlap.
 """
@@ -38,7 +38,6 @@ from msgtrack.links.visible import visible_text
 
 __all__ = ["Attribute", "HtmlScan", "LinkSite", "holds_template_tag", "scan_html"]
 
-_RAW = frozenset((*RAW_TEXT, "script", "plaintext"))
 _LINK_ELEMENTS = frozenset(("a", "area"))
 _VML = ("v:", "w:")
 _URL_EDGES = "".join(map(chr, range(0x21)))
@@ -49,13 +48,14 @@ _URL_HOLES = re.compile("[\t\n\r]")
 class LinkSite:
     """One link of a document.
 
-    ``start`` and ``end`` span what to replace: the value without its quotes and without the white space around it; ``raw`` is
-    the source there. ``url`` is the address as a client reads it: character references resolved, white space at its ends and
-    tabs and line breaks inside taken out (URL standard, section 4.4). It may be anything, "#top" or empty included.
+    ``start`` and ``end`` span what to replace: the value without its quotes and without the white space around it;
+    ``raw`` is the source there. ``url`` is the address as a client reads it: character references resolved, white
+    space at its ends and tabs and line breaks inside taken out (URL standard, section 4.4). It may be anything, "#top"
+    or empty included.
 
-    ``element`` is the tag's name in lower case ("a", "area", "v:roundrect"), ``attribute`` the value's ("href"), ``quote`` is
-    '"', "'" or empty, ``tag_start`` and ``tag_end`` span the tag. ``in_conditional`` tells that only Outlook sees the link,
-    because it stands in a conditional comment.
+    ``element`` is the tag's name in lower case ("a", "area", "v:roundrect"), ``attribute`` the value's ("href"),
+    ``quote`` is '"', "'" or empty, ``tag_start`` and ``tag_end`` span the tag. ``in_conditional`` tells that only
+    Outlook sees the link, because it stands in a conditional comment.
     """
 
     element: str
@@ -101,11 +101,11 @@ class HtmlScan:
     Attributes:
         sites: the links, in document order.
         body_start: the offset behind the first ``<body>`` tag, or None.
-        body_end: the offset of the last ``</body>`` tag, or None. Tags in comments, scripts and other raw text do not count
-            for either, those in conditional comments neither.
+        body_end: the offset of the last ``</body>`` tag, or None. For neither do tags count that stand in a comment,
+            a conditional one included, in a script or in other raw text.
         base_href: the value of the first ``<base href>``, cleaned like a link's ``url``; empty where there is none.
-        end: the last offset at which inserted markup is markup: the length of the document, or the start of a comment, tag
-            or raw text that never ends.
+        end: the last offset at which inserted markup is markup: the length of the document, or the start of a
+            comment, tag or raw text that never ends.
     """
 
     sites: tuple[LinkSite, ...]
@@ -118,8 +118,8 @@ class HtmlScan:
 def scan_html(html: str) -> HtmlScan:
     """Find the links of an HTML document, and where a pixel can go.
 
-    Candidates are the ``href`` of ``a``, of ``area`` and of any VML element (``v:*``, ``w:*``). Never fails, whatever the
-    text.
+    Candidates are the ``href`` of ``a``, of ``area`` and of any VML element (``v:*``, ``w:*``). Never fails, whatever
+    the text.
 
     >>> [site.url for site in scan_html("<a href=https://shop.example/?a=1&amp;b=2>Shop</a>").sites]
     ['https://shop.example/?a=1&b=2']
@@ -203,7 +203,7 @@ class _Scanner:
                 return tag.end
         if element == "body" and self.body_start is None and region_end < 0:
             self.body_start = tag.end
-        return raw_text_end(element, html, tag.end, end) if element in _RAW else tag.end
+        return raw_text_end(element, html, tag.end, end) if element in RAW_TEXT else tag.end
 
     def _end_tag(self, name: re.Match[str], end: int, foreign: ForeignContent, region_end: int) -> int:
         """Behind an end tag; -1 where it never ends."""

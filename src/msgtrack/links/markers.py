@@ -1,4 +1,4 @@
-"""What an author writes on a link for whoever tracks it: labels, types and categories, and every vendor's "do not track".
+"""What an author writes on a link for whoever tracks it: label, type, category, and every vendor's "do not track".
 
 Our own attributes go before the mail does. Those of a vendor are understood wherever they come from, so that a template
 written for one provider keeps its meaning here.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from attrs import field, frozen
+from attrs import frozen
 
 from msgtrack._borders import enum_of
 from msgtrack.errors import InvalidOption
@@ -61,7 +61,7 @@ OPT_OUT_MARKERS = tuple(
 """Every opt-out attribute that is understood, one row each; "any" stands for spellings that several mailers share."""
 
 CLASS_MARKERS = {"untracked": "customer.io", "mktNoTrack": "marketo", "inf-track-no": "keap"}
-"""Class names that mean "do not track", with their vendors. They are understood and stay: a class may carry style, too."""
+"""Class names that mean "do not track", with their vendors. They are understood and stay: a class may carry style."""
 
 _MARKERS = {marker.name: marker for marker in OPT_OUT_MARKERS}
 _OWN = {
@@ -99,7 +99,7 @@ class Markup:
     type: str = ""
     category: str = ""
     off: bool = False
-    marker_spans: tuple[Attribute, ...] = field(default=(), converter=tuple)
+    marker_spans: tuple[Attribute, ...] = ()
 
 
 _NO_MARKUP = Markup()
@@ -131,7 +131,7 @@ def read_markup(attributes: Iterable[Attribute]) -> Markup:
                 said[_OWN[name]] = said[_OWN[name]] or " ".join(attribute.value.split())
         if meanings[name]:
             spans.append(attribute)
-    return Markup(**said, off=off, marker_spans=spans)
+    return Markup(**said, off=off, marker_spans=tuple(spans))
 
 
 def _says_off(attribute: Attribute) -> bool:

@@ -1,10 +1,10 @@
-"""The grammar of markup, after the tokenizer of the HTML standard (section 13.2.5): what a tag, its attributes, a comment and
-raw text are, as regular expressions that the scanner strings together.
+"""The grammar of markup, after the tokenizer of the HTML standard (section 13.2.5): what a tag, its attributes, a
+comment and raw text are, as regular expressions that the scanner strings together.
 
-Every expression takes time linear in what it reads, for any text whatever. Three habits see to that: repeats go over single
-characters and are possessive where nothing can be given back, groups repeat a bounded number of times only, and an
-expression that gives up has read no further than the construct reaches. Possessive repeats of *groups* are not used, because
-Python 3.11.2 matches them wrongly.
+Every expression takes time linear in what it reads, for any text whatever. Three habits see to that: repeats go over
+single characters and are possessive where nothing can be given back, groups repeat a bounded number of times only, and
+an expression that gives up has read no further than the construct reaches. Possessive repeats of *groups* are not
+used, because Python 3.11.2 matches them wrongly.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ class Attribute:
     """One attribute of a tag.
 
     ``name`` is in lower case, ``value`` has its character references resolved and is empty where none was written.
-    ``start`` and ``end`` span what to take out to remove the attribute: with the white space before it, unless that must
-    stay to part its neighbours.
+    ``start`` and ``end`` span what to take out to remove the attribute: with the white space before it, unless that
+    must stay to part its neighbours.
     """
 
     name: str
@@ -90,9 +90,10 @@ _ATTRIBUTE = re.compile(
 _TAG_END, _UNCLOSED_QUOTE = 1, 6
 _QUOTES = ("", "", "", '"', "'", "")
 
-# The rest of a tag, from behind its name or behind a quoted value, when it is plain to see that no quoted value hides a ">".
-# A quote opens a value only right after "=" and white space. So in a tag without such a "'", a '"' with something else
-# before it closes a value or is an ordinary character, and no value is open behind it: up to the next quote, ">" is the end.
+# The rest of a tag, from behind its name or behind a quoted value, when it is plain to see that no quoted value hides
+# a ">". A quote opens a value only right after "=" and white space. So in a tag without such a "'", a '"' with
+# something else before it closes a value or is an ordinary character, and no value is open behind it: up to the next
+# quote, ">" is the end.
 _NO_SINGLE = rf"(?![^>]*=[{SPACE}]*')"
 _PLAIN_REST = (
     rf"""(?:{_NO_SINGLE}[^>]*[^={SPACE}>]"[{SPACE}]*+/?>"""
@@ -132,30 +133,31 @@ LINK_TAG = re.compile(
     rf"""(?:[{SPACE}]++(?!{_any_case("href=")})[^{SPACE}/>"'=]++="[^"]*+"){{0,16}}"""
     rf"""[{SPACE}]++{_any_case("href")}="([^"]*+)"(?:>|{_PLAIN_REST})"""
 )
-"""A link tag as most are written; those that it leaves go through :func:`read_tag`. Groups: element, value of ``href``."""
+"""A link tag as most are written; the rest goes through :func:`read_tag`. Groups: element, value of ``href``."""
 
-RAW_TEXT = {
+_RAW_TEXT_ENDS = {
     name: re.compile(rf"</{_any_case(name)}(?=[{SPACE}/>])")
     for name in ("iframe", "noembed", "noframes", "style", "textarea", "title", "xmp")
 }
-"""Elements whose content holds no tags, each with the end tag that ends it. ``script`` has rules of its own."""
+RAW_TEXT = frozenset((*_RAW_TEXT_ENDS, "script", "plaintext"))
+"""Elements whose content holds no tags."""
 
 _SCRIPT = re.compile(rf"<!--|-->|<(/?){_any_case('script')}(?=[{SPACE}/>])")
 
 
 def raw_text_end(element: str, html: str, pos: int, end: int) -> int:
-    """The offset of the end tag that ends the raw text which begins at ``pos``, or -1 where it runs to ``end``.
+    """The offset behind the end tag that ends the raw text which begins at ``pos``, or -1 where no whole one does.
 
-    ``plaintext`` never ends. A script ends at the first ``</script`` outside ``<!-- <script``: the "double escaped" states.
+    ``plaintext`` never ends. A script ends at the first ``</script`` outside ``<!-- <script``: the "double escaped"
+    states.
     """
-    if element == "script":
-        return _script_end(html, pos, end)
-    pattern = RAW_TEXT.get(element)
-    match = pattern.search(html, pos, end) if pattern else None
-    return match.start() if match else -1
+    pattern = _RAW_TEXT_ENDS.get(element)
+    closing = _script_end(html, pos, end) if element == "script" else pattern and pattern.search(html, pos, end)
+    tag = read_tag(html, closing.end(), end) if closing else None
+    return tag.end if tag else -1
 
 
-def _script_end(html: str, pos: int, end: int) -> int:
+def _script_end(html: str, pos: int, end: int) -> re.Match[str] | None:
     escaped = doubly = False
     while (match := _SCRIPT.search(html, pos, end)) is not None:
         pos = match.end()
@@ -167,11 +169,11 @@ def _script_end(html: str, pos: int, end: int) -> int:
             escaped = doubly = False
         elif match[1]:
             if not doubly:
-                return match.start()
+                return match
             doubly = False
         elif escaped:
             doubly = True
-    return -1
+    return None
 
 
 def read_tag(html: str, pos: int, end: int, wanted: str = "") -> Tag | None:
@@ -195,7 +197,7 @@ def read_tag(html: str, pos: int, end: int, wanted: str = "") -> Tag | None:
         if group == _UNCLOSED_QUOTE:
             return None
         if value is None and len(wanted) == match.end(2) - match.start(2) and lower(match[2]) == wanted:
-            value = (*match.span(group), _QUOTES[group]) if group > 2 else (pos, pos, "")  # noqa: PLR2004
+            value = (*match.span(group), _QUOTES[group]) if group > 2 else (pos, pos, "")
     return None
 
 
@@ -205,6 +207,6 @@ def read_attributes(html: str, pos: int, end: int) -> Iterator[Attribute]:
         start, pos = match.start(2), match.end()
         if html[pos] in _PARTING:
             start = match.start() + len(html[match.start() : start].rstrip(SPACE))
-        raw = match[match.lastindex or 0] if match.lastindex != 2 else ""  # noqa: PLR2004
+        raw = match[match.lastindex or 0] if match.lastindex != 2 else ""
         value = decode_attribute(raw.replace("\r\n", "\n").replace("\r", "\n"))
         yield Attribute(name=lower(match[2]), value=value, start=start, end=pos)

@@ -20,7 +20,7 @@ _TAG = re.compile(
 
 
 def holds_template_tag(text: str) -> bool:
-    """Whether a link, as written or with its entities resolved, holds the beginning of a template tag of any known syntax.
+    """Whether a link, as written or with its entities resolved, holds the beginning of a template tag.
 
     Such a link is not yet an address: tracking it would send readers to the tag instead of to what it stands for.
 

@@ -1,10 +1,11 @@
 """Where the URLs of a plain text stand.
 
-A URL begins with ``http://`` or ``https://``, in any case, and reaches to white space, a quotation mark or an angle bracket.
-Brackets and punctuation can belong to it or to the sentence around it (reference 2.7):
+A URL begins with ``http://`` or ``https://``, in any case, and reaches to white space, a quotation mark or an angle
+bracket. Brackets and punctuation can belong to it or to the sentence around it (reference 2.7):
 
-- a bracket that closes one opened before the URL ends it, so ``(https://e.example/a_(b))`` holds ``https://e.example/a_(b)``;
+- a bracket that closes one opened before the URL ends it, so ``(https://e.example/(b))`` holds ``https://e.example/(b)``;
 - where the character before the URL opens a pair and the other one of that pair ends it, the URL is whole as it stands;
+- in ``< >`` it may go on over line breaks, which are no part of it (RFC 3986, appendix C);
 - otherwise ``. , ; : ! ?`` and apostrophes at its end belong to the sentence;
 - a template tag in it belongs to it, with the white space inside the tag.
 
@@ -24,7 +25,7 @@ __all__ = ["TextSite", "position", "scan_text"]
 
 @frozen(kw_only=True)
 class TextSite:
-    """One URL of a plain text; ``url`` is the text from ``start`` to ``end``."""
+    """One URL of a plain text; ``url`` is the text from ``start`` to ``end`` without the line breaks in it."""
 
     start: int
     end: int
@@ -33,7 +34,7 @@ class TextSite:
 
 _SCHEME = re.compile(r"(?<![A-Za-z0-9+])[hH][tT][tT][pP][sS]?://(?=[^\W_]|[\[{%]|<%|\$\{|\*\|)")
 
-_QUOTES = "\"`“”„‟‘’‚‛«»‹›"
+_QUOTES = '"`“”„‟‘’‚‛«»‹›'
 _FULL_WIDTH = "，。、；：！？…（）［］｛｝【】「」『』《》〈〉"
 _INVISIBLE = r"\s\x00-\x20\x7f-\xa0\u200b\u200e\u200f\u2028-\u202e\u2060\ufeff"
 # A stretch that decides nothing, the beginning of a template tag, or one character that has to be looked at.
@@ -47,6 +48,9 @@ _PAIRS = {"(": ")", "[": "]", "{": "}", "<": ">", '"': '"', "'": "'", "`": "`"} 
     zip("“„‘‚«‹（［｛【「『《〈", "””’’»›）］｝】」』》〉", strict=True)
 )
 _TRAILING = ".,;:!?'"
+_BREAK = re.compile(r"[ ]?(?:\r\n|\n|\r)")
+_NEXT_LINE = re.compile(rf"{_BREAK.pattern}(?![hH][tT][tT][pP][sS]?://)[^{_INVISIBLE}<>{_QUOTES}]++")
+_MOST_LINES = 20
 
 
 def scan_text(text: str) -> tuple[TextSite, ...]:
@@ -61,7 +65,8 @@ def scan_text(text: str) -> tuple[TextSite, ...]:
     while (scheme := _SCHEME.search(text, pos)) is not None:
         pos = scanner.url_end(scheme.start(), scheme.end())
         if pos > scheme.end():
-            sites.append(TextSite(start=scheme.start(), end=pos, url=text[scheme.start() : pos]))
+            url = _BREAK.sub("", text[scheme.start() : pos])
+            sites.append(TextSite(start=scheme.start(), end=pos, url=url))
     return tuple(sites)
 
 
@@ -100,16 +105,28 @@ class _Scanner:
             elif piece == closer:
                 break
             pos += len(piece)
+        if closer == ">":
+            pos = self._behind_wrapping(pos)
         if closer and text.startswith(closer, pos):
             return pos
         return floor + len(text[floor:pos].rstrip(_TRAILING))
+
+    def _behind_wrapping(self, pos: int) -> int:
+        """Where a URL in angle brackets ends that goes on on the next lines; ``pos`` itself where it does not."""
+        behind = pos
+        for _ in range(_MOST_LINES):
+            line = _NEXT_LINE.match(self.text, behind)
+            if line is None:
+                break
+            behind = line.end()
+        return behind if self.text.startswith(">", behind) else pos
 
     def _template_end(self, opener: str, pos: int) -> int:
         """Behind the template tag that begins before ``pos``, or -1 where it does not end within reason."""
         closer = _TEMPLATE_ENDS[opener]
         found = self._ends.get(closer, -1)
         if found < pos:
-            # Looked for once per stretch of text, not once per opener: many openers and no end must not cost their product.
+            # Looked for once per stretch of text, not once per opener: many openers without an end stay linear.
             found = self.text.find(closer, pos)
             self._ends[closer] = found = len(self.text) + _LONGEST_TEMPLATE_TAG if found < 0 else found
         return found + len(closer) if found - pos < _LONGEST_TEMPLATE_TAG else -1

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 from msgtrack.links.entities import decode_attribute, decode_text
-from msgtrack.links.tags import COMMENT_END, SPACE, TAG_NAME, lower, raw_text_end, read_tag
+from msgtrack.links.tags import COMMENT_END, RAW_TEXT, TAG_NAME, lower, raw_text_end, read_tag
 
 __all__ = ["visible_text"]
 
-_INLINE = frozenset(
-    "a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark nobr q s samp small span strike strong sub sup "
-    "tt u var wbr".split()
+_INLINE_NAMES = (
+    "a abbr acronym b bdi bdo big cite code del dfn em font i ins kbd label mark nobr q s samp small span strike "
+    "strong sub sup tt u var wbr"
 )
-_HIDDEN = frozenset(("iframe", "noembed", "noframes", "script", "style", "textarea", "title", "xmp"))
+_INLINE = frozenset(_INLINE_NAMES.split())
 
 
 def visible_text(html: str, pos: int, limit: int, element: str, *, closed_by_limit: bool) -> str:
     """The text from ``pos``, which is behind a start tag, to the end tag of ``element``.
 
-    Entities are resolved and white space is collapsed. Where no text stands, the ``alt`` texts of images do. Comments are left
-    out, conditional ones too. An ``<a>`` also ends where another begins.
+    Entities are resolved and white space is collapsed. Where no text stands, the ``alt`` texts of images do. Comments
+    are left out, conditional ones too. An ``<a>`` also ends where another begins.
 
     Args:
         html: the document.
         pos: the offset behind the start tag.
         limit: where to give up looking.
         element: the element's name, in lower case.
-        closed_by_limit: whether the element counts as ended at ``limit``; otherwise an element that does not end before has
-            no text.
+        closed_by_limit: whether the element counts as ended at ``limit``; an element that does not end has no text.
     """
     texts: list[str] = []
     alternatives: list[str] = []
@@ -42,20 +41,20 @@ def visible_text(html: str, pos: int, limit: int, element: str, *, closed_by_lim
         tag_name = lower(name[1])
         ends = html[opened + 1] == "/"
         if tag_name == element and (ends or element == "a"):
-            return _collapsed(texts) or _collapsed(alternatives)
+            return _shown(texts, alternatives)
         tag = read_tag(html, name.end(), limit, "alt" if tag_name == "img" else "")
         if tag is None:
             break
         pos = tag.end
         if tag.value is not None:
-            alternatives.append(decode_attribute(html[tag.value[0] : tag.value[1]]) + " ")
-        if tag_name in _HIDDEN and not ends:
+            alternatives.append(decode_attribute(html[tag.value[0] : tag.value[1]]))
+        if tag_name in RAW_TEXT and not ends:
             pos = raw_text_end(tag_name, html, pos, limit)
             if pos < 0:
                 break
         if tag_name not in _INLINE:
             texts.append(" ")
-    return (_collapsed(texts) or _collapsed(alternatives)) if closed_by_limit else ""
+    return _shown(texts, alternatives) if closed_by_limit else ""
 
 
 def _behind_oddity(html: str, pos: int, limit: int, texts: list[str]) -> int:
@@ -72,5 +71,6 @@ def _behind_oddity(html: str, pos: int, limit: int, texts: list[str]) -> int:
     return pos + 1
 
 
-def _collapsed(texts: list[str]) -> str:
-    return " ".join(decode_text("".join(texts)).split())
+def _shown(texts: list[str], alternatives: list[str]) -> str:
+    words = decode_text("".join(texts)).split() or " ".join(alternatives).split()
+    return " ".join(words)

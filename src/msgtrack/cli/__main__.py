@@ -1,0 +1,7 @@
+"""``python -m msgtrack.cli``."""
+
+import sys
+
+from msgtrack.cli import main
+
+sys.exit(main())

@@ -1,0 +1,124 @@
+"""Real servers for journeys: ``msgtrack serve`` as a process, and nginx where it is installed."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import attrs
+import pytest
+
+SECRET = "a secret that is long enough to sign with"
+
+
+@attrs.define
+class Server:
+    """A running process that listens on a port of this machine."""
+
+    process: subprocess.Popen[str]
+    port: int
+
+    def kill(self) -> None:
+        """As the power cut does it."""
+        self.process.kill()
+        self.process.wait(10)
+
+    def stop(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        for pipe in (self.process.stdout, self.process.stderr):
+            if pipe is not None:
+                pipe.close()
+
+
+def wait_for_port(port: int, process: subprocess.Popen[str]) -> None:
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline and process.poll() is None:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) == 0:
+                return
+        time.sleep(0.02)
+    raise AssertionError(f"nothing listens on port {port}: {process.poll()}")
+
+
+@pytest.fixture
+def key_file(tmp_path: Path) -> Path:
+    path = tmp_path / "test.keys"
+    path.write_text(SECRET + "\n")
+    return path
+
+
+@pytest.fixture
+def serve(tmp_path: Path, key_file: Path) -> Iterator[Callable[..., Server]]:
+    """Starts ``msgtrack serve`` on a free port, writing to ``segments`` under the test's folder."""
+    servers: list[Server] = []
+
+    def start(*options: str) -> Server:
+        command = [sys.executable, "-m", "msgtrack.cli", "serve", "--port=0", "--json", f"--keys={key_file}"]
+        command += ["--base-url=https://t.example.com", f"--segments={tmp_path / 'segments'}", *options]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        assert process.stdout is not None
+        lines = []
+        for line in process.stdout:
+            lines.append(line)
+            if line.startswith("}"):
+                break
+        server = Server(process, json.loads("".join(lines))["port"])
+        servers.append(server)
+        wait_for_port(server.port, process)
+        return server
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+NGINX = """
+daemon off; worker_processes 1; pid {folder}/nginx.pid; error_log {folder}/error.log warn; {user}
+events {{ worker_connections 256; }}
+http {{
+  access_log {folder}/access.log combined;
+  client_body_temp_path {folder}/body; proxy_temp_path {folder}/proxy; fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi; scgi_temp_path {folder}/scgi;
+  server {{ listen 127.0.0.1:{port}; location / {{ proxy_pass http://127.0.0.1:{upstream}; }} }}
+}}
+"""
+
+
+@pytest.fixture
+def nginx_before(tmp_path: Path) -> Iterator[Callable[[int], tuple[Server, Path]]]:
+    """Starts nginx before a server, logging as ``combined``; gives nginx and its log."""
+    program = shutil.which("nginx", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin:/opt/homebrew/bin")
+    if program is None:
+        pytest.skip("nginx is not installed")
+    folder = tmp_path / "nginx"
+    folder.mkdir()
+    servers: list[Server] = []
+
+    def start(upstream: int) -> tuple[Server, Path]:
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        import os
+
+        user = "user root;" if hasattr(os, "geteuid") and os.geteuid() == 0 else ""
+        (folder / "nginx.conf").write_text(NGINX.format(folder=folder, port=port, upstream=upstream, user=user))
+        process = subprocess.Popen([program, "-p", str(folder), "-c", str(folder / "nginx.conf")], text=True)
+        server = Server(process, port)
+        servers.append(server)
+        wait_for_port(port, process)
+        return server, folder / "access.log"
+
+    yield start
+    for server in servers:
+        server.stop()

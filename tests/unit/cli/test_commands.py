@@ -1,0 +1,185 @@
+"""The command line: what each command says, and how bad input ends (exit code 2, one line, no traceback)."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import socket
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from msgtrack.cli import main
+
+HTML = '<html><body><a href="https://shop.example/" _label="Shop">x</a> <a href="mailto:a@b.example">y</a></body></html>'
+
+
+@pytest.fixture
+def keys(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    path = str(tmp_path / "test.keys")
+    assert main(["keys", "new", "--out", path]) == 0
+    capsys.readouterr()
+    return path
+
+
+@pytest.fixture
+def page(tmp_path: Path) -> str:
+    path = tmp_path / "page.html"
+    path.write_text(HTML)
+    return str(path)
+
+
+def tracker(keys: str) -> list[str]:
+    return ["--keys", keys, "--base-url", "https://t.example.com"]
+
+
+def test_keys_are_strong_private_and_never_overwritten(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["keys", "new"]) == 0
+    one = capsys.readouterr().out.strip()
+    assert main(["keys", "new", "--json"]) == 0
+    two = json.loads(capsys.readouterr().out)
+    assert one != two["secret"]
+    assert len(one) >= 43
+    path = tmp_path / "a.keys"
+    assert main(["keys", "new", "--out", str(path)]) == 0
+    before = path.read_text()
+    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert main(["keys", "new", "--out", str(path)]) == 2
+    assert path.read_text() == before
+
+
+def test_compile_shows_links_and_reasons(keys: str, page: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["compile", page, "--delivery", "spring", *tracker(keys)]) == 0
+    shown = capsys.readouterr().out
+    assert "tracked" in shown
+    assert "scheme" in shown
+    assert "1 of 2 links tracked" in shown
+    assert main(["compile", page, "--delivery", "spring", "--json", *tracker(keys)]) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert [(link["id"], link["label"], link["type"]) for link in said["links"]] == [("2", "Shop", "click")]
+    assert [decision["reason"] for decision in said["decisions"]] == ["tracked", "scheme"]
+
+
+def test_compile_renders(keys: str, page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = tmp_path / "page.txt"
+    text.write_text("See https://shop.example/\n")
+    out, out_text = tmp_path / "out.html", tmp_path / "out.txt"
+    arguments = ["compile", page, "--delivery", "1", "--message-id", "7", *tracker(keys)]
+    assert main([*arguments, "--text", str(text), "--out", str(out), "--out-text", str(out_text)]) == 0
+    assert re.search(r'href="https://t\.example\.com/[a-z0-9.-]+/[a-z0-9.-]+">x</a>', out.read_text())
+    assert out_text.read_text().startswith("See https://t.example.com/")
+    capsys.readouterr()
+    assert main(arguments) == 0
+    assert "https://t.example.com/1/" in capsys.readouterr().out
+
+
+def test_a_page_in_another_charset_is_read(keys: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    body = '<meta charset="{}"><a href="https://shop.example/é">é</a>'
+    pages = {
+        "latin": body.format("iso-8859-1").encode("latin-1"),
+        "utf8": body.format("utf-8").encode(),
+        "bom": b"\xef\xbb\xbf" + body.format("iso-8859-1").encode(),
+        "utf16": body.format("x").encode("utf-16"),
+        "wrong": body.format("no-such-charset").encode("windows-1252"),
+    }
+    for name, data in pages.items():
+        path = tmp_path / f"{name}.html"
+        path.write_bytes(data)
+        assert main(["compile", str(path), "--delivery", "1", "--json", *tracker(keys)]) == 0
+        assert json.loads(capsys.readouterr().out)["links"][0]["url"] == "https://shop.example/é", name
+
+
+def bad_inputs(tmp_path: Path, keys: str, page: str) -> dict[str, tuple[list[str], str]]:
+    weak, empty, binary = tmp_path / "weak", tmp_path / "empty", tmp_path / "binary.html"
+    weak.write_text("short\n")
+    empty.write_text("# nothing\n")
+    binary.write_bytes(b"\x89PNG\0\0\0")
+    base = ["--base-url", "https://t.example.com"]
+    compile_page = ["compile", page, "--delivery"]
+    return {
+        "a short secret": ([*compile_page, "1", "--keys", str(weak), *base], "sign_secret has 5 bytes"),
+        "no secret": ([*compile_page, "1", "--keys", str(empty), *base], "holds no secret"),
+        "no key file": ([*compile_page, "1", "--keys", str(tmp_path / "none"), *base], "key file"),
+        "no page": (["compile", str(tmp_path / "none.html"), "--delivery", "1", *tracker(keys)], "none.html"),
+        "a binary page": (["compile", str(binary), "--delivery", "1", *tracker(keys)], "zero bytes"),
+        "a folder as a page": (["compile", str(tmp_path), "--delivery", "1", *tracker(keys)], "cannot read"),
+        "a long id": ([*compile_page, "x" * 65, *tracker(keys)], "64 bytes"),
+        "a bad pixel": ([*compile_page, "1", "--pixel", "left", *tracker(keys)], "pixel='left'"),
+        "a bad base": ([*compile_page, "1", "--keys", keys, "--base-url", "t.example.com"], "base_url="),
+        "out without message": ([*compile_page, "1", "--out", "x", *tracker(keys)], "--message-id"),
+        "an unknown store": (["report", "--store", "mongo://x", "--delivery", "1"], "mongo"),
+        "an unknown delivery": (["report", "--store", f"sqlite:///{tmp_path / 'a.db'}", "--delivery", "nix"], "nix"),
+        "nothing to collect": (["collect", "--store", "memory:", *tracker(keys)], "--segments"),
+        "a bad duration": (
+            ["collect", "--store", "memory:", "--segments", str(tmp_path), "--every", "soon", *tracker(keys)], "soon"
+        ),
+        "a bad format": (
+            ["collect", "--store", "memory:", "--access-log", page, "--format", "odd", *tracker(keys)], "odd"
+        ),
+        "a bad people key": (
+            ["serve", "--segments", str(tmp_path / "s"), "--people", "dna", *tracker(keys)], "dna"
+        ),
+        "a naive clock": (
+            ["serve", "--segments", str(tmp_path / "s"), "--clock-start", "2026-01-01T00:00", *tracker(keys)], "time zone"
+        ),
+        "no recipients": (["demo", "--recipients", "0"], "--recipients 0"),
+        "an unreadable newsletter": (["demo", "--html", str(tmp_path / "none.html")], "none.html"),
+    }  # fmt: skip
+
+
+def test_bad_input_is_one_line_and_exit_code_two(
+    tmp_path: Path, keys: str, page: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name, (arguments, expected) in bad_inputs(tmp_path, keys, page).items():
+        assert main(arguments) == 2, name
+        said = capsys.readouterr()
+        assert said.err.startswith("msgtrack: "), name
+        assert said.err.count("\n") == 1, name
+        assert expected in said.err, name
+
+
+def test_a_busy_port_is_named(keys: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        assert main(["serve", "--segments", str(tmp_path), "--port", str(port), *tracker(keys)]) == 2
+    said = capsys.readouterr().err
+    assert f"127.0.0.1 port {port}" in said
+    assert said.count("\n") == 1
+    assert main(["serve", "--segments", str(tmp_path), "--port", "99999", *tracker(keys)]) == 2
+
+
+@pytest.mark.parametrize("arguments", [[], ["nonsense"], ["demo", "--nonsense"], ["report"], ["keys", "old"]])
+def test_usage_errors_leave_with_two(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(arguments)
+    assert leaving.value.code == 2
+    assert "usage:" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["demo", "serve", "compile", "collect", "report", "keys"])
+def test_every_command_has_help_with_an_example_and_json(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main([name, "--help"])
+    assert leaving.value.code == 0
+    shown = capsys.readouterr().out
+    assert f"msgtrack {name}" in shown.partition("example:")[2]
+    assert "--json" in shown
+
+
+def test_a_reader_that_goes_away_is_no_error(keys: str, page: str) -> None:
+    command = [sys.executable, "-m", "msgtrack.cli", "compile", page, "--delivery", "1", *tracker(keys)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.stderr is not None
+    said = process.stderr.read()
+    process.stderr.close()
+    process.wait()
+    assert b"Traceback" not in said
