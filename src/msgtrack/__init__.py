@@ -1,7 +1,7 @@
 """msgtrack: message-tracking primitives.
 
-Rewrite a message's links into signed tracked URLs, decide what a hit on one means, read logs into typed events, and compute published
-indicators over any store.
+Rewrite a message's links into signed tracked URLs, decide what a hit on one means, read logs into typed events, and
+compute published indicators over any store.
 """
 
 from __future__ import annotations

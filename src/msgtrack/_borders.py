@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 from msgtrack.errors import InvalidId, InvalidOption, InvalidValue, NaiveDatetime
 
 MAX_ID_BYTES = 64
+MAX_COUNT = 2**63 - 1
+MAX_AMOUNT_DIGITS = 30
 
 _E = TypeVar("_E", bound=Enum)
 
@@ -27,7 +29,8 @@ def text_id(value: object) -> str:
     if type(value) is str:
         text = value
     elif isinstance(value, int) and not isinstance(value, bool):
-        text = str(int(value))
+        # Python refuses to print integers of thousands of digits; none of them fits anyway.
+        text = str(int(value)) if value.bit_length() < MAX_ID_BYTES * 4 else "9" * (MAX_ID_BYTES + 1)
     elif isinstance(value, str):
         text = str(value)
     else:
@@ -150,8 +153,9 @@ def count(value: object) -> int:
     Raises:
         InvalidValue: it is none.
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
-        raise InvalidValue(f"expected a count (a whole number from 0), got {value!r:.80}")
+    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= MAX_COUNT:
+        shown = f"{value!r:.80}" if not isinstance(value, int) or abs(value) <= MAX_COUNT else "one beyond 63 bits"
+        raise InvalidValue(f"expected a count (a whole number from 0 to 2**63 - 1), got {shown}")
     return int(value)
 
 
@@ -174,6 +178,8 @@ def optional_amount(value: object) -> Decimal | None:
         raise InvalidValue(f"expected an amount, got {value!r:.80}") from None
     if not amount.is_finite():
         raise InvalidValue(f"expected a finite amount, got {value!r:.80}")
+    if len(amount.as_tuple().digits) > MAX_AMOUNT_DIGITS or abs(amount.adjusted()) > MAX_AMOUNT_DIGITS:
+        raise InvalidValue(f"expected an amount of at most {MAX_AMOUNT_DIGITS} digits, got {value!r:.80}")
     return amount
 
 

@@ -31,9 +31,10 @@ __all__ = ["Decision", "Reason", "decide", "person_key"]
 class Reason(StrEnum):
     """Why a hit became what it became; a closed list.
 
-    ``click``, ``open``, ``mirror-page``, ``opt-out``, ``web``: a reaction of a message. ``anonymous-link``: a good link whose identity
-    does not hold. ``expired``, ``unknown``: see :class:`~msgtrack.model.ResolutionOutcome`. ``head``, ``prefetch``, ``method``: no reader
-    asked. ``refused``: a foreign server answered with an error. ``not-followed``: the recipient does not wish to be counted.
+    ``click``, ``open``, ``mirror-page``, ``opt-out``, ``web``: a reaction of a message. ``anonymous-link``: a good
+    link whose identity does not hold. ``expired``, ``unknown``: see :class:`~msgtrack.model.ResolutionOutcome`.
+    ``head``, ``prefetch``, ``method``: no reader asked. ``refused``: a foreign server answered with an error.
+    ``not-followed``: the recipient does not wish to be counted.
     """
 
     CLICK = "click"
@@ -76,11 +77,13 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
     Args:
         hit: one request.
         resolver: who reads tracked URLs; a ``Tracker`` is one.
-        people: with ``key="hash"``, hits without a person key get one by :func:`person_key`. Other policies, and None, add none.
+        people: with ``key="hash"``, hits without a person key get one by :func:`person_key`. Other policies, and
+            None, add none.
         source: the name of the source, kept in the event.
 
-    Any hit gives a decision; nothing is raised. A hit means an event only when a reader asked (``GET``, no prefetch), the URL is ours and
-    not expired, the server that took it did not answer with an error, and the recipient's policy admits it.
+    Any hit gives a decision; nothing is raised. A hit means an event only when a reader asked (``GET``, no
+    prefetch), the URL is ours and not expired, the server that took it did not answer with an error, and the
+    recipient's policy admits it.
     """
     resolution = resolver.resolve(hit.url, at=hit.received_at)
     outcome = resolution.outcome
@@ -134,7 +137,8 @@ def _named(resolution: Resolution, consent: Consent) -> str | None:
 
 
 def person_key(hit: Hit, resolver: Resolver) -> str | None:
-    """A key for the browser behind a hit that lasts one UTC day: 32 hexadecimal digits of HMAC-SHA256 over address and agent.
+    """A key for the browser behind a hit that lasts one UTC day: 32 hexadecimal digits of HMAC-SHA256 over address
+    and agent.
 
     Two browsers behind one address with one user agent share it. None when the hit tells neither address nor agent.
     """

@@ -25,7 +25,8 @@
     ├── SourceError                       a source of hits that cannot be read
     └── ServerError                       a server that cannot start (a busy port)
 
-Every error says what was wrong and where, carries a short ``code`` for programs and a ``hint`` for people: what to do next.
+Every error says what was wrong and where, carries a short ``code`` for programs and a ``hint`` for people: what to
+do next.
 """
 
 from __future__ import annotations

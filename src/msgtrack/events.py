@@ -1,7 +1,8 @@
 """Events: what happened to a message, in the past tense, whoever told us.
 
-One class per kind. Reactions (``Open``, ``Click``, ``MirrorPageView``, ``OptOutClick``, ``PageVisit``, ``Transaction``) come from hits on our
-URLs; the rest from mailers, providers and bounces. A reaction's class decides its link type, whatever a registry says of the link.
+One class per kind. Reactions (``Open``, ``Click``, ``MirrorPageView``, ``OptOutClick``, ``PageVisit``,
+``Transaction``) come from hits on our URLs; the rest from mailers, providers and bounces. A reaction's class
+decides its link type, whatever a registry says of the link.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import ClassVar
 
 from attrs import field, frozen
 
-from msgtrack._borders import enum_of, optional_amount, optional_count, optional_id, utc
+from msgtrack import vocabulary
+from msgtrack._borders import optional_amount, optional_count, optional_id, utc
 from msgtrack._borders import text as as_text
 from msgtrack.model import (
     OPEN_LINK_ID,
@@ -57,6 +59,10 @@ def event_id(at: datetime, *parts: str) -> str:
     return f"{int(at.timestamp()) & 0xFFFFFFFF:08x}{digest.hexdigest()[:24]}"
 
 
+def _optional_part(value: object) -> Part | None:
+    return None if value is None else vocabulary.part(value)
+
+
 @frozen(kw_only=True)
 class Event:
     """What all events share.
@@ -75,7 +81,7 @@ class Event:
     message_id: str | None = field(default=None, converter=optional_id)
     _id: str | None = field(default=None, converter=optional_id)
     link_id: str | None = field(default=None, converter=optional_id)
-    part: Part | None = None
+    part: Part | None = field(default=None, converter=_optional_part)
     source_id: str | None = field(default=None, converter=optional_id)
     client: Client | None = None
     verdict: Verdict = UNJUDGED
@@ -177,8 +183,8 @@ class Delivered(Event):
 
 @frozen(kw_only=True)
 class _Failure(Event):
-    failure_type: FailureType = field(default=FailureType.UNDEFINED, converter=enum_of(FailureType))
-    failure_reason: FailureReason = field(default=FailureReason.NOT_DEFINED, converter=enum_of(FailureReason))
+    failure_type: FailureType = field(default=FailureType.UNDEFINED, converter=vocabulary.failure_type)
+    failure_reason: FailureReason = field(default=FailureReason.NOT_DEFINED, converter=vocabulary.failure_reason)
     diagnostic: str = field(default="", converter=as_text)
 
 

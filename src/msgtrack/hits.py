@@ -16,9 +16,10 @@ __all__ = ["Hit", "Rejected"]
 class Hit:
     """One request, wherever it came from; a live request and its line in a log become the same value.
 
-    ``url`` is what was asked for: an absolute URL, or path and query. ``purpose`` is empty for a reader's request and ``prefetch`` when
-    the client said that nobody looks yet. ``status`` is what a foreign server answered, None when the answer was ours.
-    ``client_ip`` is empty unless a policy keeps it. ``request_id`` is the server's own name of the request, if it gave one.
+    ``url`` is what was asked for: an absolute URL, or path and query. ``purpose`` is empty for a reader's request
+    and ``prefetch`` when the client said that nobody looks yet. ``status`` is what a foreign server answered, None
+    when the answer was ours. ``client_ip`` is empty unless a policy keeps it. ``request_id`` is the server's own
+    name of the request, if it gave one.
     """
 
     method: str = field(converter=as_text)
@@ -33,6 +34,10 @@ class Hit:
     request_id: str = field(default="", converter=as_text)
 
 
+def _shortened(value: object) -> str:
+    return as_text(value)[:2_000]
+
+
 @frozen(kw_only=True)
 class Rejected:
     """A line that is no hit and no event: kept with its reason, never an exception.
@@ -42,5 +47,5 @@ class Rejected:
 
     line: int = field(converter=count)
     reason: str = field(converter=as_text)
-    text: str = field(converter=lambda value: as_text(value)[:2000])
+    text: str = field(converter=_shortened)
     source: str = field(default="", converter=as_text)

@@ -1,7 +1,7 @@
 """What makes two hits the same event: the ids given to events that come from hits.
 
-A request that its server named is known by that name, wherever it is read again. Otherwise the event's own content is its name, within its source;
-equal ones of one file are told apart by their order in it.
+A request that its server named is known by that name, wherever it is read again. Otherwise the event's own content
+is its name, within its source; equal ones of one file are told apart by their order in it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ _WINDOW = timedelta(seconds=10)
 
 
 class Ordinals:
-    """How many equal events of one file came before; remembers ten seconds, so that reading can stop and go on anywhere.
+    """How many equal events of one file came before; remembers ten seconds, so that reading can stop and go on
+    anywhere.
 
     ``state()`` is small and JSON-able; a new object made of it continues the count.
     """
@@ -44,7 +45,9 @@ class Ordinals:
 
 
 def identified(event: Event, ordinals: Ordinals) -> Event:
-    """The event with its own id: by the request behind it, else by its content and its ordinal. One with an id stays as it is."""
+    """The event with its own id: by the request behind it, else by its content and its ordinal. One with an id
+    stays as it is.
+    """
     if event.has_own_id:
         return event
     if event.request_id:
@@ -54,7 +57,8 @@ def identified(event: Event, ordinals: Ordinals) -> Event:
 
 
 def collected_id(event: Event) -> Event:
-    """The event as the Tracking workflow keeps it: all opens of one message within one calendar minute (UTC) are one open.
+    """The event as the Tracking workflow keeps it: all opens of one message within one calendar minute (UTC) are
+    one open.
 
     The minute is that of the clock, not of the first open, so the order in which opens arrive changes nothing.
     """

@@ -1,20 +1,20 @@
 """The values that travel: deliveries, messages, tracked links, policies, verdicts, and what a tracked URL resolves to.
 
-All are frozen, keyword-only attrs classes. Ids are text (integers become their decimal text), moments are aware and UTC,
-enumerations accept their value or their name as text. Field names follow section 1.4 of the tracking reference.
+All are frozen, keyword-only attrs classes. Ids are text (integers become their decimal text), moments are aware and
+UTC, enumerations accept their value or their name as text. Field names follow section 1.4 of the tracking
+reference.
 """
 
 from __future__ import annotations
 
 import re
 from datetime import datetime
-from enum import IntEnum, StrEnum
 
 from attrs import Factory, field, frozen
 
+from msgtrack import vocabulary
 from msgtrack._borders import (
     count,
-    enum_of,
     one_of,
     optional_count,
     optional_id,
@@ -25,6 +25,17 @@ from msgtrack._borders import (
 from msgtrack._borders import text as as_text
 from msgtrack.domains import domain_class
 from msgtrack.errors import InvalidOption
+from msgtrack.vocabulary import (
+    Audience,
+    Consent,
+    FailureReason,
+    FailureType,
+    LinkType,
+    MessageStatus,
+    Part,
+    ResolutionOutcome,
+    TrackingMode,
+)
 
 __all__ = [
     "OPEN_LINK_ID",
@@ -52,122 +63,11 @@ OPEN_LINK_ID = "1"
 """The link id of every open, in every delivery; tracked links count from "2"."""
 
 
-class LinkType(IntEnum):
-    """What a tracked link is; the numbers are those of the reference, 2.3."""
-
-    OTHER = 0
-    CLICK = 1
-    OPEN = 2
-    OPT_OUT = 3
-    WEB = 4
-    TRANSACTION = 5
-    MIRROR_PAGE = 6
-    OFFER_CLICK = 10
-    OFFER_INTERESTED = 11
-    MOBILE_CLICK = 100
-
-
-class TrackingMode(StrEnum):
-    """What to do with a link; ``ALWAYS`` and ``NEVER`` are remembered for the next deliveries (reference 2.2)."""
-
-    ENABLED = "enabled"
-    NOT_TRACKED = "not-tracked"
-    ALWAYS = "always"
-    NEVER = "never"
-    OPT_OUT = "opt-out"
-    MIRROR_PAGE = "mirror-page"
-
-
-class MessageStatus(IntEnum):
-    """Where a message stands (reference 8.1)."""
-
-    IGNORED = 0
-    SENT = 1
-    FAILED = 2
-    TAKEN_INTO_ACCOUNT = 3
-    RECEIVED_ON_MOBILE = 4
-    SENT_TO_PROVIDER = 5
-    PENDING = 6
-    CANCELLED = 7
-    PREPARED = 8
-    NOT_APPLICABLE = 9
-
-
-class FailureType(IntEnum):
-    """How lasting a failure is (reference 8.3)."""
-
-    UNDEFINED = 0
-    SOFT = 1
-    HARD = 2
-    IGNORED = 3
-
-
-class FailureReason(IntEnum):
-    """Why a message failed or was left out (reference 8.3)."""
-
-    NOT_DEFINED = 0
-    UNKNOWN_USER = 1
-    INVALID_DOMAIN = 2
-    UNREACHABLE = 3
-    DISABLED = 4
-    MAILBOX_FULL = 5
-    NOT_CONNECTED = 6
-    NO_ADDRESS = 7
-    DENYLISTED = 8
-    QUARANTINED = 9
-    DOUBLE = 10
-    SQL_RULE = 11
-    ARBITRATION = 12
-    BAD_QUALITY = 14
-    UNQUALIFIED = 15
-    NOT_ELIGIBLE = 16
-    TARGET_LIMITED = 17
-    REFUSED = 20
-    ERROR_IGNORED = 25
-    CONTROL_ADDRESS = 127
-
-
-class Audience(StrEnum):
-    """Who is behind an event."""
-
-    HUMAN = "human"
-    PROXY = "proxy"
-    UNSURE = "unsure"
-    MACHINE = "machine"
-
-
-class Part(StrEnum):
-    """The part of a message that a link stands in."""
-
-    HTML = "html"
-    TEXT = "text"
-
-
-class Consent(StrEnum):
-    """How far a recipient may be followed, per purpose."""
-
-    IDENTIFIED = "identified"
-    PSEUDONYMOUS = "pseudonymous"
-    AGGREGATE = "aggregate"
-    NONE = "none"
-
-
-class ResolutionOutcome(StrEnum):
-    """What a tracked URL turned out to be.
-
-    ``VALID``: link and identity hold. ``ANONYMOUS``: the link holds, the identity does not. ``EXPIRED``: it was good
-    once. ``UNKNOWN``: nothing of ours, or nothing we can read.
-    """
-
-    VALID = "valid"
-    ANONYMOUS = "anonymous"
-    EXPIRED = "expired"
-    UNKNOWN = "unknown"
-
-
-_link_type = enum_of(LinkType, aliases={"email_click": "CLICK", "unsubscription": "OPT_OUT"})
 _COOKIE_TOKEN = re.compile(r"[A-Za-z0-9._-]+")
-_part = enum_of(Part, aliases={"h": "HTML", "t": "TEXT"})
+
+
+def _people_key(value: object) -> str:
+    return one_of("key", ("cookie", "hash", "none"))(value)
 
 
 @frozen(kw_only=True)
@@ -178,20 +78,20 @@ class Policy:
     ``aggregate``: events name the delivery and the link only. ``none``: no event at all; links still redirect.
     """
 
-    opens: Consent = field(default=Consent.IDENTIFIED, converter=enum_of(Consent))
-    clicks: Consent = field(default=Consent.IDENTIFIED, converter=enum_of(Consent))
+    opens: Consent = field(default=Consent.IDENTIFIED, converter=vocabulary.consent)
+    clicks: Consent = field(default=Consent.IDENTIFIED, converter=vocabulary.consent)
 
 
 @frozen(kw_only=True)
 class PeoplePolicy:
     """How a person (a browser) is told from another.
 
-    ``key``: ``cookie`` sets a first-party cookie of ``cookie_days`` (at most 395, thirteen months); ``hash`` makes a key of address and
-    user agent under a secret of the day, so it lasts a day and also works for access logs, which hold no cookies; ``none``
-    knows no persons.
+    ``key``: ``cookie`` sets a first-party cookie of ``cookie_days`` (at most 395, thirteen months); ``hash`` makes
+    a key of address and user agent under a secret of the day, so it lasts a day and also works for access logs,
+    which hold no cookies; ``none`` knows no persons.
     """
 
-    key: str = field(default="cookie", converter=one_of("key", ("cookie", "hash", "none")))
+    key: str = field(default="cookie", converter=_people_key)
     cookie_name: str = field(default="uuid230", converter=as_text)
     cookie_days: int = field(default=395, converter=count)
     cookie_domain: str = field(default="", converter=as_text)
@@ -209,10 +109,11 @@ class PeoplePolicy:
 class Verdict:
     """Who is behind an event, why, and by which version of the rules.
 
-    ``reasons`` are rule codes, the weightiest first. An event that no judge saw is ``unsure`` for the reason ``unjudged``.
+    ``reasons`` are rule codes, the weightiest first. An event that no judge saw is ``unsure`` for the reason
+    ``unjudged``.
     """
 
-    audience: Audience = field(default=Audience.UNSURE, converter=enum_of(Audience))
+    audience: Audience = field(default=Audience.UNSURE, converter=vocabulary.audience)
     reasons: tuple[str, ...] = field(default=(), converter=texts)
     rules_version: str = field(default="", converter=as_text)
 
@@ -277,10 +178,10 @@ class Message:
     recipient_id: str | None = field(default=None, converter=optional_id)
     address: str = field(default="", converter=as_text)
     domain: str = field(default=Factory(lambda self: domain_class(self.address), takes_self=True), converter=as_text)
-    status: MessageStatus = field(default=MessageStatus.PENDING, converter=enum_of(MessageStatus))
-    failure_type: FailureType = field(default=FailureType.UNDEFINED, converter=enum_of(FailureType))
-    failure_reason: FailureReason = field(default=FailureReason.NOT_DEFINED, converter=enum_of(FailureReason))
-    format: Part = field(default=Part.HTML, converter=_part)
+    status: MessageStatus = field(default=MessageStatus.PENDING, converter=vocabulary.message_status)
+    failure_type: FailureType = field(default=FailureType.UNDEFINED, converter=vocabulary.failure_type)
+    failure_reason: FailureReason = field(default=FailureReason.NOT_DEFINED, converter=vocabulary.failure_reason)
+    format: Part = field(default=Part.HTML, converter=vocabulary.part)
     is_seed: bool = False
     is_quarantine: bool = False
     variant: str = field(default="", converter=as_text)
@@ -303,9 +204,9 @@ class TrackedLink:
     key: str = field(default="", converter=as_text)
     label: str = field(default="", converter=as_text)
     category: str = field(default="", converter=as_text)
-    type: LinkType = field(default=LinkType.CLICK, converter=_link_type)
-    mode: TrackingMode = field(default=TrackingMode.ENABLED, converter=enum_of(TrackingMode))
-    part: Part = field(default=Part.HTML, converter=_part)
+    type: LinkType = field(default=LinkType.CLICK, converter=vocabulary.link_type)
+    mode: TrackingMode = field(default=TrackingMode.ENABLED, converter=vocabulary.tracking_mode)
+    part: Part = field(default=Part.HTML, converter=vocabulary.part)
     variant: str = field(default="", converter=as_text)
     expires_at: datetime | None = field(default=None, converter=optional_utc)
 
@@ -314,18 +215,18 @@ class TrackedLink:
 class Resolution:
     """What a tracked URL says, as far as it can be believed.
 
-    ``destination`` is a http(s) URL or None (opens have none). ``message_id``, ``policy``, ``is_seed`` and ``is_proof`` speak only
-    when ``outcome`` is ``valid`` or ``expired``; ``pseudonym`` stands for the message under a pseudonymous policy.
-    ``repairs`` names the gateway damage that was undone first.
+    ``destination`` is a http(s) URL or None (opens have none). ``message_id``, ``policy``, ``is_seed`` and
+    ``is_proof`` speak only when ``outcome`` is ``valid`` or ``expired``; ``pseudonym`` stands for the message under
+    a pseudonymous policy. ``repairs`` names the gateway damage that was undone first.
     """
 
-    outcome: ResolutionOutcome = field(converter=enum_of(ResolutionOutcome))
+    outcome: ResolutionOutcome = field(converter=vocabulary.resolution_outcome)
     destination: str | None = None
     delivery_id: str | None = field(default=None, converter=optional_id)
     message_id: str | None = field(default=None, converter=optional_id)
     link_id: str | None = field(default=None, converter=optional_id)
-    link_type: LinkType = field(default=LinkType.OTHER, converter=_link_type)
-    part: Part = field(default=Part.HTML, converter=_part)
+    link_type: LinkType = field(default=LinkType.OTHER, converter=vocabulary.link_type)
+    part: Part = field(default=Part.HTML, converter=vocabulary.part)
     variant: str = ""
     policy: Policy = field(factory=Policy)
     is_seed: bool = False
@@ -333,4 +234,3 @@ class Resolution:
     expires_at: datetime | None = field(default=None, converter=optional_utc)
     pseudonym: str | None = None
     repairs: tuple[str, ...] = field(default=(), converter=texts)
-

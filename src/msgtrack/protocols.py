@@ -1,7 +1,7 @@
 """What the stages ask of each other: stores, resolvers and sources, as small protocols, with the values they pass.
 
-The docstring of :class:`Store` is its contract; the numbered clauses stand in ``docs/spec/stores.md`` and each is cited by a test of
-:class:`msgtrack.testing.StoreSuite`.
+The docstring of :class:`Store` is its contract; the numbered clauses stand in ``docs/spec/stores.md`` and each is
+cited by a test of :class:`msgtrack.testing.StoreSuite`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from typing import Any, Protocol, runtime_checkable
 
 from attrs import field, frozen
 
-from msgtrack._borders import count, enum_of, one_of, optional_id, optional_utc, text_id, texts, utc
+from msgtrack import vocabulary
+from msgtrack._borders import count, one_of, optional_id, optional_utc, text_id, texts, utc
 from msgtrack._borders import text as as_text
 from msgtrack.errors import InvalidValue
 from msgtrack.events import EVENT_KINDS, Event
@@ -45,29 +46,27 @@ def _kinds(value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     items = (value,) if isinstance(value, str | type) else tuple(value)
-    names = tuple(item.kind if isinstance(item, type) else str(item) for item in items)
+    names = tuple(item.kind if isinstance(item, type) and issubclass(item, Event) else str(item) for item in items)
     for name in names:
         if name not in EVENT_KINDS:
             raise InvalidValue(f"no event has the kind {name!r}; kinds are: {', '.join(EVENT_KINDS)}")
     return names
 
 
-_audience = enum_of(Audience)
-
-
 def _audiences(value: Any) -> tuple[Audience, ...] | None:
     if value is None or value == "all":
         return None
     items = (value,) if isinstance(value, str) else tuple(value)
-    return tuple(_audience(item) for item in items)
+    return tuple(vocabulary.audience(item) for item in items)
 
 
 @frozen(kw_only=True)
 class Query:
     """Which events are asked for; every field narrows, None asks for all.
 
-    ``since`` and ``until`` bound ``occurred_at`` as a half-open window. ``audience`` takes one audience, several, or ``"all"``. ``kinds``
-    takes event classes or their kinds. Deliveries, messages and links are narrowed by ``delivery_ids`` and ``message_ids`` alone.
+    ``since`` and ``until`` bound ``occurred_at`` as a half-open window. ``audience`` takes one audience, several,
+    or ``"all"``. ``kinds`` takes event classes or their kinds. Deliveries, messages and links are narrowed by
+    ``delivery_ids`` and ``message_ids`` alone.
     """
 
     delivery_ids: tuple[str, ...] | None = field(default=None, converter=_ids)
@@ -107,18 +106,27 @@ class Ingested:
     known: int = field(default=0, converter=count)
 
 
+def _run_status(value: object) -> str:
+    return one_of("status", ("finished", "failed"))(value)
+
+
+def _rejects(value: Iterable[Rejected]) -> tuple[Rejected, ...]:
+    return tuple(value)
+
+
 @frozen(kw_only=True)
 class WorkflowRun:
     """One run of the Tracking workflow, kept as evidence that it works (reference 5.5).
 
     ``hits`` were read; of them came ``events``, of which ``added`` were new to the store and ``known`` were not;
-    ``rejected`` lines are kept in ``rejects`` (the first hundred per run); ``skipped`` counts hits that mean no event, by reason.
+    ``rejected`` lines are kept in ``rejects`` (the first hundred per run); ``skipped`` counts hits that mean no
+    event, by reason.
     """
 
     id: str = field(converter=text_id)
     started_at: datetime = field(converter=utc)
     ended_at: datetime | None = field(default=None, converter=optional_utc)
-    status: str = field(default="finished", converter=one_of("status", ("finished", "failed")))
+    status: str = field(default="finished", converter=_run_status)
     sources: tuple[str, ...] = field(default=(), converter=texts)
     hits: int = field(default=0, converter=count)
     events: int = field(default=0, converter=count)
@@ -126,7 +134,7 @@ class WorkflowRun:
     known: int = field(default=0, converter=count)
     rejected: int = field(default=0, converter=count)
     skipped: Mapping[str, int] = field(factory=dict)
-    rejects: tuple[Rejected, ...] = field(default=(), converter=tuple)
+    rejects: tuple[Rejected, ...] = field(default=(), converter=_rejects)
     error: str = field(default="", converter=as_text)
 
 
@@ -138,9 +146,9 @@ Record = Delivery | Message | TrackedLink | WorkflowRun
 class Capabilities:
     """What a store can do, each field a sentence that a test can quote when it skips.
 
-    ``persistent``: what was put is there after close and open. ``atomic_ingest``: events and checkpoint move together or not at all.
-    ``exact_distinct``: distinct counts are exact. ``concurrent_writers``: several handles may write at once.
-    ``native_counts``: counts are computed by the engine.
+    ``persistent``: what was put is there after close and open. ``atomic_ingest``: events and checkpoint move
+    together or not at all. ``exact_distinct``: distinct counts are exact. ``concurrent_writers``: several handles
+    may write at once. ``native_counts``: counts are computed by the engine.
     """
 
     persistent: bool
@@ -150,14 +158,19 @@ class Capabilities:
     native_counts: bool
 
 
+def _records(value: Iterable[Hit | Event | Rejected]) -> tuple[Hit | Event | Rejected, ...]:
+    return tuple(value)
+
+
 @frozen(kw_only=True)
 class Batch:
     """A stretch of a source: hits (or ready events) and rejected lines, in order, and the position behind them.
 
-    ``scope`` names the file (or page) that the records stand in: equal records of one scope are told apart by their order in it.
+    ``scope`` names the file (or page) that the records stand in: equal records of one scope are told apart by their
+    order in it.
     """
 
-    records: tuple[Hit | Event | Rejected, ...] = field(converter=tuple)
+    records: tuple[Hit | Event | Rejected, ...] = field(converter=_records)
     position: str = field(converter=as_text)
     scope: str = field(default="", converter=as_text)
 
@@ -195,8 +208,8 @@ class Resolver(Protocol):
 class Store(Protocol):
     """Where deliveries, messages, links, events, checkpoints and run records are kept.
 
-    Synchronous, and safe to use from one thread at a time. After ``close`` every method raises ``StoreClosed``; ``close`` itself may
-    be called again. The numbered clauses of this contract: ``docs/spec/stores.md``.
+    Synchronous, and safe to use from one thread at a time. After ``close`` every method raises ``StoreClosed``;
+    ``close`` itself may be called again. The numbered clauses of this contract: ``docs/spec/stores.md``.
     """
 
     @property

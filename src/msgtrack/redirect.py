@@ -1,7 +1,7 @@
 """The redirect, as a pure function: a request in, a response and a hit out. Servers are thin edges around it.
 
-A reader is never stranded: a good link with a damaged identity still redirects, an expired one leads to the delivery's substitution
-page. Destinations come from a signature or from the registry, never from the request.
+A reader is never stranded: a good link with a damaged identity still redirects, an expired one leads to the
+delivery's substitution page. Destinations come from a signature or from the registry, never from the request.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ def _pairs(headers: Any) -> tuple[tuple[str, str], ...]:
 
 @frozen(kw_only=True)
 class Request:
-    """One request as a server sees it. ``url`` is absolute, or path and query; ``received_at`` aware; header names in any case."""
+    """One request as a server sees it. ``url`` is absolute, or path and query; ``received_at`` aware; header names
+    in any case.
+    """
 
     method: str = field(converter=as_text)
     url: str = field(converter=as_text)
@@ -239,7 +241,9 @@ def _service_page(request: Request) -> Outcome | None:
     if path.endswith("/robots.txt"):
         headers = (("cache-control", "max-age=86400"), ("content-type", "text/plain; charset=utf-8"))
         return Outcome(
-            response=Response(status=200, headers=headers, body=b"User-agent: *\nDisallow: /\n"), hit=None, reason="robots"
+            response=Response(status=200, headers=headers, body=b"User-agent: *\nDisallow: /\n"),
+            hit=None,
+            reason="robots",
         )
     return None
 
@@ -261,7 +265,9 @@ def _cookie(request: Request, name: str) -> str | None:
 
 
 def _location(url: str) -> str | None:
-    """A destination fit for a Location header: ASCII, percent-encoded where it must be, IDN as punycode; None if it is not http(s)."""
+    """A destination fit for a Location header: ASCII, percent-encoded where it must be, IDN as punycode; None if it
+    is not http(s).
+    """
     try:
         parts = urlsplit(url)
         host = parts.hostname

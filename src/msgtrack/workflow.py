@@ -1,4 +1,6 @@
-"""The Tracking workflow: fetch hits from their sources, make events of them, keep the events and the position together (reference 5.2)."""
+"""The Tracking workflow: fetch hits from their sources, make events of them, keep the events and the position
+together (reference 5.2).
+"""
 
 from __future__ import annotations
 
@@ -48,8 +50,9 @@ def collect(
         people: with ``key="hash"``, hits without a person key (those of access logs) get one.
         progress: called with the number of records read since it was last called.
 
-    Events and checkpoint of a batch move together, so a run may be killed anywhere and run again. Opens of one message within one calendar
-    minute count once. A source that cannot be read fails the run, which says so; the other sources are read all the same.
+    Events and checkpoint of a batch move together, so a run may be killed anywhere and run again. Opens of one
+    message within one calendar minute count once. A source that cannot be read fails the run, which says so; the
+    other sources are read all the same.
 
     Returns:
         the record of the run, kept in the store too.

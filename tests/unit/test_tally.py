@@ -42,6 +42,11 @@ def test_nothing_gives_nothing() -> None:
     assert repr(Tally()) == "<Tally: 0 deliveries, 0 messages, 0 events>"
 
 
+def test_a_tally_says_how_much_it_holds() -> None:
+    tally = fold([Delivery(id="1")], [message(), message(delivery_id="2")], [], [opened(id="e"), opened(), opened()])
+    assert repr(tally) == "<Tally: 1 deliveries, 2 messages, 3 events>"
+
+
 def test_a_tally_is_not_hashable_and_unequal_to_other_things() -> None:
     assert Tally() != 0
     with pytest.raises(TypeError):

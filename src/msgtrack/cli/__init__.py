@@ -1,6 +1,7 @@
 """The command line: one file per command, each with ``NAME``, ``add(commands)`` and ``run(args)``.
 
-Exit codes: 0 all went well; 1 the answer is no (numbers that do not agree, a source that failed); 2 bad input, said in one line; 130 interrupted.
+Exit codes: 0 all went well; 1 the answer is no (numbers that do not agree, a source that failed); 2 bad input, said
+in one line; 130 interrupted.
 """
 
 from __future__ import annotations

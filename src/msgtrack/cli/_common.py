@@ -87,7 +87,9 @@ def _decode(data: bytes, charset: str, path: str, what: str) -> str:
     try:
         return data.decode(charset)
     except UnicodeDecodeError as error:
-        raise UnreadableInput(f"the {what} {path} is not the {charset} that its first bytes promise: {error.reason}") from None
+        raise UnreadableInput(
+            f"the {what} {path} is not the {charset} that its first bytes promise: {error.reason}"
+        ) from None
 
 
 def read_keys(path: str) -> Keyring:
@@ -103,7 +105,9 @@ def read_keys(path: str) -> Keyring:
         raise UnreadableInput(f"the key file {path} is not UTF-8") from None
     secrets = [line.strip() for line in lines if line.strip() and not line.lstrip().startswith("#")]
     if not secrets:
-        raise UnreadableInput(f"the key file {path} holds no secret", hint="make one with: msgtrack keys new --out FILE")
+        raise UnreadableInput(
+            f"the key file {path} holds no secret", hint="make one with: msgtrack keys new --out FILE"
+        )
     return Keyring.from_secrets(secrets[0], verify_only=secrets[1:])
 
 
@@ -141,7 +145,9 @@ def duration_seconds(text: str) -> float:
 
 @contextmanager
 def progress(label: str, total: int | None, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error while the block runs, where that is a terminal; yields the function that moves it."""
+    """A progress bar on standard error while the block runs, where that is a terminal; yields the function that
+    moves it.
+    """
     if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _: None
         return

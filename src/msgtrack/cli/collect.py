@@ -29,11 +29,15 @@ def add(commands: Any) -> None:
         "--base-url https://t.example.com --keys msgtrack.keys",
         json_help="print the run record as JSON, one line a run",
     )
-    parser.add_argument("--segments", action="append", default=[], metavar="DIR", help="a folder of hit segments; may repeat")
+    parser.add_argument(
+        "--segments", action="append", default=[], metavar="DIR", help="a folder of hit segments; may repeat"
+    )
     parser.add_argument("--access-log", action="append", default=[], metavar="FILE", help="an access log; may repeat")
     parser.add_argument("--format", default="combined", help="the access logs' format (default: combined)")
     parser.add_argument("--store", required=True, metavar="URL", help="such as sqlite:///tracking.db")
-    parser.add_argument("--people", default="cookie", metavar="KEY", help="hash: make person keys for logs without cookies")
+    parser.add_argument(
+        "--people", default="cookie", metavar="KEY", help="hash: make person keys for logs without cookies"
+    )
     parser.add_argument("--every", metavar="TIME", help="go on for ever, a run each 15m, 1h, ...")
     add_tracker(parser)
 

@@ -35,8 +35,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--segments", required=True, metavar="DIR", help="folder for hit segments; made if missing")
     parser.add_argument("--fallback-url", metavar="URL", help="where expired links lead")
     parser.add_argument("--people", default="cookie", metavar="KEY", help="cookie, hash or none (default: cookie)")
-    parser.add_argument("--clock-start", metavar="TIME", help="demonstrations: the moment at which the server's clock starts")
-    parser.add_argument("--clock-rate", type=float, default=1.0, metavar="N", help="demonstrations: its speed (default: 1)")
+    parser.add_argument(
+        "--clock-start", metavar="TIME", help="demonstrations: the moment at which the server's clock starts"
+    )
+    parser.add_argument(
+        "--clock-rate", type=float, default=1.0, metavar="N", help="demonstrations: its speed (default: 1)"
+    )
     add_tracker(parser)
 
 

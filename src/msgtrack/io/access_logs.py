@@ -19,8 +19,9 @@ __all__ = ["AccessLogFile"]
 class AccessLogFile:
     """One access log, read line by line and on from where it was left.
 
-    Its position is a JSON object: byte offset, number of lines, and a hash of the first line, by which a file that was replaced
-    under the same name is noticed and read from its start. A last line without its end is left for later.
+    Its position is a JSON object: byte offset, number of lines, and a hash of the first line, by which a file that
+    was replaced under the same name is noticed and read from its start. A last line without its end is left for
+    later.
 
     Args:
         path: the log.

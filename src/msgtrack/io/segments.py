@@ -1,6 +1,7 @@
 """Hit segments: append-only files of JSON lines, one hit a line, written before the answer leaves.
 
-A segment begins with a line that names it. A hit is known by its segment and its place in it, so a segment read again, under any file name, adds nothing.
+A segment begins with a line that names it. A hit is known by its segment and its place in it, so a segment read
+again, under any file name, adds nothing.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
 from attrs import evolve
 
@@ -30,9 +32,9 @@ _MAX_HEADER = 256
 class SegmentWriter:
     """Appends hits to a segment of its own in a folder, and starts a new one when it has grown.
 
-    ``write`` hands the line to the operating system before it returns: a killed process loses nothing that was answered. A thread makes the
-    file durable every ``sync_seconds``: a lost machine loses at most that much. When the disk is full the hit is lost, counted in
-    ``lost``, and nothing is raised: the reader's answer matters more.
+    ``write`` hands the line to the operating system before it returns: a killed process loses nothing that was
+    answered. A thread makes the file durable every ``sync_seconds``: a lost machine loses at most that much. When
+    the disk is full the hit is lost, counted in ``lost``, and nothing is raised: the reader's answer matters more.
 
     Args:
         folder: where segments live; made if missing.
@@ -45,7 +47,9 @@ class SegmentWriter:
     One writer may be used from many threads.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, max_bytes: int = 64 << 20, sync_seconds: float = 0.05) -> None:
+    def __init__(
+        self, folder: str | os.PathLike[str], *, max_bytes: int = 64 << 20, sync_seconds: float = 0.05
+    ) -> None:
         self.folder = Path(folder)
         self.written = 0
         self.lost = 0
@@ -90,7 +94,7 @@ class SegmentWriter:
             self._sync()
             os.close(self._fd)
 
-    def __enter__(self) -> SegmentWriter:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -146,8 +150,8 @@ class SegmentWriter:
 class SegmentFolder:
     """The segments of a folder as a source: every complete line of every segment, each once.
 
-    Its position is a JSON object of segment names and byte offsets. A last line without its end is left for later: it is being written, or its
-    writer died before it answered.
+    Its position is a JSON object of segment names and byte offsets. A last line without its end is left for later:
+    it is being written, or its writer died before it answered.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, batch_lines: int = 5_000) -> None:
@@ -181,12 +185,10 @@ class SegmentFolder:
             seen.add(name)
             offset = max(offsets.get(name, 0), len(header))
             file.seek(offset)
-            line_number = 0
             records: list[Hit | Rejected] = []
-            for raw in file:
+            for line_number, raw in enumerate(file, 1):
                 if not raw.endswith(b"\n"):
                     break
-                line_number += 1
                 if raw.strip():
                     records.append(_record(raw, f"{name}:{offset}", line_number, path.name))
                 offset += len(raw)

@@ -1,6 +1,7 @@
 """The one alphabet of our tokens: base32 in lower-case letters and digits without the look-alikes i, l, o and u.
 
-Nothing in it needs escaping in a URL, in HTML or in quoted-printable, and folding its case changes nothing that folding it back cannot mend.
+Nothing in it needs escaping in a URL, in HTML or in quoted-printable, and folding its case changes nothing that
+folding it back cannot mend.
 """
 
 from __future__ import annotations

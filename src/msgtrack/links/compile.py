@@ -1,4 +1,6 @@
-"""Compiling: find the links of a message, decide on each, sign them, and cut the text into pieces around the message token."""
+"""Compiling: find the links of a message, decide on each, sign them, and cut the text into pieces around the
+message token.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +8,7 @@ from datetime import datetime
 
 from attrs import define, evolve, field
 
-from msgtrack._borders import enum_of
+from msgtrack import vocabulary
 from msgtrack.errors import InvalidOption
 from msgtrack.links.compiled import CompiledPart, Edit, Finding, LinkDecision, LinkReason
 from msgtrack.links.destinations import destination, is_url_text
@@ -29,7 +31,6 @@ _MESSAGE_TOKEN_LENGTH = 64
 _LABEL_LENGTH = 200
 _PIXEL_START = '<img src="'
 _PIXEL_END = '" width="1" height="1" alt="" style="display:block;border:0;width:1px;height:1px">'
-_link_type = enum_of(LinkType, aliases={"email_click": "CLICK", "unsubscription": "OPT_OUT"})
 _TRACKED_MODES = {TrackingMode.ENABLED, TrackingMode.ALWAYS, TrackingMode.OPT_OUT, TrackingMode.MIRROR_PAGE}
 _TYPE_OF_MODE = {TrackingMode.OPT_OUT: LinkType.OPT_OUT, TrackingMode.MIRROR_PAGE: LinkType.MIRROR_PAGE}
 _NO_MARKUP = Markup()
@@ -71,7 +72,9 @@ class Compiler:
             if reason is LinkReason.TRACKED and is_url_text(site.text):
                 if self.rules.url_as_text == "skip":
                     reason = LinkReason.URL_AS_TEXT
-                self._find("url-as-text", "the visible text is a URL; tracked, text and destination differ", Part.HTML, place)
+                self._find(
+                    "url-as-text", "the visible text is a URL; tracked, text and destination differ", Part.HTML, place
+                )
             link = self._link(url, reason, markup, site, Part.HTML, place)
             if link is not None:
                 before, after = self._prepare(link, place)
@@ -84,9 +87,7 @@ class Compiler:
         before, after = self.url_format.prepare(OPEN_LINK_ID)
         slots.append((at, at, "pixel", _PIXEL_START + before, after + _PIXEL_END))
         self._keep(Part.HTML, slots)
-        return CompiledPart(
-            part=Part.HTML, source=source, pieces=_pieces(source, slots), pieces_without_pixel=without
-        )
+        return CompiledPart(part=Part.HTML, source=source, pieces=_pieces(source, slots), pieces_without_pixel=without)
 
     def text(self, source: str) -> CompiledPart:
         """The plain-text part, its URLs tracked."""
@@ -137,7 +138,9 @@ class Compiler:
         if reason is LinkReason.TEMPLATE_TAG:
             self._find("template-tag", f"the link {url!r:.80} holds a template tag and is left alone", part, place)
         elif reason is LinkReason.ALREADY_TRACKED:
-            self._find("already-tracked", f"the link {url!r:.80} leads to our own server and is left alone", part, place)
+            self._find(
+                "already-tracked", f"the link {url!r:.80} leads to our own server and is left alone", part, place
+            )
         return link
 
     def _tracked_link(
@@ -175,9 +178,11 @@ class Compiler:
         if not markup.type:
             return LinkType.CLICK
         try:
-            return _link_type(markup.type)
+            return vocabulary.link_type(markup.type)
         except InvalidOption:
-            self._find("unknown-type", f"no link type is called {markup.type!r:.80}; the link counts as a click", part, place)
+            self._find(
+                "unknown-type", f"no link type is called {markup.type!r:.80}; the link counts as a click", part, place
+            )
             return LinkType.CLICK
 
     def _prepare(self, link: TrackedLink, place: tuple[int, int]) -> tuple[str, str]:
@@ -199,9 +204,7 @@ class Compiler:
         )
 
     def _keep(self, part: Part, slots: list[_Slot]) -> None:
-        self.edits += [
-            Edit(part=part, start=start, end=end, kind=kind) for start, end, kind, _, _ in sorted(slots)
-        ]
+        self.edits += [Edit(part=part, start=start, end=end, kind=kind) for start, end, kind, _, _ in sorted(slots)]
 
 
 def _pixel_offset(pixel: str, body_start: int | None, body_end: int | None, end: int) -> int:

@@ -33,11 +33,12 @@ _POLICY = Policy()
 class LinkReason(StrEnum):
     """Why a link is tracked or left alone; a closed list.
 
-    ``tracked``: it is. ``marker``: an opt-out marker stands on it. ``rule``: a rule leaves it out. ``switched-off``: links are not tracked in
-    this message. ``empty``, ``fragment``: there is nowhere to go, or only within the page. ``scheme``: mailto, tel and whatever is not
-    http(s). ``relative``: there is no ``<base href>`` to make it whole. ``template-tag``: it holds a tag of a template language.
-    ``invalid-url``: no browser could follow it. ``already-tracked``: it leads to our own server. ``url-as-text``: its visible text
-    is a URL, and the rules say to skip those.
+    ``tracked``: it is. ``marker``: an opt-out marker stands on it. ``rule``: a rule leaves it out.
+    ``switched-off``: links are not tracked in this message. ``empty``, ``fragment``: there is nowhere to go, or
+    only within the page. ``scheme``: mailto, tel and whatever is not http(s). ``relative``: there is no ``<base
+    href>`` to make it whole. ``template-tag``: it holds a tag of a template language. ``invalid-url``: no browser
+    could follow it. ``already-tracked``: it leads to our own server. ``url-as-text``: its visible text is a URL,
+    and the rules say to skip those.
     """
 
     TRACKED = "tracked"
@@ -171,10 +172,11 @@ class CompiledMessage:
         Args:
             message_id: the message's id; at most 64 bytes of UTF-8.
             values: what the placeholders stand for; a missing one is an error.
-            policy: how far this recipient may be followed; frozen in the links. ``opens="none"`` leaves the open image out.
+            policy: how far this recipient may be followed; frozen in the links. ``opens="none"`` leaves the open
+                image out.
             seed: whether the recipient is a seed address, left out of indicators.
-            unsubscribe: addresses (https, http or mailto) for the ``List-Unsubscribe`` header; an https one adds the one-click header
-                of RFC 8058.
+            unsubscribe: addresses (https, http or mailto) for the ``List-Unsubscribe`` header; an https one adds
+                the one-click header of RFC 8058.
 
         Raises:
             InvalidId: the message id is empty or too long.
@@ -233,7 +235,9 @@ class CompiledMessage:
         Raises:
             NotSupported: always; compile the message again where it is needed, the result is the same.
         """
-        raise NotSupported("compiled messages cannot be written to bytes yet", hint="compile again, it is deterministic")
+        raise NotSupported(
+            "compiled messages cannot be written to bytes yet", hint="compile again, it is deterministic"
+        )
 
     @classmethod
     def from_bytes(cls, data: bytes) -> CompiledMessage:
@@ -276,7 +280,9 @@ def _unsubscribe_headers(unsubscribe: str | Sequence[str]) -> dict[str, str]:
         raise InvalidOption("unsubscribe holds no address")
     for address in addresses:
         if address == "hosted":
-            raise NotSupported("the hosted opt-out is not there yet", hint="give an https or mailto address of your own")
+            raise NotSupported(
+                "the hosted opt-out is not there yet", hint="give an https or mailto address of your own"
+            )
         if not isinstance(address, str):
             raise InvalidValue(f"an unsubscribe address must be text, not {address!r:.80}")
         if not re.fullmatch(r"(?:https?://|mailto:)[!#-;=?-Z\[\]_a-z~]+", address):

@@ -1,4 +1,6 @@
-"""URL formats: how a tracked URL looks. ``compact`` is the one built in; the protocol is small, so others can be written."""
+"""URL formats: how a tracked URL looks. ``compact`` is the one built in; the protocol is small, so others can be
+written.
+"""
 
 from __future__ import annotations
 
@@ -39,7 +41,9 @@ class UrlFormat(Protocol):
         ...
 
     def parse(self, url: str) -> ParsedUrl | None:
-        """The parts of a URL, known gateway damage undone; None when it cannot be one of ours. Nothing is believed yet."""
+        """The parts of a URL, known gateway damage undone; None when it cannot be one of ours. Nothing is believed
+        yet.
+        """
         ...
 
 
@@ -72,7 +76,9 @@ def base_of(base_url: str) -> str:
 
 
 class CompactFormat:
-    """``<base>/<link part>/<message part>``, and ``<base>/1/<message part>`` for the open: nothing that mail could hurt."""
+    """``<base>/<link part>/<message part>``, and ``<base>/1/<message part>`` for the open: nothing that mail could
+    hurt.
+    """
 
     def __init__(self, base_url: str) -> None:
         self._base = base_of(base_url)

@@ -1,6 +1,7 @@
 """Signing secrets, and the keys made of them: one per secret, purpose and realm, derived once.
 
-Signatures are HMAC-SHA256 cut to 80 bits, written as 16 characters of our alphabet, so that an edge in another language can check them.
+Signatures are HMAC-SHA256 cut to 80 bits, written as 16 characters of our alphabet, so that an edge in another
+language can check them.
 """
 
 from __future__ import annotations
@@ -69,7 +70,8 @@ class SigningKey:
 class Keyring:
     """One secret that signs and any number that only verify.
 
-    A key id of seven bits follows from each secret, so a key keeps its id whatever its place; where ids collide, all that match are tried.
+    A key id of seven bits follows from each secret, so a key keeps its id whatever its place; where ids collide,
+    all that match are tried.
     """
 
     def __init__(self, secrets: tuple[bytes, ...]) -> None:

@@ -1,6 +1,7 @@
 """What mail gateways do to links, undone before a token is looked at.
 
-Tokens are text of ``[a-z0-9./-]``, so most damage can be seen for what it is. Each repair has a name, kept in ``Resolution.repairs``. Nothing is
+Tokens are text of ``[a-z0-9./-]``, so most damage can be seen for what it is. Each repair has a name, kept in
+``Resolution.repairs``. Nothing is
 guessed: after the repairs the signature must hold as ever.
 """
 

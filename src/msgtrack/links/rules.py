@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from attrs import field, frozen
 
-from msgtrack._borders import enum_of, one_of
+from msgtrack import vocabulary
+from msgtrack._borders import one_of
 from msgtrack.errors import InvalidOption
 from msgtrack.model import LinkType, Part, TrackingMode
 
@@ -25,27 +26,52 @@ def _pattern(value: Any) -> re.Pattern[str] | None:
         raise InvalidOption(f"regex={value!r:.80} is no regular expression: {error}") from None
 
 
-def _optional(kind: Any) -> Any:
-    convert = enum_of(kind)
-    return lambda value: None if value is None else convert(value)
+def _part(value: object) -> Part | None:
+    return None if value is None else vocabulary.part(value)
+
+
+def _mode(value: object) -> TrackingMode | None:
+    return None if value is None else vocabulary.tracking_mode(value)
+
+
+def _type(value: object) -> LinkType | None:
+    return None if value is None else vocabulary.link_type(value)
+
+
+def _markers(value: object) -> str:
+    return one_of("markers", ("remove", "keep"))(value)
+
+
+def _url_as_text(value: object) -> str:
+    return one_of("url_as_text", ("warn", "skip"))(value)
+
+
+def _rules(value: Any) -> tuple[Rule, ...]:
+    rules = tuple(value)
+    for rule in rules:
+        if not isinstance(rule, Rule):
+            raise InvalidOption(f"rules holds {rule!r:.80}, which is no Rule")
+    return rules
 
 
 @frozen(kw_only=True)
 class Rule:
     """What to do with the links that match; every given condition must hold, none given matches every link.
 
-    Conditions: ``host`` (itself and its subdomains), ``glob`` and ``regex`` (over the whole destination; ``*`` and ``?`` in a glob), ``part``.
-    Effects: ``mode``, ``label``, ``category``, ``type``; None leaves the matter to later rules, then to the link itself.
+    Conditions: ``host`` (itself and its subdomains), ``glob`` and ``regex`` (over the whole destination; ``*`` and
+    ``?`` in a glob), ``part``.
+    Effects: ``mode``, ``label``, ``category``, ``type``; None leaves the matter to later rules, then to the link
+    itself.
     """
 
     host: str | None = None
     glob: str | None = None
     regex: re.Pattern[str] | None = field(default=None, converter=_pattern)
-    part: Part | None = field(default=None, converter=_optional(Part))
-    mode: TrackingMode | None = field(default=None, converter=_optional(TrackingMode))
+    part: Part | None = field(default=None, converter=_part)
+    mode: TrackingMode | None = field(default=None, converter=_mode)
     label: str | None = None
     category: str | None = None
-    type: LinkType | None = field(default=None, converter=_optional(LinkType))
+    type: LinkType | None = field(default=None, converter=_type)
 
     def matches(self, url: str, part: Part) -> bool:
         """Whether the rule speaks of this destination in this part."""
@@ -65,24 +91,19 @@ class Rule:
 class LinkRules:
     """The rules of one message.
 
-    ``rules`` are asked in order; for each effect the first that has a word on it is heard. Markup on the link itself
-    (``_label``, ``_type``, ``_category``, a vendor's opt-out marker) is heard after the rules. ``track_links`` and ``track_opens`` are the
-    switches for the whole message and for opens alone. ``markers`` says what becomes of opt-out markers and of our own
+    ``rules`` are asked in order; for each effect the first that has a word on it is heard. Markup on the link
+    itself (``_label``, ``_type``, ``_category``, a vendor's opt-out marker) is heard after the rules.
+    ``track_links`` and ``track_opens`` are the switches for the whole message and for opens alone. ``markers`` says
+    what becomes of opt-out markers and of our own
     attributes: ``remove`` or ``keep``. ``url_as_text`` says what to do with a link whose visible text is itself a URL
     (mail clients may take the difference for fraud): ``warn`` or ``skip``.
     """
 
-    rules: tuple[Rule, ...] = field(default=(), converter=tuple)
+    rules: tuple[Rule, ...] = field(default=(), converter=_rules)
     track_links: bool = True
     track_opens: bool = True
-    markers: str = field(default="remove", converter=one_of("markers", ("remove", "keep")))
-    url_as_text: str = field(default="warn", converter=one_of("url_as_text", ("warn", "skip")))
-
-    def __attrs_post_init__(self) -> None:
-        """Refuse anything among the rules that is none."""
-        for rule in self.rules:
-            if not isinstance(rule, Rule):
-                raise InvalidOption(f"rules holds {rule!r:.80}, which is no Rule")
+    markers: str = field(default="remove", converter=_markers)
+    url_as_text: str = field(default="warn", converter=_url_as_text)
 
     def first(self, effect: str, url: str, part: Part) -> Any:
         """What the first matching rule with a word on ``effect`` says, or None."""

@@ -91,7 +91,7 @@ class _Scanner:
             if piece in _TEMPLATE_ENDS:
                 behind = self._template_end(piece, match.end())
                 if behind > 0:
-                    pos = floor = behind
+                    pos = behind
                     continue
                 if piece == "<%":
                     break

@@ -1,7 +1,8 @@
 """The two tokens of a tracked URL: the message part, made once per message, and the link part, made once per delivery.
 
-Both are text of ``[a-z0-9.-]``: three characters of header (15 bits), fields parted by ``-``, and a signature of 16 characters over all
-before it. The signature covers the text itself, so a token has one spelling. The clauses: ``docs/spec/tokens.md``.
+Both are text of ``[a-z0-9.-]``: three characters of header (15 bits), fields parted by ``-``, and a signature of 16
+characters over all before it. The signature covers the text itself, so a token has one spelling. The clauses:
+``docs/spec/tokens.md``.
 """
 
 from __future__ import annotations
@@ -76,7 +77,9 @@ class MessageToken:
 
 
 def encode_id(value: str) -> str:
-    """An id in our alphabet: canonical decimals as numbers, canonical UUIDs as ``..`` and 16 bytes, other text as ``.`` and UTF-8."""
+    """An id in our alphabet: canonical decimals as numbers, canonical UUIDs as ``..`` and 16 bytes, other text as
+    ``.`` and UTF-8.
+    """
     if value.isascii() and value.isdigit() and (value[0] != "0" or value == "0"):
         return encode_int(int(value))
     if _UUID.fullmatch(value):
@@ -202,7 +205,9 @@ def _open(token: str, keyring: Keyring, realm: str, purpose: str) -> tuple[int, 
     return None
 
 
-def link_key(keyring: Keyring, realm: str, *, delivery_id: str, variant: str, part: Part, ordinal: int, url: str) -> str:
+def link_key(
+    keyring: Keyring, realm: str, *, delivery_id: str, variant: str, part: Part, ordinal: int, url: str
+) -> str:
     """The key of a registered link: 40 bits of HMAC, the same whenever the same message is compiled again."""
     fields = (delivery_id, variant, part.value, str(ordinal), url)
     text = "".join(f"{len(field)}:{field}" for field in fields)

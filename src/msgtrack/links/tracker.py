@@ -44,7 +44,8 @@ class Tracker:
         base_url: where the redirect server is reached, such as ``https://t.example.com``.
         keyring: the secrets that sign.
         registry: where registered links live; needed for ``link_style="registered"``, and to resolve such links.
-        link_style: ``stateless`` (the destination travels in the link) or ``registered`` (short links, the destination stays in the registry).
+        link_style: ``stateless`` (the destination travels in the link) or ``registered`` (short links, the
+            destination stays in the registry).
         url_format: ``compact``, or an object of your own with the methods of ``UrlFormat``.
         realm: a tenant's name, bound in the keys: what one realm signed, no other believes.
 
@@ -68,7 +69,9 @@ class Tracker:
     ) -> None:
         _refuse("Tracker", unknown)
         if not isinstance(keyring, Keyring):
-            raise InvalidValue(f"keyring must be a Keyring, not {type(keyring).__name__}", hint="Keyring.from_secrets(...)")
+            raise InvalidValue(
+                f"keyring must be a Keyring, not {type(keyring).__name__}", hint="Keyring.from_secrets(...)"
+            )
         if not isinstance(realm, str):
             raise InvalidValue(f"realm must be text, not {type(realm).__name__}")
         self.base_url = base_of(base_url)
@@ -78,7 +81,9 @@ class Tracker:
         self.realm = realm
         self.url_format = _format(url_format, self.base_url)
         if self.link_style == "registered" and registry is None:
-            raise InvalidOption("link_style='registered' needs a registry", hint="Tracker(..., registry=MemoryRegistry())")
+            raise InvalidOption(
+                "link_style='registered' needs a registry", hint="Tracker(..., registry=MemoryRegistry())"
+            )
 
     def compile(
         self,
@@ -106,7 +111,8 @@ class Tracker:
             syntax: how placeholders look; ``none`` says there are none, links that hold template tags are left alone.
             loaders: what the instructions of a syntax may include.
             pixel: where the open image stands: ``bottom``, ``top`` or ``none``.
-            expires_at: the moment from which the links lead to the substitution page; None is never. Opens do not expire.
+            expires_at: the moment from which the links lead to the substitution page; None is never. Opens do not
+                expire.
             kind: ``normal``, or ``proof``, whose reactions are left out of indicators.
 
         Raises:
@@ -117,7 +123,9 @@ class Tracker:
         _refuse("compile", unknown)
         for name, part in (("html", html), ("text", text)):
             if part is not None and not isinstance(part, str):
-                raise InvalidValue(f"{name} must be text, not {type(part).__name__}", hint="decode it with its charset first")
+                raise InvalidValue(
+                    f"{name} must be text, not {type(part).__name__}", hint="decode it with its charset first"
+                )
         if html is None and text is None:
             raise CompileError("there is nothing to compile: html and text are both None")
         if rules is not None and not isinstance(rules, LinkRules):
@@ -159,8 +167,8 @@ class Tracker:
     def resolve(self, url: str, *, at: datetime | None = None) -> Resolution:
         """What a tracked URL says: an absolute URL, or path and query as a server sees them.
 
-        Known gateway damage is undone first. Any text gives a resolution, nothing is raised for bad URLs. With ``at``, links past
-        their expiry are ``expired``.
+        Known gateway damage is undone first. Any text gives a resolution, nothing is raised for bad URLs. With
+        ``at``, links past their expiry are ``expired``.
         """
         parsed = self.url_format.parse(url)
         if parsed is None:
@@ -273,4 +281,6 @@ def _format(url_format: str | UrlFormat, base_url: str) -> UrlFormat:
         raise NotSupported("url_format='campaign' is not there yet", hint="use url_format='compact'")
     if not isinstance(url_format, str) and isinstance(url_format, UrlFormat):
         return url_format
-    raise InvalidOption(f"url_format={url_format!r:.80} is neither 'compact', 'campaign' nor an object with prepare and parse")
+    raise InvalidOption(
+        f"url_format={url_format!r:.80} is neither 'compact', 'campaign' nor an object with prepare and parse"
+    )

@@ -1,4 +1,6 @@
-"""Logs to events: lines of access logs, read as hits and given their meaning by the same ``decide`` that live requests go through."""
+"""Logs to events: lines of access logs, read as hits and given their meaning by the same ``decide`` that live
+requests go through.
+"""
 
 from __future__ import annotations
 
@@ -27,8 +29,8 @@ def parse(
     Args:
         lines: the lines, with or without their ends; an open text file will do. Blank lines are passed over.
         format: a name of ``msgtrack.logs.formats``.
-        tracker: who reads tracked URLs. Without one, hits come out as they are; with one, events come out, and hits that mean no event
-            (other pages, ``HEAD``, damaged tokens) stay away.
+        tracker: who reads tracked URLs. Without one, hits come out as they are; with one, events come out, and hits
+            that mean no event (other pages, ``HEAD``, damaged tokens) stay away.
         judge: who tells people from machines; not there yet.
 
     Raises:

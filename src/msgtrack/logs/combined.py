@@ -2,7 +2,8 @@ r"""The combined log format of Apache and nginx.
 
 ``address identity user [21/Nov/2026:10:00:00 +0000] "GET /path HTTP/1.1" 302 0 "referrer" "agent"``
 
-Both servers escape: Apache writes ``\"`` and ``\\`` and ``\xhh``, nginx ``\x22`` and ``\x5C``; what they escaped comes back as it was.
+Both servers escape: Apache writes ``\"`` and ``\\`` and ``\xhh``, nginx ``\x22`` and ``\x5C``; what they escaped
+comes back as it was.
 """
 
 from __future__ import annotations

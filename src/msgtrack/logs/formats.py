@@ -17,8 +17,8 @@ __all__ = ["FORMATS", "LogFormat", "get", "names"]
 class LogFormat:
     """One format: its name, a sentence, and the function that reads a line.
 
-    ``parse_line(line, number)`` gives the hit of a line without its end, a :class:`~msgtrack.hits.Rejected` with a reason, or None for a line that
-    holds nothing (blank, a comment). It raises nothing, whatever the line.
+    ``parse_line(line, number)`` gives the hit of a line without its end, a :class:`~msgtrack.hits.Rejected` with a
+    reason, or None for a line that holds nothing (blank, a comment). It raises nothing, whatever the line.
     """
 
     name: str
@@ -46,7 +46,7 @@ def get(name: str) -> LogFormat:
     Raises:
         InvalidOption: there is none; the message lists those there are.
     """
-    found = FORMATS.get(name) if isinstance(name, str) else None
+    found = FORMATS.get(name)
     if found is None:
         raise InvalidOption(f"format={name!r:.80} is not one of: {', '.join(names())}")
     return found

@@ -27,8 +27,8 @@ class TrackingApp:
 
     Args:
         handler: decides what each request means.
-        record: takes each hit before the answer leaves, such as ``SegmentWriter(...).write``; None keeps nothing. It must not raise for
-            trouble of its own: the reader's answer does not wait for it to be well.
+        record: takes each hit before the answer leaves, such as ``SegmentWriter(...).write``; None keeps nothing.
+            It must not raise for trouble of its own: the reader's answer does not wait for it to be well.
         on_shutdown: called when the server says goodbye, such as ``SegmentWriter(...).close``.
         clock: gives the present; another clock lets a test or a demonstration run on a time scale of its own.
     """

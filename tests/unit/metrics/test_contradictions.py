@@ -27,7 +27,7 @@ def table_of(*events: Event, messages: int = 2, **options: Any) -> Table:
 def a(
     kind: type[Event], message_id: str | None = "0", link_id: str | None = None, source_id: str | None = None
 ) -> Event:
-    fields = {} if kind is Open else {"link_id": link_id}
+    fields: dict[str, Any] = {} if kind is Open else {"link_id": link_id}
     return kind(occurred_at=AT, delivery_id="1", message_id=message_id, source_id=source_id, **fields)
 
 

@@ -1,6 +1,6 @@
 """Every formula a second time, transcribed word by word from its text, slow and without the package's own arithmetic.
 
-``B``, ``L``, ``S`` and ``W`` are the row sets of the notation; ``pct``, ``div``, ``count``, ``count_distinct`` and ``round_`` are its functions.
+``B`` and ``L`` are the row sets of the notation; ``pct``, ``div``, ``count``, ``count_distinct`` its functions.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def subset(draw: st.DrawFn, keys: Iterable[tuple[str, str]]) -> list[tuple[str, 
 
 @st.composite
 def worlds(draw: st.DrawFn) -> World:
-    """Two or three deliveries at most, each record once; events hit known and unknown messages, links and deliveries."""
+    """Up to three deliveries, each record once; events hit known and unknown messages, links and deliveries."""
     ids = draw(st.lists(st.sampled_from(["1", "2", "3"]), min_size=1, max_size=3, unique=True))
     small = st.none() | st.integers(0, 6)
     deliveries = tuple(

@@ -151,8 +151,19 @@ def test_exactly_one_is_not_above_it() -> None:
     assert "above-one" not in table["total_click_rate"].caveats
 
 
-def test_zero_is_not_negative() -> None:
+def test_zero_is_not_negative_and_many_are_no_share() -> None:
     assert "negative" not in table_of()["forward_estimate"].caveats
+    assert table_of(to_deliver=5)["to_deliver"].caveats == ()
+
+
+def test_what_was_not_asked_for_is_not_done() -> None:
+    table = indicators.from_counts(
+        Counts(deliveries={"1": DeliveryCounts(domains={"Others": DomainCounts(clicked=1)})}, persons=0)
+    )
+    assert table["forward_estimate"].value == -1
+    assert all("left-out" not in value.caveats for value in table.values())
+    none = indicators.from_counts(Counts(), clip=True)
+    assert "clipped" not in none["forward_estimate"].caveats
 
 
 def test_what_may_not_have_been_measured_says_so_until_it_was() -> None:
@@ -254,12 +265,15 @@ def test_bins_follow_the_time_from_launch_to_the_last_event() -> None:
         (timedelta(hours=3), "13:00"),
         (timedelta(hours=3, minutes=5), "13:00"),
         (timedelta(hours=23, minutes=55), "09:50"),
-        (timedelta(hours=24, minutes=5), "10:00"),
+        (timedelta(hours=24, minutes=15), "10:00"),
         (timedelta(days=6, hours=23, minutes=55), "09:00"),
         (timedelta(days=7, minutes=5), "00:00"),
     ):
         table = opens_at(start, (base + last).isoformat())
         assert list(bins(table))[-1][11:16] == expected
+    # A second more than three hours: ten minutes wide.
+    odd = opens_at(start, (base + timedelta(hours=2, minutes=55)).isoformat(), contact_at=base - timedelta(seconds=1))
+    assert list(bins(odd))[-1][11:16] == "12:50"
     # Launched long before the only open: a day wide.
     late = opens_at(start, contact_at=base - timedelta(days=30))
     assert list(bins(late)) == ["2026-03-02T00:00:00+00:00"]
@@ -314,6 +328,21 @@ def test_a_day_of_25_hours_is_one_bin_and_so_is_a_day_without_midnight() -> None
     # Clocks in Beirut go from 00:00 to 01:00 on 29 March 2026.
     short = ("2026-03-28T22:00+00:00", "2026-03-29T20:55+00:00")
     assert list(bins(opens_at(*short, zone="Asia/Beirut"), bin_seconds=86400).values()) == [2]
+
+
+def test_a_midnight_that_comes_twice_begins_one_day() -> None:
+    # Clocks in Havana go back from 01:00 to 00:00 on 1 November 2026.
+    moments = ("2026-11-01T04:30+00:00", "2026-11-01T05:30+00:00", "2026-11-01T17:00+00:00")
+    assert bins(opens_at(*moments, zone="America/Havana"), bin_seconds=86400) == {"2026-11-01T00:00:00-04:00": 3}
+
+
+def test_bins_of_three_hours_begin_at_local_midnight() -> None:
+    moments = ("2026-03-01T22:55+00:00", "2026-03-02T01:55+00:00", "2026-03-02T02:00+00:00")
+    assert list(bins(opens_at(*moments, zone="Europe/Paris"), bin_seconds=10800)) == [
+        "2026-03-01T21:00:00+01:00",
+        "2026-03-02T00:00:00+01:00",
+        "2026-03-02T03:00:00+01:00",
+    ]
 
 
 def test_half_hour_zones_bin_by_their_own_clock() -> None:

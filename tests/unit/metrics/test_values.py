@@ -24,7 +24,9 @@ def test_an_undefined_value_reads_as_a_zero_of_its_unit_when_asked(unit: str, ze
 
 
 def test_a_defined_value_reads_as_itself() -> None:
-    assert Value(value=0.25, unit="ratio").value_or_zero == 0.25
+    value = Value(value=0.25, unit="ratio")
+    assert value.value_or_zero == 0.25
+    assert (value.numerator, value.denominator, value.estimated, value.caveats) == (None, None, False, ())
 
 
 def test_caveats_come_from_the_closed_list_once_each_and_in_its_order() -> None:

@@ -1,4 +1,6 @@
-"""``msgtrack demo``: one newsletter from HTML to report, everything real, and every number checked against the truth."""
+"""``msgtrack demo``: one newsletter from HTML to report, everything real, and every number checked against the
+truth.
+"""
 
 from __future__ import annotations
 

@@ -27,7 +27,9 @@ _OPEN_GAP_CAMPAIGN_SECONDS = 150.0
 
 @frozen
 class Deed:
-    """Something a reader did that must be counted: ``open`` or ``click``; by whom (None: unknown), on which link, in which browser."""
+    """Something a reader did that must be counted: ``open`` or ``click``; by whom (None: unknown), on which link,
+    in which browser.
+    """
 
     what: str
     recipient: Recipient | None

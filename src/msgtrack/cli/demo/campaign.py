@@ -1,4 +1,6 @@
-"""The demonstration's plan: who gets the newsletter, and what each of them will do with it. Made by one seeded generator."""
+"""The demonstration's plan: who gets the newsletter, and what each of them will do with it. Made by one seeded
+generator.
+"""
 
 from __future__ import annotations
 
@@ -26,7 +28,9 @@ CAMPAIGN_SECONDS = 72 * HOUR
 
 @frozen(kw_only=True)
 class Recipient:
-    """One recipient: message id, address, expected domain class, format, and what the mail server and the reader make of the message."""
+    """One recipient: message id, address, expected domain class, format, and what the mail server and the reader
+    make of the message.
+    """
 
     message_id: str
     address: str
@@ -49,7 +53,9 @@ class Browser:
 
 @frozen
 class Step:
-    """One thing done: ``open``, ``click``, ``head``, ``prefetch``, ``damaged``, ``anonymous`` or ``forged``, and on which link (from 0)."""
+    """One thing done: ``open``, ``click``, ``head``, ``prefetch``, ``damaged``, ``anonymous`` or ``forged``, and on
+    which link (from 0).
+    """
 
     what: str
     link: int = 0
@@ -98,7 +104,9 @@ def plan_recipients(count: int, random: Random) -> list[Recipient]:
     return recipients
 
 
-def plan_visits(recipients: list[Recipient], html_links: list[str], text_links: list[str], random: Random) -> list[Visit]:
+def plan_visits(
+    recipients: list[Recipient], html_links: list[str], text_links: list[str], random: Random
+) -> list[Visit]:
     """What everybody does, in order of time.
 
     Args:
@@ -134,13 +142,16 @@ class _Planner:
         reader = self._browser()
         shows_images = recipient.format == "html" and random.random() < 0.85
         if shows_images:
-            for _ in range(1 + (random.random() < 0.3) + (random.random() < 0.1)):
+            again = [at + random.expovariate(1 / (8 * HOUR)) for chance in (0.3, 0.1) if random.random() < chance]
+            for moment in (at, *again):
                 viewer = Browser("proxy", _PROXY_AGENT, takes_cookies=False) if recipient.domain == "Gmail" else reader
-                self._visit(at + random.expovariate(1 / (6 * HOUR)), recipient, viewer, [Step("open")])
+                self._visit(moment, recipient, viewer, [Step("open")])
         if mirrors and random.random() < 0.08:
             self._visit(at + 60, recipient, reader, [Step("click", random.choice(mirrors))])
         if clicks and random.random() < (0.3 if shows_images else 0.2):
-            self._visit(at + 90, recipient, reader, [self._click(clicks) for _ in range(random.choice((1, 1, 1, 2, 3, 4)))])
+            self._visit(
+                at + 90, recipient, reader, [self._click(clicks) for _ in range(random.choice((1, 1, 1, 2, 3, 4)))]
+            )
             if random.random() < 0.15:
                 self._forward(recipient, clicks, at)
         if opt_outs and random.random() < 0.03:
@@ -182,7 +193,7 @@ class _Planner:
         return Browser(f"browser-{self._browsers}", agent, takes_cookies=self._random.random() < 0.85)
 
     def _delay(self) -> float:
-        return min(self._random.lognormvariate(1.4, 1.1), 60) * HOUR
+        return min(self._random.lognormvariate(2.1, 0.8), 60) * HOUR
 
     def _visit(self, at: float, recipient: Recipient, browser: Browser, steps: list[Step]) -> None:
         if steps:

@@ -28,7 +28,9 @@ class Comparison:
 
 
 def compare(truth: Truth, table: Table) -> Comparison:
-    """Compare all scalars of the table and all series of the truth. A number that one side lacks is a difference too."""
+    """Compare all scalars of the table and all series of the truth. A number that one side lacks is a difference
+    too.
+    """
     comparison = Comparison()
     for key in sorted({*table, *truth.scalars}):
         if key not in truth.scalars:

@@ -8,6 +8,7 @@ import secrets
 import shutil
 import time
 from datetime import datetime, timedelta
+from html import unescape
 from importlib.resources import files
 from pathlib import Path
 from random import Random
@@ -35,7 +36,7 @@ __all__ = ["Outcome", "travel"]
 
 # How long the audience plays: long enough for readers to act one after the other without hurry, so the curves keep their shape.
 _MIN_PLAY_SECONDS = 3.0
-_VISITS_PER_SECOND = 70
+_VISITS_PER_SECOND = 45
 _TITLE = re.compile(r"<title[^>]*>([^<]{1,200})</title", re.IGNORECASE)
 _RULES = LinkRules(
     rules=(
@@ -109,9 +110,7 @@ class Outcome:
         )
 
 
-def travel(
-    *, html: str | None, recipients: int, store_url: str | None, seed: int, folder: str, quiet: bool
-) -> Outcome:
+def travel(*, html: str | None, recipients: int, store_url: str | None, seed: int, folder: str, quiet: bool) -> Outcome:
     """Make the whole journey.
 
     Raises:
@@ -202,7 +201,7 @@ def _newsletter(html: str | None) -> tuple[str, str]:
 
 def _title(source: str) -> str:
     found = _TITLE.search(source)
-    words = " ".join(found[1].split()) if found else ""
+    words = " ".join(unescape(found[1]).split()) if found else ""
     return "".join(character for character in words if character.isprintable()) or "A newsletter"
 
 
@@ -220,9 +219,7 @@ def _delivery(delivery_id: str, source: str, everybody: list[Recipient], start: 
     return Delivery(id=delivery_id, label=_title(source), to_deliver=real, contact_at=start)
 
 
-def _messages(
-    delivery_id: str, everybody: list[Recipient], arrived: list[Recipient], start: datetime
-) -> list[Message]:
+def _messages(delivery_id: str, everybody: list[Recipient], arrived: list[Recipient], start: datetime) -> list[Message]:
     there = {recipient.message_id for recipient in arrived}
     messages = []
     for recipient in everybody:

@@ -1,4 +1,6 @@
-"""The demonstration's post office: a real SMTP server on this machine that keeps, of each message, the tracked URLs it holds."""
+"""The demonstration's post office: a real SMTP server on this machine that keeps, of each message, the tracked URLs
+it holds.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import socket
 from collections.abc import Callable
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from typing import Any
+from typing import Any, Self
 
 from attrs import define, field
 
@@ -30,7 +32,9 @@ def free_port() -> int:
 
 @define
 class Inbox:
-    """The tracked URLs of one received message, in order: open images, links of the HTML part, links of the text part."""
+    """The tracked URLs of one received message, in order: open images, links of the HTML part, links of the text
+    part.
+    """
 
     opens: list[str] = field(factory=list)
     html: list[str] = field(factory=list)
@@ -57,7 +61,7 @@ class PostOffice:
             raise MissingExtra("the demo needs the package 'aiosmtpd'", hint="pip install 'msgtrack[demo]'") from error
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port, data_size_limit=64 << 20)
 
-    def __enter__(self) -> PostOffice:
+    def __enter__(self) -> Self:
         try:
             self._controller.start()
         except (OSError, RuntimeError) as error:
@@ -90,7 +94,11 @@ class PostOffice:
 
 
 def send_all(
-    compiled: CompiledMessage, recipients: list[Recipient], office: PostOffice, subject: str, step: Callable[[int], None]
+    compiled: CompiledMessage,
+    recipients: list[Recipient],
+    office: PostOffice,
+    subject: str,
+    step: Callable[[int], None],
 ) -> list[Recipient]:
     """Render and send every message over SMTP; gives those that arrived."""
     arrived = []

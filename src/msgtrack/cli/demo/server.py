@@ -9,6 +9,7 @@ import urllib.error
 import urllib.request
 from datetime import datetime
 from pathlib import Path
+from typing import Self
 
 from msgtrack.errors import ServerError
 
@@ -18,7 +19,8 @@ _START_SECONDS = 20.0
 
 
 class ServerProcess:
-    """``msgtrack serve`` on a port, with a clock that starts at ``clock_start`` and runs ``clock_rate`` times as fast as ours.
+    """``msgtrack serve`` on a port, with a clock that starts at ``clock_start`` and runs ``clock_rate`` times as
+    fast as ours.
 
     Use it in a ``with`` block: the server is up inside it, and stopped behind it whatever happens.
 
@@ -44,7 +46,7 @@ class ServerProcess:
         ]
         self._process: subprocess.Popen[str] | None = None
 
-    def __enter__(self) -> ServerProcess:
+    def __enter__(self) -> Self:
         # A session of its own: Ctrl-C reaches us first, and we stop it in order.
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter with arguments of our own
             self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True

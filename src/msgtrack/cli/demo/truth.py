@@ -1,6 +1,7 @@
 """The demonstration's ground truth: every indicator, counted by hand from what the audience did.
 
-It asks the library nothing: the formulas are those of the published reference, written out once more as plain loops over plain lists.
+It asks the library nothing: the formulas are those of the published reference, written out once more as plain loops
+over plain lists.
 """
 
 from __future__ import annotations

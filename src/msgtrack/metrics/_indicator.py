@@ -1,0 +1,91 @@
+"""An indicator: a row of the catalogue, with its formula as text for people and as functions of :class:`Sums`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Literal
+
+from attrs import field as attribute
+from attrs import frozen
+
+from msgtrack._borders import texts
+from msgtrack.metrics._sums import Sums
+from msgtrack.metrics._values import Unit, Value, quotient
+
+__all__ = ["METRICS_PAGE", "REPORTS_PAGE", "Indicator", "Measure"]
+
+METRICS_PAGE = "v8 reporting/metrics-calculation"
+REPORTS_PAGE = "v8 reporting/delivery-reports"
+
+Measure = Callable[[Sums], int | Decimal | None]
+"""A number out of sums; None where it is undefined."""
+
+
+def _no_doubts(_: Sums) -> tuple[str, ...]:
+    return ()
+
+
+@frozen(kw_only=True)
+class Indicator:
+    """One indicator of the catalogue.
+
+    - ``key``, ``label``, ``field`` (its name in the model system, "-" for none), ``report``, ``unit``;
+    - ``formula``: in the notation of reference 7.1; ``inputs``: the indicators and the fields of facts that it
+      stands on;
+    - ``groupings``: what :meth:`Table.series` takes for it; ``shape`` says the same as one word or a tuple;
+    - ``estimated``: an estimate, however exact its inputs; ``is_share``: a ratio that is read as a percentage;
+    - ``notes`` and ``sources``; ``caveats``: codes that every value of it carries.
+
+    ``measure`` (and ``over``, for quotients) compute it; ``doubts`` finds the further caveats of particular sums.
+    """
+
+    key: str
+    label: str
+    report: str
+    unit: Unit
+    formula: str
+    measure: Measure = attribute(repr=False)
+    over: Measure | None = attribute(default=None, repr=False)
+    doubts: Callable[[Sums], tuple[str, ...]] = attribute(default=_no_doubts, repr=False)
+    field: str = "-"
+    groupings: tuple[str, ...] = attribute(default=(), converter=texts)
+    inputs: tuple[str, ...] = attribute(default=(), converter=texts)
+    estimated: bool = False
+    is_share: bool = False
+    notes: str = ""
+    sources: tuple[str, ...] = attribute(default=(METRICS_PAGE,), converter=texts)
+    caveats: tuple[str, ...] = attribute(default=(), converter=texts)
+
+    @property
+    def shape(self) -> Literal["scalar"] | tuple[str, ...]:
+        """``"scalar"``, or the groupings that it comes by besides."""
+        return self.groupings or "scalar"
+
+    def value(self, sums: Sums) -> Value:
+        """The indicator over these sums, caveats and all."""
+        top = self.measure(sums)
+        bottom = None if self.over is None else self.over(sums)
+        caveats = [*self.caveats, *self.doubts(sums)]
+        number: int | float | Decimal | None = top
+        if top is None or (self.over is not None and not bottom):
+            number = None
+            caveats.append("no-denominator")
+        elif bottom:
+            number = quotient(top, bottom, self.unit)
+            if number is None:
+                caveats.append("out-of-range")
+        if number is not None and number < 0:
+            caveats.append("negative")
+        if number is not None and number > 1 and self.is_share:
+            caveats.append("above-one")
+        if self.estimated:
+            caveats.append("estimate")
+        return Value(
+            value=number,
+            unit=self.unit,
+            numerator=None if self.over is None else top,
+            denominator=None if self.over is None else bottom,
+            estimated=self.estimated,
+            caveats=caveats,
+        )

@@ -1,0 +1,153 @@
+"""The numbers that formulas are written in, summed over deliveries: for all of them, or for one domain."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal
+
+from attrs import field, frozen
+
+from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, total_amount
+from msgtrack.events import Click, MirrorPageView, Open, OptOutClick, PageVisit, Transaction
+from msgtrack.metrics._values import half_away
+
+__all__ = ["Sums", "of_domain", "of_rows", "of_whole", "share_clicks"]
+
+
+@frozen(kw_only=True)
+class Sums:
+    """What one row of a report is computed from; names follow the formulas.
+
+    A row knows what its grouping can tell (a domain has no persons, a bin no messages); the rest stays 0, and no
+    indicator that comes by that grouping asks for it. ``estimated_…`` are None where no message could show an open;
+    ``partly_estimated``: some deliveries are such, others are not.
+    """
+
+    to_deliver: int = 0
+    success: int = 0
+    complaints: int = 0
+    recipient_open: int = 0
+    recipient_click: int = 0
+    person_click: int = 0
+    rows: Mapping[str, int] = field(factory=dict)
+    estimated_recipient_open: int | None = None
+    estimated_total_recipient_open: int | None = None
+    partly_estimated: bool = False
+    amount: Decimal = Decimal(0)
+    article: int = 0
+    url_clicks: int = 0
+    all_url_clicks: int = 0
+    share_clicks: Mapping[str, int] = field(factory=dict)
+    clip: bool = False
+
+    @property
+    def total_recipient_open(self) -> int:
+        """Open rows."""
+        return self.rows.get(Open.kind, 0)
+
+    @property
+    def total_recipient_click(self) -> int:
+        """Click rows; opt-outs, mirror pages and web pages are rows of other kinds."""
+        return self.rows.get(Click.kind, 0)
+
+    @property
+    def opt_out(self) -> int:
+        """Clicks on unsubscription links."""
+        return self.rows.get(OptOutClick.kind, 0)
+
+    @property
+    def mirror_page(self) -> int:
+        """Clicks on mirror-page links."""
+        return self.rows.get(MirrorPageView.kind, 0)
+
+    @property
+    def transaction(self) -> int:
+        """Transactions on tagged web pages."""
+        return self.rows.get(Transaction.kind, 0)
+
+    @property
+    def total_web_page(self) -> int:
+        """Visits of tagged web pages, transactions included."""
+        return self.rows.get(PageVisit.kind, 0) + self.transaction
+
+    @property
+    def unclipped_forwards(self) -> int:
+        """Persons who clicked beyond the recipients who did; below zero when recipients share browsers."""
+        return self.person_click - self.recipient_click
+
+    @property
+    def forwards(self) -> int:
+        """The same, not below 0 when clipping was asked for."""
+        return max(self.unclipped_forwards, 0) if self.clip else self.unclipped_forwards
+
+
+def of_whole(counts: Counts, *, clip: bool) -> Sums:
+    """The sums over all deliveries: estimates are made per delivery first, persons are distinct over all of them."""
+    deliveries = counts.deliveries.values()
+    domains = [domain for delivery in deliveries for domain in delivery.domains.values()]
+    opens, is_partial = _estimate(deliveries, lambda d: sum(domain.reacted for domain in d.domains.values()))
+    total_opens, _ = _estimate(deliveries, lambda d: d.rows(Open.kind))
+    url_clicks = sum(sum(delivery.clicks_by_link().values()) for delivery in deliveries)
+    return Sums(
+        to_deliver=sum(delivery.to_deliver for delivery in deliveries),
+        success=sum(domain.success for domain in domains),
+        complaints=sum(domain.complaints for domain in domains),
+        recipient_open=sum(domain.reacted for domain in domains),
+        recipient_click=sum(domain.clicked for domain in domains),
+        person_click=counts.persons,
+        rows={kind: sum(d.rows(kind) for d in deliveries) for kind in {kind for d in deliveries for kind in d.slots}},
+        estimated_recipient_open=opens,
+        estimated_total_recipient_open=total_opens,
+        partly_estimated=is_partial,
+        amount=total_amount(delivery.amount for delivery in deliveries),
+        article=sum(delivery.article for delivery in deliveries),
+        url_clicks=url_clicks,
+        all_url_clicks=url_clicks,
+        share_clicks=share_clicks(deliveries),
+        clip=clip,
+    )
+
+
+def of_domain(parts: Iterable[DomainCounts]) -> Sums:
+    """The sums over what several deliveries have in one domain class."""
+    parts = tuple(parts)
+    rows: Counter[str] = Counter()
+    for part in parts:
+        rows.update(part.reactions)
+    return Sums(
+        success=sum(part.success for part in parts),
+        complaints=sum(part.complaints for part in parts),
+        recipient_open=sum(part.reacted for part in parts),
+        recipient_click=sum(part.clicked for part in parts),
+        rows=rows,
+    )
+
+
+def of_rows(rows: Mapping[str, int]) -> Sums:
+    """Sums that know events only, by kind."""
+    return Sums(rows=dict(rows))
+
+
+def share_clicks(deliveries: Iterable[DeliveryCounts]) -> dict[str, int]:
+    """Clicks by link category, exactly as written: what the sharing indicators pick their networks from."""
+    clicks: Counter[str] = Counter()
+    for delivery in deliveries:
+        for link_id, times in delivery.clicks_by_link().items():
+            link = delivery.links.get(link_id)
+            if link is not None:
+                clicks[link.category] += times
+    return dict(clicks)
+
+
+def _estimate(
+    deliveries: Iterable[DeliveryCounts], opens_of: Callable[[DeliveryCounts], int]
+) -> tuple[int | None, bool]:
+    """Opens scaled up to the messages that show none, per delivery; and whether a delivery had to be left out."""
+    estimates = [
+        half_away(opens_of(delivery) * delivery.to_deliver, able) if able else None
+        for delivery in deliveries
+        for able in (delivery.to_deliver - delivery.text,)
+    ]
+    known = [estimate for estimate in estimates if estimate is not None]
+    return (sum(known) if known else None), len(known) not in (0, len(estimates))

@@ -1,0 +1,115 @@
+"""A table: every indicator of the catalogue over one set of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime, tzinfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from attrs import Factory, evolve, field, frozen
+
+from msgtrack.counts import Counts
+from msgtrack.errors import InvalidOption
+from msgtrack.metrics._catalogue import catalogue
+from msgtrack.metrics._groups import BIN_SECONDS, GROUPINGS, Cut
+from msgtrack.metrics._sums import Sums, of_whole
+from msgtrack.metrics._values import Value
+from msgtrack.model import Audience
+
+__all__ = ["Table", "zone_of"]
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of a name such as ``Europe/Paris``.
+
+    Raises:
+        InvalidOption: there is no such zone.
+    """
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError, AttributeError):
+        raise InvalidOption(
+            f"zone={name!r:.80} is no time zone",
+            hint="names are like Europe/Paris; a machine without a time zone database needs the package tzdata",
+        ) from None
+
+
+@frozen(kw_only=True, eq=False)
+class Table(Mapping[str, Value]):
+    """Indicators by key, each a :class:`Value`; :meth:`series` gives those that come in rows.
+
+    ``counts``: what they are computed from. ``delivery_ids``: what was asked for. ``audiences``: whose events are
+    in, None for all. ``since`` and ``until`` bound the events, half-open; messages are counted whole whatever the
+    window and the audience. ``zone``: name of the zone of bins. ``now``: the moment of the report, if it was given
+    one. ``clip``: forwards below zero are shown as 0.
+
+    Equal to any mapping of the same values.
+    """
+
+    counts: Counts
+    delivery_ids: tuple[str, ...]
+    audiences: tuple[Audience, ...] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    zone: str = "UTC"
+    now: datetime | None = None
+    clip: bool = False
+    is_left_out: bool = False
+    _tzinfo: tzinfo = field(init=False, repr=False, default=Factory(lambda self: zone_of(self.zone), takes_self=True))
+    _whole: Sums = field(
+        init=False, repr=False, default=Factory(lambda self: of_whole(self.counts, clip=self.clip), takes_self=True)
+    )
+
+    @property
+    def audience(self) -> str:
+        """Whose events are in, in words: ``all``, ``human``, or several as in ``human, proxy``."""
+        return "all" if self.audiences is None else ", ".join(self.audiences)
+
+    def __getitem__(self, key: str) -> Value:
+        """The indicator of this key over everything that was asked for.
+
+        Raises:
+            NotSupported: an indicator of the reference that is not computed yet.
+            UnknownIndicator: no indicator has the key (also a ``KeyError``).
+        """
+        return self._marked(catalogue[key].value(self._whole))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(catalogue)
+
+    def __len__(self) -> int:
+        return len(catalogue)
+
+    def __contains__(self, key: object) -> bool:
+        return key in catalogue
+
+    def series(self, key: str, by: str, *, bin_seconds: int | None = None) -> Mapping[str, Value]:
+        """The indicator of this key in rows, in their order.
+
+        Args:
+            key: of an indicator. by: ``domain`` (by sends, descending), ``link``, ``label``, ``url``, ``category``
+            (by clicks, descending, then label) or ``bin``. Links are named by their id, after their delivery's id
+            and a slash when several deliveries were asked for. A link without a label goes by its URL; one that
+            nobody registered has the label, URL and category "". Bins are named by their start in the table's zone,
+            ISO 8601; those in which nothing happened are left out, and the value before them goes on. bin_seconds:
+            the width of bins: 300, 600, 1800, 3600, 10800 or 86400. By default it follows the time from launch to
+            the last event: 5 minutes up to 3 hours, 10 minutes up to a day, an hour up to a week, then a day.
+
+        Raises:
+            InvalidOption: the indicator does not come by that grouping, or bins have no such width.
+            NotSupported, UnknownIndicator: as for a scalar.
+        """
+        indicator = catalogue[key]
+        if by not in indicator.groupings:
+            groupings = ", ".join(indicator.groupings) or "no grouping at all"
+            raise InvalidOption(f"{key} does not come by {by!r:.80}; it comes by: {groupings}")
+        if bin_seconds is not None and bin_seconds not in BIN_SECONDS:
+            widths = ", ".join(map(str, BIN_SECONDS))
+            raise InvalidOption(f"bin_seconds={bin_seconds!r:.80} is not one of: {widths}")
+        cut = Cut(counts=self.counts, zone=self._tzinfo, bin_seconds=bin_seconds, is_several=len(self.delivery_ids) > 1)
+        return {name: self._marked(indicator.value(sums)) for name, sums in GROUPINGS[by](cut).items()}
+
+    def _marked(self, value: Value) -> Value:
+        return evolve(value, caveats=(*value.caveats, "left-out")) if self.is_left_out else value

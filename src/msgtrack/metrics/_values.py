@@ -1,0 +1,104 @@
+"""What an indicator gives: a number or none, with what it was made of and what to keep in mind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
+from types import MappingProxyType
+from typing import Literal, cast, get_args
+
+from attrs import field, frozen
+
+from msgtrack._borders import one_of
+from msgtrack.errors import InvalidValue
+
+__all__ = ["CAVEATS", "Number", "Unit", "Value", "half_away", "quotient"]
+
+Number = int | float | Decimal
+Unit = Literal["count", "ratio", "amount", "duration"]
+
+CAVEATS: Mapping[str, str] = MappingProxyType(
+    {
+        "no-denominator": "There is nothing to divide by, so the value is undefined and not zero.",
+        "no-data": "Nothing of the kind was recorded at all, so the zero may mean that nobody measured.",
+        "left-out": "Every delivery asked for is a proof or a template; their messages and events count nowhere.",
+        "partly-undefined": "A sum over several deliveries of which at least one has no value; that one counts as 0.",
+        "out-of-range": "The number is too large to be written as a float or a decimal, so it is left undefined.",
+        "negative": "Below zero, which counts cannot be: the estimate does not hold here, or inputs contradict.",
+        "clipped": "It was below zero and is shown as 0, as was asked for.",
+        "above-one": "A share above 100 %: one message may be opened or clicked more often than it was delivered.",
+        "estimate": "No measurement: numbers were scaled up, or set off against each other, by a published formula.",
+        "image-loads": "An open is a loaded image: text messages and blocked images give none, proxies may give some.",
+        "browsers": "People are told apart by browser; one without cookies is a new person at every click.",
+    }
+)
+"""What may have to be kept in mind with a value, a sentence each; a closed list, in the order values give them."""
+
+_ZEROS: Mapping[Unit, Number] = {"count": 0, "ratio": 0.0, "amount": Decimal(0), "duration": 0.0}
+_RANK = {code: rank for rank, code in enumerate(CAVEATS)}
+_QUOTIENTS = Context(prec=28, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
+
+
+def _caveats(codes: Iterable[str]) -> tuple[str, ...]:
+    unique = set(codes)
+    if not unique <= _RANK.keys():
+        raise InvalidValue(f"no such caveat: {', '.join(sorted(unique - _RANK.keys()))}")
+    return tuple(sorted(unique, key=_RANK.__getitem__))
+
+
+def _unit(value: object) -> Unit:
+    return cast(Unit, one_of("unit", get_args(Unit))(value))
+
+
+@frozen(kw_only=True)
+class Value:
+    """One number of a report.
+
+    ``value``: an int for counts, a float for ratios (1.0 is 100 %), a Decimal for amounts, seconds for durations;
+    None when undefined. ``numerator`` and ``denominator``: what a quotient was made of, also when it is undefined;
+    None for everything else. ``estimated``: whether it is an estimate. ``caveats``: codes of :data:`CAVEATS`.
+    """
+
+    value: Number | None
+    unit: Unit = field(converter=_unit)
+    numerator: int | Decimal | None = None
+    denominator: int | Decimal | None = None
+    estimated: bool = False
+    caveats: tuple[str, ...] = field(default=(), converter=_caveats)
+
+    @property
+    def value_or_zero(self) -> Number:
+        """The reading of the reference, where a quotient without a denominator is 0."""
+        if self.value is not None:
+            return self.value
+        return _ZEROS[self.unit]
+
+
+def half_away(numerator: int, denominator: int) -> int:
+    """``numerator / denominator`` to the nearest integer, halves away from zero, with no float on the way.
+
+    >>> half_away(5, 2), half_away(-5, 2), half_away(7, 3)
+    (3, -3, 2)
+
+    Raises:
+        ZeroDivisionError: the denominator is 0.
+    """
+    size = (2 * abs(numerator) + abs(denominator)) // (2 * abs(denominator))
+    return size if (numerator < 0) == (denominator < 0) else -size
+
+
+def quotient(numerator: int | Decimal, denominator: int | Decimal, unit: Unit) -> Number | None:
+    """``numerator / denominator``: a Decimal of 28 digits for amounts, else a float; None when it is out of range.
+
+    Raises:
+        ZeroDivisionError: the denominator is 0.
+    """
+    if not denominator:
+        raise ZeroDivisionError("a quotient needs a denominator other than 0")
+    if unit == "amount":
+        amount = _QUOTIENTS.divide(Decimal(numerator), Decimal(denominator))
+        return amount if amount.is_finite() else None
+    try:
+        return float(numerator / denominator)
+    except OverflowError:
+        return None
