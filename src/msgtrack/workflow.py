@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from itertools import takewhile
 
@@ -28,7 +28,7 @@ KEPT_REJECTS = 100
 
 
 def collect(
-    sources: Mapping[str, Source],
+    sources: Mapping[str, Source | Iterable[Hit | Event | Rejected]],
     store: Store,
     *,
     tracker: Resolver,
@@ -41,7 +41,8 @@ def collect(
     """Read every source on from its checkpoint, and keep what happened.
 
     Args:
-        sources: sources by name; the name is the key of the checkpoint and stands in each event.
+        sources: sources by name; the name is the key of the checkpoint and stands in each event. Hits or events that
+            are at hand will do too (a list, what ``logs.parse`` yields): they are read whole each time.
         store: where events, checkpoints and the run record go.
         tracker: who reads tracked URLs.
         judge: who tells people from machines; not there yet.
@@ -65,16 +66,14 @@ def collect(
     for name, part in (("judge", judge), ("consent", consent)):
         if part is not None:
             raise NotSupported(f"collect({name}=...) is not there yet", hint=f"leave {name} out")
-    for name, source in sources.items():
-        if not isinstance(source, Source):
-            raise InvalidValue(f"the source {name!r} has no read(position): {source!r:.80}")
+    readers = {name: _reader(name, source) for name, source in sources.items()}
     clock = now if callable(now) else lambda: now
     started_at = utc(clock())
     collector = _Collector(store=store, tracker=tracker, people=people, clock=clock, progress=progress)
     errors = []
-    for name, source in sources.items():
+    for name, reader in readers.items():
         try:
-            collector.read(name, source)
+            collector.read(name, reader)
         except SourceError as error:
             errors.append(f"{name}: {error}")
     same_start = sum(1 for _ in takewhile(lambda run: run.started_at >= started_at, store.runs()))
@@ -95,6 +94,29 @@ def collect(
     )
     store.put([run])
     return run
+
+
+def _reader(name: str, source: object) -> Source:
+    if isinstance(source, Source):
+        return source
+    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
+        raise InvalidValue(f"the source {name!r} has no read(position) and holds no hits: {source!r:.80}")
+    return _AtHand(source)
+
+
+@define
+class _AtHand:
+    """Records that are at hand, as a source: without a position, so all of them each time."""
+
+    records: Iterable[Hit | Event | Rejected]
+
+    def read(self, position: str | None) -> Iterator[Batch]:
+        """One batch of everything."""
+        records = tuple(self.records)
+        for record in records:
+            if not isinstance(record, Hit | Event | Rejected):
+                raise InvalidValue(f"a source holds hits, events and rejected lines, not {record!r:.80}")
+        yield Batch(records=records, position="")
 
 
 @define(kw_only=True)
@@ -160,7 +182,7 @@ class _Place:
             raise SourceError(f"the checkpoint of {name!r} is not one that collect wrote") from None
 
     def ordinals(self, scope: str) -> Ordinals:
-        if scope != self.scope:
+        if scope != self.scope or not scope:
             self.scope, self.counted = scope, Ordinals()
         return self.counted
 

@@ -132,6 +132,16 @@ def test_ready_events_are_kept_with_their_own_ids() -> None:
     assert len(list(store.scan(Query()))) == 2
 
 
+def test_hits_at_hand_are_a_source() -> None:
+    store = open_store("memory:")
+    hits = [hit("open"), hit(), hit()]
+    assert collect({"web": hits}, store, tracker=TRACKER, now=NOW).added == 3
+    again = collect({"web": iter(hits)}, store, tracker=TRACKER, now=NOW)
+    assert (again.hits, again.added, again.known) == (3, 0, 3)
+    with pytest.raises(InvalidValue, match="not 'hit'"):
+        collect({"web": ["hit"]}, store, tracker=TRACKER, now=NOW)  # type: ignore[list-item]
+
+
 def test_a_broken_source_fails_the_run_and_hurts_no_other() -> None:
     store = open_store("memory:")
     run = collect({"bad": Broken([hit()]), "good": Lines([hit("open")])}, store, tracker=TRACKER, now=NOW)

@@ -15,7 +15,7 @@ from msgtrack.links.destinations import destination, is_url_text
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.html import LinkSite, holds_template_tag, scan_html
 from msgtrack.links.keyring import Keyring
-from msgtrack.links.markers import Markup, read_markup
+from msgtrack.links.markers import Markup, markup_of
 from msgtrack.links.positions import LineIndex
 from msgtrack.links.rules import LinkRules
 from msgtrack.links.text import scan_text
@@ -64,7 +64,7 @@ class Compiler:
         lines = LineIndex(source)
         slots: list[_Slot] = []
         for site in scan.sites:
-            markup = read_markup(site.attributes)
+            markup = markup_of(site)
             if self.rules.markers == "remove":
                 slots += [(span.start, span.end, "marker", "", "") for span in markup.marker_spans]
             url, reason = self._reason(site.url, site.raw, markup, scan.base_href, Part.HTML)

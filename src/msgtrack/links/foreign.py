@@ -39,8 +39,8 @@ class ForeignContent:
     Each with its kind: the namespace it has ("svg", "math"), or empty for an element that holds HTML.
     """
 
-    _open: list[tuple[str, str]] = field(factory=list)
-    _count: Counter[str] = field(factory=Counter)
+    _open: list[tuple[str, str]] = field(factory=list[tuple[str, str]])
+    _count: Counter[str] = field(factory=Counter[str])
 
     def __bool__(self) -> bool:
         return bool(self._open)

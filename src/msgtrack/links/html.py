@@ -68,9 +68,9 @@ class LinkSite:
     tag_start: int
     tag_end: int
     in_conditional: bool = False
-    _html: str = field(repr=False, eq=False)
-    _limit: int = field(repr=False, eq=False)
-    _closed_by_limit: bool = field(default=False, repr=False, eq=False)
+    _html: str = field(repr=False, eq=False, alias="html")
+    _limit: int = field(repr=False, eq=False, alias="limit")
+    _closed_by_limit: bool = field(default=False, repr=False, eq=False, alias="closed_by_limit")
 
     @cached_property
     def attributes(self) -> tuple[Attribute, ...]:
@@ -151,7 +151,7 @@ class _Found(NamedTuple):
 class _Scanner:
     html: str
     end: int = Factory(lambda self: len(self.html), takes_self=True)
-    found: list[_Found] = field(factory=list)
+    found: list[_Found] = field(factory=list[_Found])
     body_start: int | None = None
     body_end: int | None = None
     base_href: str | None = None
@@ -246,7 +246,7 @@ class _Scanner:
 
     def link_sites(self) -> tuple[LinkSite, ...]:
         """What was found, as values; the text of a link reaches to the next link beside it at most."""
-        sites = []
+        sites: list[LinkSite] = []
         length = limit = len(self.html)
         region, inner_limit = -1, -1
         for found in reversed(self.found):

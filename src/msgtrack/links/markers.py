@@ -121,7 +121,7 @@ def read_markup(attributes: Iterable[Attribute]) -> Markup:
     said = {"label": "", "type": "", "category": ""}
     meanings: dict[str, bool] = {}
     off = False
-    spans = []
+    spans: list[Attribute] = []
     for attribute in attributes:
         name = attribute.name
         if name not in meanings:

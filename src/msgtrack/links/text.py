@@ -60,7 +60,7 @@ def scan_text(text: str) -> tuple[TextSite, ...]:
     ['https://e.example/a', 'https://e.example/b', 'HTTPS://e.example/c.']
     """
     scanner = _Scanner(text)
-    sites = []
+    sites: list[TextSite] = []
     pos = 0
     while (scheme := _SCHEME.search(text, pos)) is not None:
         pos = scanner.url_end(scheme.start(), scheme.end())
@@ -78,7 +78,7 @@ def position(text: str, offset: int) -> tuple[int, int]:
 @define
 class _Scanner:
     text: str
-    _ends: dict[str, int] = field(factory=dict)
+    _ends: dict[str, int] = field(factory=dict[str, int])
 
     def url_end(self, start: int, pos: int) -> int:
         """Where the URL ends whose scheme begins at ``start`` and ends at ``pos``."""

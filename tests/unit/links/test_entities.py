@@ -7,6 +7,7 @@ from html.entities import html5
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from msgtrack.links.entities import decode_attribute, decode_text
 
 turbohtml = pytest.importorskip("turbohtml", reason="the independent parser is not installed")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from msgtrack.links.html import HtmlScan, LinkSite, holds_template_tag, scan_html
 
 

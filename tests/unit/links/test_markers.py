@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+
 from msgtrack.links.html import scan_html
 from msgtrack.links.markers import CLASS_MARKERS, OPT_OUT_MARKERS, Markup, OptOutMarker, markup_of, read_markup
 

@@ -1,0 +1,68 @@
+"""What follows from the six methods."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+
+from msgtrack import open_store
+from msgtrack.errors import InvalidValue, NotSupported, StoreClosed
+from msgtrack.events import Open
+from msgtrack.model import Delivery, Message, TrackedLink
+from msgtrack.protocols import Query, WorkflowRun
+from msgtrack.storage import BaseStore, admits, in_order, kept_event, record_key
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+LINK = TrackedLink(delivery_id="1", id="2", url="https://a.example/")
+
+
+@pytest.fixture(params=["memory:", "sqlite"])
+def store(request, tmp_path):
+    with open_store("memory:" if request.param == "memory:" else f"sqlite:///{tmp_path / 'x.db'}") as store:
+        yield store
+
+
+def test_records_are_put_and_got_one_by_one(store):
+    store.put_deliveries(Delivery(id="1"), Delivery(id="2"))
+    store.put_messages(Message(delivery_id="1", id="7"))
+    store.put_links(LINK)
+    assert store.get_delivery("2") == Delivery(id="2")
+    assert store.get_message("1", "7") == Message(delivery_id="1", id="7")
+    assert store.get_link("1", "2") == LINK
+    assert [store.get_delivery("3"), store.get_message("2", "7"), store.get_link("1", "3")] == [None, None, None]
+
+
+def test_what_is_not_there_yet_says_so(store):
+    with pytest.raises(NotSupported, match="erasing"):
+        store.erase("r")
+    with pytest.raises(NotSupported, match="purging"):
+        store.purge(NOON)
+
+
+def test_leaving_the_with_block_closes(store):
+    with store as same:
+        assert same is store
+    with pytest.raises(StoreClosed):
+        store.get_delivery("1")
+
+
+def test_an_adapter_must_write_the_six_methods():
+    missing = {"capabilities", "put", "find", "ingest", "scan", "checkpoint", "close"}
+    assert BaseStore.__abstractmethods__ == missing
+    with pytest.raises(TypeError, match="abstract"):
+        BaseStore()
+
+
+def test_helpers_for_adapters():
+    assert record_key(Delivery(id="1")) == ("1",)
+    assert record_key(LINK) == ("1", "2")
+    with pytest.raises(InvalidValue, match="not str"):
+        record_key("1")
+    run = WorkflowRun(id="r", started_at=NOON)
+    assert admits(Query(delivery_ids=(), message_ids=()), run)
+    assert not admits(Query(delivery_ids="2"), LINK)
+    assert in_order([]) == []
+    assert kept_event(Open(occurred_at=NOON)).has_own_id
+    own = Open(occurred_at=NOON, id="e")
+    assert kept_event(own) is own

@@ -1,0 +1,104 @@
+"""Addresses of stores: what opens, and what the rest is told."""
+
+from __future__ import annotations
+
+import builtins
+import sys
+from importlib.metadata import EntryPoint
+
+import pytest
+
+from msgtrack import open_store, plugins
+from msgtrack.errors import InvalidValue, MissingExtra, NotSupported, StoreError, UnknownOption, UnknownStore
+from msgtrack.protocols import Store
+from msgtrack.storage import MemoryStore
+
+
+def test_memory_is_new_each_time():
+    with open_store("memory:") as one, open_store("memory:") as other:
+        assert isinstance(one, MemoryStore)
+        assert isinstance(one, Store)
+        assert one is not other
+
+
+def test_sqlite_addresses_are_relative_or_absolute(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for url in ("sqlite:///here.db", f"sqlite:///{tmp_path / 'there.db'}", "SQLITE:///upper.db", "sqlite+pysqlite:///driver.db"):
+        if url.startswith("SQLITE"):
+            url = url.replace("SQLITE", "sqlite")
+        with open_store(url, busy_seconds=1) as store:
+            assert isinstance(store, Store)
+    assert {"here.db", "there.db"} <= {path.name for path in tmp_path.iterdir()}
+
+
+@pytest.mark.parametrize(
+    ("url", "options", "error", "said"),
+    [
+        ("mongo://x", {}, UnknownStore, r"unknown scheme 'mongo' \(known are memory:, sqlite:"),
+        ("store.db", {}, UnknownStore, "no scheme: 'store.db'"),
+        ("", {}, UnknownStore, "no scheme"),
+        ("postgresql://u:secret@h/d", {}, NotSupported, "PostgreSQL are not there yet"),
+        ("postgresql+psycopg://h/d", {}, NotSupported, "PostgreSQL are not there yet"),
+        ("duckdb:///x.duckdb", {}, NotSupported, "DuckDB are not there yet"),
+        ("clickhouse://h", {}, NotSupported, "ClickHouse are not there yet"),
+        ("mariadb://h/d", {}, NotSupported, "MariaDB are not there yet"),
+        ("memory:x", {}, InvalidValue, "nothing else"),
+        ("memory:", {"size": 1}, UnknownOption, r"no option 'size' \(it has none\)"),
+        ("sqlite:///x.db", {"busy": 1}, UnknownOption, r"no option 'busy' \(its options are: busy_seconds\)"),
+        ("sqlite:///x.db", {"busy_seconds": "long"}, InvalidValue, "busy_seconds must be a number"),
+        ("sqlite:///x.db", {"busy_seconds": -1}, InvalidValue, "busy_seconds must be a number"),
+        ("sqlite:///x.db?timeout=3", {}, UnknownOption, "takes no options, this one has: timeout"),
+        ("sqlite://", {}, NotSupported, "SQLite in memory"),
+        ("sqlite:///:memory:", {}, NotSupported, "SQLite in memory"),
+        ("sqlite:x.db", {}, InvalidValue, "three slashes"),
+        ("sqlite+aiosqlite:///x.db", {}, UnknownStore, "no driver 'sqlite\\+aiosqlite'"),
+        ("sqlite:///a\0.db", {}, InvalidValue, "holds no NUL"),
+        ("sqlite:////no/such/folder/x.db", {}, StoreError, "no folder '/no/such/folder'"),
+        (7, {}, InvalidValue, "must be text, not int"),
+    ],
+)
+def test_what_cannot_be_opened_is_told_why(url, options, error, said, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(error, match=said):
+        open_store(url, **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_secret_in_an_address_is_not_shown():
+    with pytest.raises(NotSupported) as caught:
+        open_store("postgresql://u:secret@h/d")
+    assert "secret" not in str(caught.value)
+
+
+def test_stores_of_other_packages_are_found_by_their_entry_point(monkeypatch):
+    point = EntryPoint(name="elsewhere", value="msgtrack.storage.memory:MemoryStore", group="msgtrack.stores")
+    monkeypatch.setattr(plugins, "entry_points", lambda *, group: [point] if group == "msgtrack.stores" else [])
+    monkeypatch.setattr(MemoryStore, "__init__", _with_option)
+    store = open_store("elsewhere://host", room=3)
+    assert (store.url, store.room) == ("elsewhere://host", 3)
+    with pytest.raises(UnknownOption, match="its options are: room"):
+        open_store("elsewhere://host", space=3)
+    with pytest.raises(UnknownStore, match="known are elsewhere:, memory:, sqlite:"):
+        open_store("nowhere://host")
+
+
+def _with_option(self, url, *, room=0):
+    self.url, self.room = url, room
+
+
+def test_without_sqlalchemy_the_extra_is_named(monkeypatch):
+    real = builtins.__import__
+
+    def without(name, *rest, **named):
+        if name.partition(".")[0] == "sqlalchemy":
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+        return real(name, *rest, **named)
+
+    for name in [name for name in sys.modules if name.startswith("msgtrack.storage.") and name not in _PLAIN]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr(builtins, "__import__", without)
+    with pytest.raises(MissingExtra, match=r"pip install 'msgtrack\[sql\]'"):
+        open_store("sqlite:///x.db")
+
+
+_PLAIN = ("msgtrack.storage.base", "msgtrack.storage.memory")
