@@ -68,7 +68,7 @@ def make_store(labels: Sequence[str] = (), *, size: int = 400, title: str = "Spr
             delivery_id="spring",
             id=str(index + 2),
             label=labels[index] if index < len(labels) else label,
-            url=labels[index] if index < len(labels) else f"https://shop.example/{path}",
+            url=labels[index] + "#" if index < len(labels) else f"https://shop.example/{path}",
             category=labels[index] if index < len(labels) else category,
             type=LinkType[kind.upper()],
         )
@@ -119,8 +119,3 @@ def report_with() -> Callable[..., Report]:
         return delivery_report(make_store(labels, size=200, title=title), delivery_id="spring", now=NOW)
 
     return make
-
-
-def pytest_configure(config: pytest.Config) -> None:
-    """The mark of the tests that start a real browser."""
-    config.addinivalue_line("markers", "browser: starts a real browser; skipped where there is none")

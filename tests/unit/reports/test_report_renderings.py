@@ -139,6 +139,17 @@ def test_a_page_is_the_same_each_time(report: Report, page: str) -> None:
     assert report.html() == page
 
 
+def test_long_names_give_way_in_the_middle_and_a_link_without_a_label_says_its_address_once(report_with: Make) -> None:
+    long = "https://shop.example/" + "very/long/" * 40
+    page = report_with([long, ""]).fragment("links")
+    assert long[:60] in page
+    assert " … " in page
+    assert long not in page
+    assert page.count("<bdi>#</bdi>") == 2  # in the table of links, and in the numbers of the chart
+    assert 'dir="ltr">#<' not in page
+    assert long in report_with([long]).csv()
+
+
 @pytest.mark.parametrize("name", FRAGMENTS)
 def test_fragments_stand_alone(report: Report, page: str, name: str) -> None:
     text = report.fragment(name)
