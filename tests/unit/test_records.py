@@ -31,7 +31,13 @@ def test_a_hit_is_one_short_line():
 
 def test_an_event_says_its_kind_and_keeps_an_id_of_its_own():
     own, derived = Click(occurred_at=NOON, id="e1", link_id="2"), Click(occurred_at=NOON, link_id="2")
-    assert to_dict(own) == {"v": 1, "kind": "click", "occurred_at": "2026-03-01T12:00:00.000000Z", "id": "e1", "link_id": "2"}
+    assert to_dict(own) == {
+        "v": 1,
+        "kind": "click",
+        "occurred_at": "2026-03-01T12:00:00.000000Z",
+        "id": "e1",
+        "link_id": "2",
+    }
     assert "id" not in to_dict(derived)
     for event in (own, derived):
         back = from_dict(to_dict(event), Event)
@@ -89,10 +95,25 @@ OPEN = {"kind": "open", "occurred_at": "2026-03-01T12:00:00Z"}
         ({"id": "1", "to_deliver": True}, Delivery, InvalidValue, "Delivery.to_deliver: expected a whole number"),
         ({"id": "1", "to_deliver": -1}, Delivery, InvalidValue, "Delivery.to_deliver: expected a count"),
         ({"id": "1", "is_proof": 0}, Delivery, InvalidValue, "Delivery.is_proof: expected true or false"),
-        ({"id": "1", "contact_at": "2026-03-01T12:00:00"}, Delivery, NaiveDatetime, "Delivery.contact_at: a moment must"),
+        (
+            {"id": "1", "contact_at": "2026-03-01T12:00:00"},
+            Delivery,
+            NaiveDatetime,
+            "Delivery.contact_at: a moment must",
+        ),
         ({"id": "1", "contact_at": 5}, Delivery, InvalidValue, "Delivery.contact_at: expected a moment"),
-        ({"id": "1", "contact_at": "0001-01-01T00:00:00+01:00"}, Delivery, InvalidValue, "Delivery.contact_at: expected"),
-        ({"id": "1", "delivery_id": "1", "status": "gone"}, Message, InvalidOption, "Message.status: MessageStatus has no"),
+        (
+            {"id": "1", "contact_at": "0001-01-01T00:00:00+01:00"},
+            Delivery,
+            InvalidValue,
+            "Delivery.contact_at: expected",
+        ),
+        (
+            {"id": "1", "delivery_id": "1", "status": "gone"},
+            Message,
+            InvalidOption,
+            "Message.status: MessageStatus has no",
+        ),
         ({"id": "1", "delivery_id": "1", "status": 1}, Message, InvalidValue, "Message.status: expected the name"),
         ({"kind": "opened", "occurred_at": "2026-03-01T12:00:00Z"}, Event, InvalidValue, "Event.kind: no event has"),
         ({"kind": ["open"]}, Event, InvalidValue, "Event.kind: no event has the kind"),
@@ -109,21 +130,43 @@ OPEN = {"kind": "open", "occurred_at": "2026-03-01T12:00:00Z"}
         ({"v": 0}, Client, InvalidValue, "Client.v: expected a schema version"),
         ({"v": True}, Client, InvalidValue, "Client.v: expected a schema version"),
         ({"v": 2, "no": "idea"}, Client, SchemaMismatch, "Client was written by schema version 2"),
-        ({"id": "r", "started_at": "2026-03-01T12:00:00Z", "skipped": [1]}, WorkflowRun, InvalidValue, "WorkflowRun.skipped"),
-        ({"id": "r", "started_at": "2026-03-01T12:00:00Z", "skipped": {"a": "1"}}, WorkflowRun, InvalidValue, "skipped"),
-        ({"id": "r", "started_at": "2026-03-01T12:00:00Z", "rejects": [{"line": "1"}]}, WorkflowRun, InvalidValue, "Rejected.line"),
+        (
+            {"id": "r", "started_at": "2026-03-01T12:00:00Z", "skipped": [1]},
+            WorkflowRun,
+            InvalidValue,
+            "WorkflowRun.skipped",
+        ),
+        (
+            {"id": "r", "started_at": "2026-03-01T12:00:00Z", "skipped": {"a": "1"}},
+            WorkflowRun,
+            InvalidValue,
+            "skipped",
+        ),
+        (
+            {"id": "r", "started_at": "2026-03-01T12:00:00Z", "rejects": [{"line": "1"}]},
+            WorkflowRun,
+            InvalidValue,
+            "Rejected.line",
+        ),
+        ({"id": 10**5000}, Delivery, InvalidValue, "Delivery.id: expected text, got a int too long to show"),
         ({}, dict, InvalidValue, "dict has no written form"),
     ],
 )
 def test_bad_input_is_named(mapping, kind, error, said):
-    for read in (lambda: from_dict(mapping, kind), lambda: from_json(json.dumps(mapping), kind)):
+    writable = "too long to show" not in said
+    for read in (
+        lambda: from_dict(mapping, kind),
+        *([lambda: from_json(json.dumps(mapping), kind)] if writable else []),
+    ):
         with pytest.raises(error) as caught:
             read()
         assert type(caught.value) is error
         assert said in str(caught.value)
 
 
-@pytest.mark.parametrize("text", ["", "{", "nul", '{"v":NaN}', "[" * 100_000, '{"v":' + "9" * 5000 + "}", "\ud800", None, b"{}"])
+@pytest.mark.parametrize(
+    "text", ["", "{", "nul", '{"v":NaN}', "[" * 100_000, '{"v":' + "9" * 5000 + "}", "\ud800", None, b"{}"]
+)
 def test_what_is_no_json_is_refused(text):
     with pytest.raises(InvalidValue, match=r"JSON|expected"):
         from_json(text, Client)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import gc
-import os
 import signal
 import sqlite3
 import subprocess
 import sys
 import tracemalloc
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -44,7 +44,10 @@ def sql(path, text):
 
 
 def clicks(count, **fields):
-    return (Click(occurred_at=NOON + timedelta(seconds=n), delivery_id="1", message_id=str(n), **fields) for n in range(count))
+    return (
+        Click(occurred_at=NOON + timedelta(seconds=n), delivery_id="1", message_id=str(n), **fields)
+        for n in range(count)
+    )
 
 
 def test_our_own_ids_are_kept_as_bytes_and_all_others_as_text(path):
@@ -65,7 +68,9 @@ def test_only_columns_are_asked_and_bodies_hold_the_rest(path):
     event = Click(occurred_at=NOON, delivery_id="1", message_id="7", link_id="2", id="e1", request_id="r1")
     with opened(path) as store:
         store.ingest([event, Transaction(occurred_at=NOON, id="e2", amount="1.50", client=Client(os="iOS"))])
-    rows = sql(path, "SELECT kind, occurred_at, delivery_id, audience, request_id, body FROM msgtrack_events ORDER BY seq")
+    rows = sql(
+        path, "SELECT kind, occurred_at, delivery_id, audience, request_id, body FROM msgtrack_events ORDER BY seq"
+    )
     microseconds = int(NOON.timestamp()) * 10**6
     assert rows[0] == ("click", microseconds, "1", "unsure", "r1", None)
     assert rows[1][-1] == '{"v":1,"client":{"os":"iOS"},"amount":"1.50"}'
@@ -167,13 +172,13 @@ def test_opening_does_not_wait_for_a_writer(path):
 def test_counts_see_one_state_of_the_database(path, monkeypatch):
     with opened(path) as store, opened(path) as other:
         store.put([Delivery(id="1"), Message(delivery_id="1", id="7", status="sent")])
-        scan = store.scan
+        messages = store.messages
 
-        def scan_after_a_write(query):
+        def messages_and_a_write(query):
+            yield from messages(query)
             other.ingest([Click(occurred_at=NOON, delivery_id="1", message_id="7")])
-            return scan(query)
 
-        monkeypatch.setattr(store, "scan", scan_after_a_write)
+        monkeypatch.setattr(store, "messages", messages_and_a_write)
         assert store.counts().deliveries["1"].domains["Others"].reactions == {}
         monkeypatch.undo()
         assert store.counts().deliveries["1"].domains["Others"].reactions == {"click": 1}
@@ -202,7 +207,7 @@ def test_half_read_iterators_leave_nothing_open(path):
     del kept, events
     gc.collect()
     if sys.platform == "linux":
-        names = [os.readlink(f"/proc/self/fd/{fd}") for fd in os.listdir("/proc/self/fd") if os.path.exists(f"/proc/self/fd/{fd}")]
+        names = [str(fd.readlink()) for fd in Path("/proc/self/fd").iterdir() if fd.exists()]
         assert [name for name in names if str(path) in name] == []
 
 

@@ -1,0 +1,94 @@
+"""Stores: where deliveries, messages, links, events, checkpoints and run records are kept.
+
+The contract is :class:`msgtrack.protocols.Store`; :class:`BaseStore` makes an adapter out of six methods; ``docs/how-to/write-a-store.md``
+shows how.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+from msgtrack import plugins
+from msgtrack.errors import InvalidValue, NotSupported, UnknownOption, UnknownStore
+from msgtrack.plugins import Builtin
+from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits, in_order, kept_event, record_key
+from msgtrack.storage.memory import MemoryStore
+
+__all__ = [
+    "EVERYTHING",
+    "BaseStore",
+    "MemoryStore",
+    "RecordT",
+    "admits",
+    "in_order",
+    "kept_event",
+    "open_store",
+    "record_key",
+]
+
+GROUP = "msgtrack.stores"
+"""The entry-point group of stores: name is the scheme, value a callable ``(url, **options) -> Store``."""
+
+_BUILTINS = {
+    "memory": Builtin("msgtrack.storage.memory:open_memory"),
+    "sqlite": Builtin("msgtrack.storage.sql:open_sql", extra="sql"),
+}
+_PLANNED = {
+    "clickhouse": "ClickHouse",
+    "duckdb": "DuckDB",
+    "mariadb": "MariaDB",
+    "mysql": "MySQL",
+    "postgres": "PostgreSQL",
+    "postgresql": "PostgreSQL",
+}
+
+
+def open_store(url: str, **options: Any) -> BaseStore:
+    """The store at an address.
+
+    ``memory:`` is new and empty each time. ``sqlite:///file.db`` is a file, relative to the working folder, and ``sqlite:////var/lib/file.db``
+    an absolute one; it is made when missing. Other packages add schemes by the entry-point group ``msgtrack.stores``.
+
+    Args:
+        url: scheme, colon, and what the store makes of the rest.
+        options: those of the store; of ``sqlite``: ``busy_seconds``, how long to wait for another writer.
+
+    Raises:
+        UnknownStore: nobody registered the scheme.
+        UnknownOption: the store has no option of this name.
+        NotSupported: a store that is planned and not there yet.
+        MissingExtra: what the store needs is not installed.
+        StoreError: the store cannot be opened; ``SchemaMismatch`` when its schema is not one that this version reads.
+    """
+    if not isinstance(url, str):
+        raise InvalidValue(f"the address of a store must be text, not {type(url).__name__}: {url!r:.80}")
+    head, colon, _ = url.partition(":")
+    # "postgresql+psycopg" names a driver behind the scheme, as SQLAlchemy writes it.
+    scheme = head.partition("+")[0] if colon else ""
+    try:
+        factory: Callable[..., BaseStore] = plugins.load(scheme, _BUILTINS, GROUP)
+    except KeyError:
+        if scheme in _PLANNED:
+            raise NotSupported(
+                f"stores on {_PLANNED[scheme]} are not there yet: {scheme}:", hint="use sqlite:///file.db or memory:"
+            ) from None
+        known = ", ".join(f"{name}:" for name in plugins.names(_BUILTINS, GROUP))
+        said = f"an unknown scheme {head!r:.40}" if colon else f"no scheme: {url!r:.80}"
+        raise UnknownStore(
+            f"the address of the store has {said}", hint=f"known are {known} as in sqlite:///file.db"
+        ) from None
+    _check_options(scheme, factory, options)
+    return factory(url, **options)
+
+
+def _check_options(scheme: str, factory: Callable[..., object], options: dict[str, Any]) -> None:
+    parameters = [*inspect.signature(factory).parameters.values()][1:]
+    if any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters):
+        return
+    known = [parameter.name for parameter in parameters]
+    for name in options:
+        if name not in known:
+            there = f"its options are: {', '.join(known)}" if known else "it has none"
+            raise UnknownOption(f"a store of the scheme {scheme}: has no option {name!r}", hint=there)

@@ -1,0 +1,217 @@
+"""Values as rows of the SQL tables, and back: columns for what queries ask, a JSON body for the rest."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any, NamedTuple, TypeVar
+
+from attrs import fields
+from sqlalchemy import Table
+
+from msgtrack.errors import MsgtrackError, StoreError
+from msgtrack.events import EVENT_KINDS, Event, Transaction
+from msgtrack.model import Delivery, Message, TrackedLink
+from msgtrack.protocols import Checkpoint, Record, WorkflowRun
+from msgtrack.records import SCHEMA_VERSION, from_dict, to_dict
+from msgtrack.storage import _schema
+from msgtrack.storage._schema import microseconds, moment, pack_id
+from msgtrack.storage.base import RecordT, kept_event
+
+__all__ = ["EVENT_COLUMNS", "SHELVES", "EventReader", "EventWriter", "Shelf", "checkpoint_row", "read_checkpoint"]
+
+T = TypeVar("T")
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+_PLAIN_HEAD = {"v": SCHEMA_VERSION}
+
+
+class Shelf(NamedTuple):
+    """Where records of one class are kept: ``fields`` are those that are columns, ``extra`` columns follow from the record."""
+
+    table: Table
+    fields: tuple[str, ...]
+    extra: Callable[[Any], tuple[Any, ...]] = lambda _: ()
+
+    def row(self, record: Record) -> tuple[Any, ...]:
+        """The record as a row, in the order of the table's columns."""
+        rest = to_dict(record)
+        return (*(rest.pop(name, None) for name in self.fields), *self.extra(record), _encode(rest))
+
+    def record(self, row: Sequence[Any], kind: type[RecordT]) -> RecordT:
+        """The record of a row.
+
+        Raises:
+            StoreError: the row is not one that this package wrote.
+        """
+        rest = _decoded(row[-1], self.table.name)
+        for name, value in zip(self.fields, row, strict=False):
+            if value is not None:
+                rest[name] = value
+        return _read(rest, kind, self.table.name)
+
+
+SHELVES: dict[type[Record], Shelf] = {
+    Delivery: Shelf(_schema.deliveries, ("id",)),
+    Message: Shelf(_schema.messages, ("delivery_id", "id", "recipient_id")),
+    TrackedLink: Shelf(_schema.links, ("delivery_id", "id")),
+    WorkflowRun: Shelf(_schema.runs, ("id",), lambda run: (microseconds(run.started_at),)),
+}
+
+
+def checkpoint_row(checkpoint: Checkpoint) -> tuple[str, str]:
+    """A checkpoint as a row: its source, and all of it as JSON."""
+    return (checkpoint.source, _encode(to_dict(checkpoint)))
+
+
+def read_checkpoint(body: str) -> Checkpoint:
+    """The checkpoint of a row's body.
+
+    Raises:
+        StoreError: the body is not one that this package wrote.
+    """
+    table = _schema.checkpoints.name
+    return _read(_decoded(body, table), Checkpoint, table)
+
+
+EVENT_COLUMNS = (
+    "id",
+    "kind",
+    "occurred_at",
+    "delivery_id",
+    "message_id",
+    "link_id",
+    "source_id",
+    "audience",
+    "request_id",
+    "body",
+)
+"""The columns of an event's row, in the order of the tuples below."""
+
+_IN_COLUMNS = frozenset(EVENT_COLUMNS)
+_REST = {
+    cls: tuple(attribute.name for attribute in fields(cls) if attribute.alias not in _IN_COLUMNS)
+    for cls in EVENT_KINDS.values()
+}
+"""Of each class the fields that have no column: client, verdict, source and the like, mostly the same from event to event."""
+
+_rest_of: dict[type[Event], Callable[[Event], tuple[Any, ...]]] = {
+    cls: attrgetter(*names) for cls, names in _REST.items()
+}
+_CACHED_BODIES = 4096
+
+
+class EventWriter:
+    """Makes rows of events. Bodies repeat (a browser, a verdict), so those made lately are kept."""
+
+    def __init__(self) -> None:
+        self._bodies: dict[tuple[Any, ...], str | None] = {}
+
+    def row(self, event: Event) -> tuple[Any, ...]:
+        """The row, in the order of :data:`EVENT_COLUMNS`; its id is the event's own or the derived one.
+
+        Raises:
+            InvalidValue: it is no event, or of an unknown class.
+        """
+        cls = event.__class__
+        if cls not in _REST:
+            kept_event(event)
+        request_id: str | None = event.request_id or None
+        if request_id is not None and not request_id.isprintable():
+            # NUL and lone surrogates are text that some engines do not keep; JSON writes them all.
+            request_id = None
+            body = _event_body(event, with_request=True)
+        elif cls is Transaction:
+            # Amounts can be equal and yet written differently: 1.5 and 1.50.
+            body = _event_body(event)
+        else:
+            key = (cls, *_rest_of[cls](event))
+            try:
+                body = self._bodies[key]
+            except KeyError:
+                if len(self._bodies) >= _CACHED_BODIES:
+                    self._bodies.clear()
+                body = self._bodies[key] = _event_body(event)
+        return (
+            pack_id(event.id),
+            cls.kind,
+            microseconds(event.occurred_at),
+            event.delivery_id,
+            event.message_id,
+            event.link_id,
+            event.source_id,
+            event.verdict.audience.value,
+            request_id,
+            body,
+        )
+
+
+def _event_body(event: Event, *, with_request: bool = False) -> str | None:
+    rest = to_dict(event)
+    for name in _IN_COLUMNS:
+        if not (with_request and name == "request_id"):
+            rest.pop(name, None)
+    return None if rest == _PLAIN_HEAD else _encode(rest)
+
+
+class EventReader:
+    """Makes events of rows, in the order of :data:`EVENT_COLUMNS`; the same bodies are read once."""
+
+    def __init__(self) -> None:
+        self._rests: dict[tuple[str, str | None], dict[str, Any]] = {}
+
+    def event(self, row: Sequence[Any]) -> Event:
+        """The event of a row, with its id set.
+
+        Raises:
+            StoreError: the row is not one that this package wrote.
+        """
+        event_id, kind, occurred_at, delivery_id, message_id, link_id, source_id, _, request_id, body = row
+        try:
+            rest = self._rests[kind, body]
+        except KeyError:
+            if len(self._rests) >= _CACHED_BODIES:
+                self._rests.clear()
+            rest = self._rests[kind, body] = _event_rest(kind, body)
+        if request_id is not None:
+            rest = rest | {"request_id": request_id}
+        return EVENT_KINDS[kind](
+            id=event_id,
+            occurred_at=moment(occurred_at),
+            delivery_id=delivery_id,
+            message_id=message_id,
+            link_id=link_id,
+            source_id=source_id,
+            **rest,
+        )
+
+
+def _event_rest(kind: str, body: str | None) -> dict[str, Any]:
+    """The fields of an event that have no column, as values."""
+    table = _schema.events.name
+    rest = {} if body is None else _decoded(body, table)
+    example = _read({**rest, "kind": kind, "occurred_at": "1970-01-01T00:00:00Z"}, Event, table)
+    values: dict[str, Any] = {name: getattr(example, name) for name in _REST[type(example)]}
+    if example.request_id:
+        values["request_id"] = example.request_id
+    return values
+
+
+def _decoded(body: str, table: str) -> dict[str, Any]:
+    try:
+        rest = json.loads(body)
+    except ValueError as error:
+        raise StoreError(f"a row of {table} holds no JSON: {error}") from None
+    if not isinstance(rest, dict):
+        raise StoreError(f"a row of {table} holds no JSON object: {body!r:.80}")
+    return rest
+
+
+def _read(rest: dict[str, Any], kind: type[T], table: str) -> T:
+    try:
+        return from_dict(rest, kind)
+    except StoreError:
+        raise
+    except MsgtrackError as error:
+        raise StoreError(f"a row of {table} cannot be read: {error}") from error

@@ -1,0 +1,208 @@
+"""What all stores share: six methods make a store, the rest follows from them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from datetime import UTC, datetime
+from typing import NoReturn, Self, TypeVar
+
+from attrs import evolve
+
+from msgtrack.counts import Counts
+from msgtrack.errors import InvalidValue, NotSupported, StoreClosed
+from msgtrack.events import EVENT_KINDS, Event
+from msgtrack.model import Delivery, Message, TrackedLink
+from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, WorkflowRun
+from msgtrack.tally import fold
+
+__all__ = ["EVERYTHING", "RECORD_KINDS", "BaseStore", "RecordT", "admits", "in_order", "kept_event", "record_key"]
+
+RecordT = TypeVar("RecordT", Delivery, Message, TrackedLink, WorkflowRun)
+"""One class of record."""
+
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+
+RECORD_KINDS: tuple[type[Record], ...] = (Delivery, Message, TrackedLink, WorkflowRun)
+"""The classes of what a store keeps by key."""
+
+EVERYTHING = Query()
+"""The query that everything passes."""
+
+
+def record_key(record: Record) -> tuple[str, ...]:
+    """What a record is kept by, within its class: a message and a link by delivery and id, the others by id.
+
+    Raises:
+        InvalidValue: it is no record.
+    """
+    if type(record) not in RECORD_KINDS:
+        raise InvalidValue(
+            f"a store keeps deliveries, messages, tracked links and run records, not {type(record).__name__}: {record!r:.80}"
+        )
+    if isinstance(record, Message | TrackedLink):
+        return (record.delivery_id, record.id)
+    return (record.id,)
+
+
+def admits(query: Query, record: Record) -> bool:
+    """Whether a record is among those that a listing by ``query`` gives; the fields about events narrow nothing here."""
+    if isinstance(record, WorkflowRun):
+        return True
+    delivery_id = record.id if isinstance(record, Delivery) else record.delivery_id
+    if query.delivery_ids is not None and delivery_id not in query.delivery_ids:
+        return False
+    if not isinstance(record, Message):
+        return True
+    return (query.message_ids is None or record.id in query.message_ids) and (
+        query.recipient_id is None or record.recipient_id == query.recipient_id
+    )
+
+
+def in_order(records: Iterable[RecordT]) -> list[RecordT]:
+    """Records of one class in the order that listings promise: by key, run records by their start, the latest first."""
+    ordered = sorted(records, key=record_key)
+    # Sorting keeps the order of equals, so runs of one moment stay ordered by id.
+    return sorted(ordered, key=_start, reverse=True)
+
+
+def _start(record: Record) -> datetime:
+    return record.started_at if isinstance(record, WorkflowRun) else _LONG_AGO
+
+
+def kept_event(event: Event) -> Event:
+    """The event as stores keep it and give it back: with its id set.
+
+    Raises:
+        InvalidValue: it is no event, or of a class that is not in ``EVENT_KINDS``.
+    """
+    if not isinstance(event, Event) or EVENT_KINDS.get(event.kind) is not type(event):
+        raise InvalidValue(f"a store ingests events of the known kinds, not {type(event).__name__}: {event!r:.80}")
+    return event if event.has_own_id else evolve(event, id=event.id)
+
+
+class BaseStore(ABC):
+    """A :class:`msgtrack.protocols.Store` of six methods: ``put``, ``find``, ``ingest``, ``scan``, ``checkpoint``, ``close``.
+
+    An adapter writes those and ``capabilities``; it may write any other one anew where its engine is faster, and the suite
+    holds it against the answer derived here. Each of the six begins with ``self.check_open()``.
+    """
+
+    _closed = False
+
+    @property
+    @abstractmethod
+    def capabilities(self) -> Capabilities:
+        """What this store can do."""
+
+    @abstractmethod
+    def put(self, records: Iterable[Record]) -> None:
+        """Keep records by key, a known key replaced whole; all or none. :func:`record_key` gives the key."""
+
+    @abstractmethod
+    def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
+        """Records of one class: those that :func:`admits` lets pass, each once, as :func:`in_order` orders them."""
+
+    @abstractmethod
+    def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
+        """Keep the events whose id is new, and then the checkpoint. :func:`kept_event` gives the event to keep."""
+
+    @abstractmethod
+    def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
+        """Events that ``query.admits`` and that belong to its recipient, ordered by ``occurred_at`` and id; each once.
+
+        :meth:`messages_of` gives the messages of a recipient.
+        """
+
+    @abstractmethod
+    def checkpoint(self, source: str) -> Checkpoint | None:
+        """How far a source was read, or None."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of everything; may be called again. Call ``super().close()``, which turns ``check_open`` into a refusal."""
+        self._closed = True
+
+    def check_open(self) -> None:
+        """Do nothing while the store is open.
+
+        Raises:
+            StoreClosed: it is not.
+        """
+        if self._closed:
+            raise StoreClosed(f"this {type(self).__name__} was closed")
+
+    def deliveries(self, query: Query = EVERYTHING) -> Iterator[Delivery]:
+        """Deliveries by ``query.delivery_ids``, ordered by id."""
+        return self.find(Delivery, query)
+
+    def messages(self, query: Query = EVERYTHING) -> Iterator[Message]:
+        """Messages by ``delivery_ids``, ``message_ids`` and ``recipient_id``, ordered by delivery and id."""
+        return self.find(Message, query)
+
+    def links(self, query: Query = EVERYTHING) -> Iterator[TrackedLink]:
+        """Tracked links by ``delivery_ids``, ordered by delivery and id."""
+        return self.find(TrackedLink, query)
+
+    def runs(self) -> Iterator[WorkflowRun]:
+        """Run records, the latest start first."""
+        return self.find(WorkflowRun)
+
+    def messages_of(self, recipient_id: str) -> set[tuple[str | None, str | None]]:
+        """Delivery id and message id of every message of a recipient, to hold against those of an event."""
+        return {(message.delivery_id, message.id) for message in self.messages(Query(recipient_id=recipient_id))}
+
+    def counts(self, query: Query = EVERYTHING) -> Counts:
+        """The numbers of the query's deliveries, of the events that pass the whole query; messages and links are not narrowed further."""
+        self.check_open()
+        deliveries = Query(delivery_ids=query.delivery_ids)
+        with self.snapshot():
+            return fold(
+                self.deliveries(deliveries), self.messages(deliveries), self.links(deliveries), self.scan(query)
+            ).counts()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """While it lasts, all reading through this handle sees one state of the store, where the engine can do that."""
+        return nullcontext()
+
+    def put_deliveries(self, *deliveries: Delivery) -> None:
+        """:meth:`put` for deliveries given one by one."""
+        self.put(deliveries)
+
+    def put_messages(self, *messages: Message) -> None:
+        """:meth:`put` for messages given one by one."""
+        self.put(messages)
+
+    def put_links(self, *links: TrackedLink) -> None:
+        """:meth:`put` for tracked links given one by one."""
+        self.put(links)
+
+    def get_delivery(self, delivery_id: str) -> Delivery | None:
+        """The delivery of this id, or None."""
+        return next(iter(self.deliveries(Query(delivery_ids=(delivery_id,)))), None)
+
+    def get_message(self, delivery_id: str, message_id: str) -> Message | None:
+        """The message of this delivery and id, or None."""
+        return next(iter(self.messages(Query(delivery_ids=(delivery_id,), message_ids=(message_id,)))), None)
+
+    def get_link(self, delivery_id: str, link_id: str) -> TrackedLink | None:
+        """The tracked link of this delivery and id, or None."""
+        links = self.links(Query(delivery_ids=(delivery_id,)))
+        return next((link for link in links if link.id == link_id), None)
+
+    def erase(self, recipient_id: str) -> NoReturn:
+        """Forget a recipient: not there yet."""
+        self.check_open()
+        raise NotSupported("erasing a recipient is not there yet")
+
+    def purge(self, before: datetime) -> NoReturn:
+        """Drop what is older: not there yet."""
+        self.check_open()
+        raise NotSupported("purging old events is not there yet")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

@@ -1,0 +1,31 @@
+"""For test suites: the conformance suite of stores, its state machine, and Hypothesis strategies for every value.
+
+::
+
+    from msgtrack.testing import StoreAgreement, StoreSuite, strategies
+
+Needs the extra ``testing`` (pytest and Hypothesis).
+"""
+
+from __future__ import annotations
+
+from msgtrack.errors import MissingExtra
+
+try:
+    import hypothesis  # noqa: F401  # looked for, so that its absence is said once and clearly
+    import pytest
+except ImportError as error:
+    raise MissingExtra(
+        f"msgtrack.testing needs the package {error.name!r}, which is not installed",
+        hint="pip install 'msgtrack[testing]'",
+    ) from error
+
+# Before the modules are imported: else a failure in somebody's own store would not show the values that were compared.
+for _name in ("stores", "_agreement", "_event_clauses", "_record_clauses"):
+    pytest.register_assert_rewrite(f"msgtrack.testing.{_name}")
+
+from msgtrack.testing import strategies  # noqa: E402
+from msgtrack.testing._agreement import StoreAgreement  # noqa: E402
+from msgtrack.testing.stores import StoreSuite  # noqa: E402
+
+__all__ = ["StoreAgreement", "StoreSuite", "strategies"]

@@ -1,0 +1,190 @@
+"""Clauses S1 to S5, S17 and S21: what a store keeps by key."""
+
+# ruff: noqa: N802, S101  # the names of tests cite the clause, as the page writes it; and tests assert
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from hypothesis import given
+
+from msgtrack.errors import InvalidId, InvalidValue
+from msgtrack.events import Event
+from msgtrack.model import Delivery, Message, TrackedLink
+from msgtrack.protocols import Checkpoint, Query, Record, Store, WorkflowRun
+from msgtrack.testing import strategies
+from msgtrack.testing._cases import NOON, Broken, breaking, click, few_examples, listed, opened, with_id
+
+COMPOSED, DECOMPOSED = "\u00e5", "a\u030a"
+ODD_IDS = (
+    *("a", "A", "a ", " a", "a\0", "\0", "\n", COMPOSED, DECOMPOSED, "0", "00", "日本", "😀"),
+    *("%", "_", "'", '"', "\\", "f" * 32, "F" * 32),
+)
+"""Ids that are easily taken for one another, or for something else."""
+
+
+class RecordClauses:
+    """Deliveries, messages, tracked links and run records."""
+
+    @few_examples
+    @given(record=strategies.deliveries() | strategies.messages() | strategies.links())
+    def test_S1_what_was_put_comes_back_equal(self, store: Store, record: Delivery | Message | TrackedLink) -> None:
+        """S1: a record comes back equal, under its key, once."""
+        store.put([record])
+        assert listed(store, record) == [record]
+
+    def test_S1_put_takes_any_iterable_of_any_records(self, store: Store) -> None:
+        """S1: one call may mix classes, and its iterable is read once."""
+        records: list[Record] = [
+            Delivery(id="1"),
+            TrackedLink(delivery_id="1", id="2", url="https://a.example/"),
+            *(Message(delivery_id="1", id=str(number)) for number in range(2500)),
+            WorkflowRun(id="run", started_at=NOON),
+        ]
+        store.put(record for record in records)
+        assert [*store.deliveries(), *store.links()] == records[:2]
+        assert {message.id for message in store.messages()} == {str(number) for number in range(2500)}
+        assert list(store.runs()) == records[-1:]
+
+    def test_S1_nothing_put_is_nothing_kept(self, store: Store) -> None:
+        """S1: an empty iterable changes nothing; an empty store lists nothing."""
+        store.put([])
+        assert [*store.deliveries(), *store.messages(), *store.links(), *store.runs(), *store.scan()] == []
+
+    def test_S2_a_known_key_is_replaced_whole(self, store: Store) -> None:
+        """S2: nothing of the older record shines through."""
+        store.put([Delivery(id="1", label="old", to_deliver=4), Message(delivery_id="1", id="7", recipient_id="r")])
+        store.put([Delivery(id="1", typology="new"), Message(delivery_id="1", id="7", address="a@b.example")])
+        assert list(store.deliveries()) == [Delivery(id="1", typology="new")]
+        assert list(store.messages()) == [Message(delivery_id="1", id="7", address="a@b.example")]
+        assert list(store.messages(Query(recipient_id="r"))) == []
+
+    def test_S2_the_last_of_one_call_wins(self, store: Store) -> None:
+        """S2: within one call too, the later record replaces the earlier one."""
+        store.put([Delivery(id="1", label="first"), Delivery(id="2"), Delivery(id="1", label="last")])
+        assert list(store.deliveries()) == [Delivery(id="1", label="last"), Delivery(id="2")]
+
+    def test_S2_the_key_of_a_message_and_of_a_link_is_delivery_and_id(self, store: Store) -> None:
+        """S2: the same id in another delivery is another record."""
+        records = [make(delivery_id=d, id=i) for make in (Message, _link) for d in "12" for i in "78"]
+        store.put(records)
+        assert [*store.messages(), *store.links()] == records
+
+    @pytest.mark.parametrize("before", [0, 1, 2500])
+    def test_S3_put_keeps_all_or_none(self, store: Store, before: int) -> None:
+        """S3: an iterable that raises in the middle leaves everything as it was, and its error passes through."""
+        store.put([Delivery(id="1", label="old")])
+        fresh = [Delivery(id="1", label="new"), *(Message(delivery_id="1", id=str(i)) for i in range(before))]
+        with pytest.raises(Broken):
+            store.put(breaking(fresh))
+        assert list(store.deliveries()) == [Delivery(id="1", label="old")]
+        assert list(store.messages()) == []
+
+    def test_S4_listings_are_ordered_by_key(self, store: Store) -> None:
+        """S4: by delivery and id, as text, character by character."""
+        order = ("", "1", "10", "2", "A", "a", "é")[1:]
+        for records in (
+            [Delivery(id=id_) for id_ in order],
+            [Message(delivery_id=d, id=i) for d in order for i in order],
+            [_link(delivery_id=d, id=i) for d in order for i in order],
+        ):
+            store.put(reversed(records))
+        assert [delivery.id for delivery in store.deliveries()] == list(order)
+        pairs = [(d, i) for d in order for i in order]
+        assert [(message.delivery_id, message.id) for message in store.messages()] == pairs
+        assert [(link.delivery_id, link.id) for link in store.links()] == pairs
+
+    def test_S4_listings_narrow_by_the_fields_that_concern_them(self, store: Store) -> None:
+        """S4: deliveries and links by delivery, messages by delivery, message and recipient; other fields do nothing."""
+        everyone = [Message(delivery_id=d, id=i, recipient_id=r) for d in "12" for i, r in (("7", "r"), ("8", "q"))]
+        store.put([Delivery(id="1"), Delivery(id="2"), _link(delivery_id="1", id="2"), _link(delivery_id="2", id="2")])
+        store.put([*everyone, Message(delivery_id="1", id="9")])
+        assert [delivery.id for delivery in store.deliveries(Query(delivery_ids="2", message_ids="7"))] == ["2"]
+        assert [link.delivery_id for link in store.links(Query(delivery_ids="2", recipient_id="r"))] == ["2"]
+        assert list(store.messages(Query(delivery_ids="2", kinds="click", since=NOON))) == everyone[2:]
+        assert list(store.messages(Query(message_ids=("7", "none")))) == [everyone[0], everyone[2]]
+        assert list(store.messages(Query(recipient_id="q"))) == [everyone[1], everyone[3]]
+        assert list(store.messages(Query(recipient_id="q", delivery_ids="1", message_ids="7"))) == []
+
+    def test_S4_an_empty_choice_chooses_nothing(self, store: Store) -> None:
+        """S4: None asks for all, an empty tuple for none."""
+        store.put([Delivery(id="1"), Message(delivery_id="1", id="7"), _link(delivery_id="1", id="2")])
+        none = Query(delivery_ids=())
+        assert [*store.deliveries(none), *store.messages(none), *store.links(none)] == []
+        assert list(store.messages(Query(message_ids=()))) == []
+
+    def test_S4_many_ids_may_be_asked_for_at_once(self, store: Store) -> None:
+        """S4: however many ids a query names, it is answered."""
+        store.put(
+            [Delivery(id="1"), Delivery(id="x"), Message(delivery_id="1", id="7"), Message(delivery_id="x", id="7")]
+        )
+        many = tuple(str(number) for number in range(40_000))
+        assert list(store.deliveries(Query(delivery_ids=many))) == [Delivery(id="1")]
+        assert list(store.messages(Query(delivery_ids=many, message_ids=many))) == [Message(delivery_id="1", id="7")]
+
+    def test_S5_ids_are_kept_character_for_character(self, store: Store) -> None:
+        """S5: ids that look alike are different ids, and come back as they went in: as keys, and in events."""
+        store.put([Delivery(id=id_, label=id_) for id_ in ODD_IDS])
+        store.put([Message(delivery_id=id_, id=id_, recipient_id=id_) for id_ in ODD_IDS])
+        store.ingest([click(id=id_, delivery_id=id_, message_id=id_, link_id=id_, source_id=id_) for id_ in ODD_IDS])
+        assert [delivery.id for delivery in store.deliveries()] == sorted(ODD_IDS)
+        for id_ in ODD_IDS:
+            assert [delivery.label for delivery in store.deliveries(Query(delivery_ids=id_))] == [id_]
+            found = Query(recipient_id=id_)
+            assert [(message.delivery_id, message.id) for message in store.messages(found)] == [(id_, id_)]
+            expected = [click(id=id_, delivery_id=id_, message_id=id_, link_id=id_, source_id=id_)]
+            assert list(store.scan(found)) == list(store.scan(Query(delivery_ids=id_))) == expected
+            store.ingest([], Checkpoint(source=id_, position=id_))
+        assert [store.checkpoint(id_) for id_ in ODD_IDS] == [Checkpoint(source=id_, position=id_) for id_ in ODD_IDS]
+
+    @pytest.mark.parametrize(
+        "text", ["\0", "\ud800", "a\udfffb", "\U0010ffff", "\u2028\x85\r\n", "'; DROP TABLE x; --"]
+    )
+    def test_S5_texts_may_hold_anything(self, store: Store, text: str) -> None:
+        """S5: texts that are no ids come back too, be it NUL or half a character."""
+        delivery, event = Delivery(id="1", label=text), opened(request_id=text, source=text)
+        message, run = Message(delivery_id="1", id="7", address=text), WorkflowRun(id="r", started_at=NOON, error=text)
+        store.put([delivery, message, run])
+        store.ingest([event], Checkpoint(source="web", position=text))
+        assert [*store.deliveries(), *store.messages(), *store.runs()] == [delivery, message, run]
+        assert list(store.scan()) == [with_id(event)]
+        assert store.checkpoint("web") == Checkpoint(source="web", position=text)
+
+    def test_S5_half_a_character_is_no_id(self, store: Store) -> None:
+        """S5: what UTF-8 cannot write is refused, wherever an id is asked for."""
+        for make in (lambda: Delivery(id="\ud800"), lambda: Query(recipient_id="\ud800"), lambda: click(id="\ud800")):
+            with pytest.raises(InvalidId):
+                make()
+
+    @few_examples
+    @given(run=strategies.runs())
+    def test_S17_a_run_record_comes_back_equal(self, store: Store, run: WorkflowRun) -> None:
+        """S17: with everything that it says, replaced whole when put again."""
+        store.put([WorkflowRun(id=run.id, started_at=NOON, hits=1), run])
+        assert [found for found in store.runs() if found.id == run.id] == [run]
+
+    def test_S17_runs_are_listed_latest_first(self, store: Store) -> None:
+        """S17: by their start, to the microsecond; of equal starts the lesser id first."""
+        starts = [("c", 0), ("a", 1), ("d", 60_000_000), ("b", 1)]
+        store.put(WorkflowRun(id=id_, started_at=NOON + timedelta(microseconds=us)) for id_, us in starts)
+        assert [run.id for run in store.runs()] == ["d", "a", "b", "c"]
+
+    @pytest.mark.parametrize("foreign", [None, "1", {"id": "1"}, click(), Query()])
+    def test_S21_what_is_no_record_is_refused(self, store: Store, foreign: Any) -> None:
+        """S21: with ``InvalidValue``, and nothing of the call is kept."""
+        with pytest.raises(InvalidValue):
+            store.put([Delivery(id="1"), foreign])
+        assert list(store.deliveries()) == []
+
+    @pytest.mark.parametrize("foreign", [None, "1", Delivery(id="1"), Event(occurred_at=NOON)])
+    def test_S21_what_is_no_event_is_refused(self, store: Store, foreign: Any) -> None:
+        """S21: with ``InvalidValue``, and the checkpoint stays."""
+        with pytest.raises(InvalidValue):
+            store.ingest([foreign], Checkpoint(source="web", position="1"))
+        assert store.checkpoint("web") is None
+
+
+def _link(*, delivery_id: str, id: str) -> TrackedLink:  # noqa: A002  # the field's name
+    return TrackedLink(delivery_id=delivery_id, id=id, url="https://a.example/")

@@ -1,0 +1,16 @@
+"""The store in memory keeps the contract."""
+
+from __future__ import annotations
+
+import pytest
+
+from msgtrack import open_store
+from msgtrack.testing import StoreSuite
+
+
+class TestMemoryStore(StoreSuite):
+    """Every clause."""
+
+    @pytest.fixture
+    def store_factory(self):
+        return lambda: open_store("memory:")

@@ -1,0 +1,97 @@
+"""The suite is worth something: stores with one fault each are caught, by the clause that the fault breaks."""
+
+from __future__ import annotations
+
+import re
+import runpy
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from msgtrack.testing import StoreAgreement
+
+BROKEN_STORES = Path(__file__).with_name("broken_stores.py")
+FAULTS = runpy.run_path(str(BROKEN_STORES))["FAULTS"]
+QUICK = settings(
+    max_examples=150,
+    derandomize=True,
+    stateful_step_count=10,
+    deadline=None,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+)
+
+
+@pytest.fixture(scope="module")
+def clauses_failed(tmp_path_factory):
+    """By store, the clauses whose tests failed: of a broken store those of its clause are run, of the healthy one all.
+
+    Hypothesis' own tests are left out: they would take long to shrink.
+    """
+    chosen = " or ".join(
+        f"(Test{name} and test_{clause}_)" if clause else f"Test{name}" for name, (_, clause) in FAULTS.items()
+    )
+    report = tmp_path_factory.mktemp("faults") / "report.xml"
+    command = [sys.executable, "-m", "pytest", str(BROKEN_STORES), "-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
+    options = [
+        "-m",
+        "not hypothesis",
+        "-k",
+        chosen,
+        f"--junitxml={report}",
+        "--tb=no",
+        "-o",
+        "addopts=--import-mode=importlib",
+    ]
+    done = subprocess.run(
+        [*command, *options], capture_output=True, text=True, check=False, cwd=BROKEN_STORES.parents[2]
+    )
+    assert report.exists(), done.stdout + done.stderr
+    failed = defaultdict(set)
+    for case in ET.parse(report).iter("testcase"):
+        name = case.get("classname").rpartition(".Test")[2]
+        clause = re.match(r"test_(S\d+)_", case.get("name"))[1]
+        failed[name] |= {clause} if case.find("failure") is not None or case.find("error") is not None else set()
+    return failed
+
+
+@pytest.mark.parametrize("name", FAULTS)
+def test_the_suite_catches_the_fault(clauses_failed, name):
+    store, clause = FAULTS[name]
+    assert name in clauses_failed, f"the suite did not run on {store}"
+    if clause:
+        assert clause in clauses_failed[name]
+    else:
+        assert clauses_failed[name] == set()
+
+
+@pytest.mark.parametrize(
+    "name", ["LastEventWins", "CheckpointsInMemory", "WindowHoldsItsEnd", "CountsOfYesterday", "KeepsHalfABatch"]
+)
+def test_the_agreement_machine_catches_the_fault(name):
+    class Machine(StoreAgreement):
+        def place(self):
+            lines = {}
+            return lambda: FAULTS[name][0](lines)
+
+    with pytest.raises(AssertionError):
+        run_state_machine_as_test(Machine, settings=QUICK)
+
+
+def test_every_clause_of_the_page_is_cited_by_a_test_and_the_other_way_round():
+    page = (Path(__file__).parents[2] / "docs" / "spec" / "stores.md").read_text(encoding="utf-8")
+    written = {*re.findall(r"^\*\*(S\d+)\*\*", page, re.MULTILINE)}
+    assert {name.split("_")[1] for name in dir(_suite()) if name.startswith("test_S")} == written
+
+
+def _suite():
+    from msgtrack.testing import StoreSuite
+
+    return StoreSuite
