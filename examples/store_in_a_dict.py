@@ -13,7 +13,7 @@ from msgtrack.events import Event
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, WorkflowRun
 from msgtrack.records import from_json, to_json
-from msgtrack.storage import EVERYTHING, BaseStore, RecordT, admits, in_order, kept_event, record_key
+from msgtrack.storage import EVERYTHING, BaseStore, RecordT, admits, in_order, kept_events, record_key
 
 SHELVES = {Delivery: "delivery", Message: "message", TrackedLink: "link", WorkflowRun: "run"}
 PLACES: dict[str, dict[str, str]] = {}
@@ -53,12 +53,11 @@ class DictStore(BaseStore):
         return iter(in_order(record for record in records if admits(query, record)))
 
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
-        """The same here; ``kept_event`` refuses what is no event, and sets the id."""
+        """The same here; ``kept_events`` refuses what is no event, and sets the ids."""
         self.check_open()
         fresh: dict[str, str] = {}
         given = 0
-        for event in events:
-            kept = kept_event(event)
+        for kept in kept_events(events):
             key = _key("event", kept.id)
             given += 1
             if key not in self._lines:

@@ -11,7 +11,9 @@ from msgtrack import Keyring, Tracker
 from msgtrack.errors import NotOurs
 from msgtrack.links import CompiledMessage
 
-TRACKER = Tracker(base_url="https://t.example.com", keyring=Keyring.from_secrets("a secret that is long enough to sign with"))
+TRACKER = Tracker(
+    base_url="https://t.example.com", keyring=Keyring.from_secrets("a secret that is long enough to sign with")
+)
 
 
 def html_files(corpora: Path) -> list[Path]:
@@ -28,9 +30,13 @@ def check_outside_edits(source: str, rendered: str, message: CompiledMessage, pa
         assert rendered.startswith(kept, place), (edit, kept[:80])
         place += len(kept)
         if edit.kind == "link":
-            place += len(re.compile(r"https://t\.example\.com/[a-z0-9.-]+/[a-z0-9.-]*[a-z0-9]").match(rendered, place)[0])  # type: ignore[index]
+            place += len(
+                re.compile(r"https://t\.example\.com/[a-z0-9.-]+/[a-z0-9.-]*[a-z0-9]").match(rendered, place)[0]
+            )  # type: ignore[index]
         elif edit.kind == "pixel":
-            place += len(re.compile(r'<img src="https://t\.example\.com/1/[a-z0-9.-]+" [^>]*>').match(rendered, place)[0])  # type: ignore[index]
+            place += len(
+                re.compile(r'<img src="https://t\.example\.com/1/[a-z0-9.-]+" [^>]*>').match(rendered, place)[0]
+            )  # type: ignore[index]
         done = edit.end
     assert rendered[place:] == source[done:]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -43,7 +42,9 @@ def test_the_default_newsletter_agrees_with_the_truth(
     assert "numbers agree with the ground truth" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("body", [TEMPLATE, "no markup at all", "<script>x</script><a href=https://a.example/?a&amp;b>é</a>"])
+@pytest.mark.parametrize(
+    "body", [TEMPLATE, "no markup at all", "<script>x</script><a href=https://a.example/?a&amp;b>é</a>"]
+)
 def test_other_newsletters(body: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("page.html").write_text(body)
@@ -96,7 +97,7 @@ def _serving(folder: Path) -> list[str]:
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             line = (entry / "cmdline").read_bytes().decode("utf-8", "replace")
-            where = os.readlink(entry / "cwd")
+            where = str((entry / "cwd").readlink())
         except OSError:
             continue
         if "msgtrack.cli" in line and where == str(folder):

@@ -36,11 +36,13 @@ LANGUAGES = {
     "{eval-rst}",
     "{toctree}",
     "{include}",
+    "{literalinclude}",
     "{note}",
 }
 
 _FENCE = re.compile(
-    r"^(?P<fence>`{3,}|~{3,})(?P<language>\S*)[^\n]*\n(?P<code>.*?)^(?P=fence)\s*$", re.MULTILINE | re.DOTALL
+    r"^(?P<fence>`{3,}|~{3,})(?P<language>\S*) *(?P<argument>[^\n]*)\n(?P<code>.*?)^(?P=fence)\s*$",
+    re.MULTILINE | re.DOTALL,
 )
 _NOT_RUN = re.compile(r"<!-- not run: (?P<why>[^>\n]{5,}) -->\n\Z")
 
@@ -54,6 +56,7 @@ class Block:
     language: str
     code: str
     not_run: str
+    argument: str = ""
 
 
 def blocks_of(page: Path) -> Iterator[Block]:
@@ -62,7 +65,9 @@ def blocks_of(page: Path) -> Iterator[Block]:
     for match in _FENCE.finditer(text):
         before = text[: match.start()]
         why = _NOT_RUN.search(before)
-        yield Block(page, before.count("\n") + 2, match["language"], match["code"], why["why"] if why else "")
+        yield Block(
+            page, before.count("\n") + 2, match["language"], match["code"], why["why"] if why else "", match["argument"]
+        )
 
 
 BLOCKS = [block for page in PAGES for block in blocks_of(page)]
@@ -103,6 +108,15 @@ def test_commands_of_a_page_are_understood(block: Block) -> None:
                 parser().parse_args(arguments)
         elif "scripts/" in words[0]:
             assert (ROOT / words[0]).is_file(), f"{_name(block)}: there is no {words[0]}"
+
+
+@pytest.mark.parametrize("block", [block for block in BLOCKS if block.language == "{literalinclude}"], ids=_name)
+def test_an_included_file_is_there_and_is_tested(block: Block) -> None:
+    """Whole files on a page stand in a folder of their own, and some test runs them."""
+    path = block.page.parent / block.argument
+    assert path.is_file(), f"{_name(block)} includes {block.argument}, which is not there"
+    tests = (ROOT / "tests").rglob("*.py")
+    assert any(path.stem in test.read_text(encoding="utf-8") for test in tests), f"no test runs {block.argument}"
 
 
 def test_blocks_name_their_language() -> None:

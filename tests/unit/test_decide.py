@@ -17,7 +17,13 @@ from msgtrack.model import Consent, LinkType, PeoplePolicy, Policy, Resolution, 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HIT = Hit(method="GET", url="/a/b", received_at=AT, user_agent="Mail/1", source_id="browser-1", request_id="r1")
 VALID = Resolution(
-    outcome="valid", destination="https://a/", delivery_id="1", message_id="7", link_id="2", link_type="click", pseudonym="~p"
+    outcome="valid",
+    destination="https://a/",
+    delivery_id="1",
+    message_id="7",
+    link_id="2",
+    link_type="click",
+    pseudonym="~p",
 )
 
 

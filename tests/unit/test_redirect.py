@@ -32,7 +32,9 @@ def urls(html: str = '<a href="https://shop.example/x?a=1&amp;b=2">x</a>', **opt
 CLICK, OPEN = urls()
 
 
-def ask(url: str, handler: RedirectHandler = HANDLER, method: str = "GET", at: datetime = AT, **headers: str) -> Outcome:
+def ask(
+    url: str, handler: RedirectHandler = HANDLER, method: str = "GET", at: datetime = AT, **headers: str
+) -> Outcome:
     named = [(name.replace("_", "-"), value) for name, value in headers.items()]
     return handler.handle(Request(method=method, url=url, headers=named, client_ip="192.0.2.1", received_at=at))
 
@@ -48,7 +50,11 @@ def test_a_click_redirects_and_is_logged() -> None:
     assert (outcome.response.status, outcome.response.body, outcome.reason) == (302, b"", "click")
     sent = headers(outcome)
     assert sent["location"] == "https://shop.example/x?a=1&b=2"
-    assert (sent["cache-control"], sent["referrer-policy"], sent["x-robots-tag"]) == ("no-store", "no-referrer", "noindex")
+    assert (sent["cache-control"], sent["referrer-policy"], sent["x-robots-tag"]) == (
+        "no-store",
+        "no-referrer",
+        "noindex",
+    )
     hit = outcome.hit
     assert hit is not None
     assert (hit.method, hit.url, hit.received_at, hit.user_agent, hit.source_id) == (
@@ -114,19 +120,27 @@ def test_who_is_not_identified_gets_no_key(policy: Policy) -> None:
 
 
 def test_a_damaged_identity_still_redirects() -> None:
-    for url in (CLICK[:-1] + ("x" if CLICK[-1] != "x" else "y"), CLICK.rpartition("/")[0], CLICK.rpartition("/")[0] + "/"):
+    for url in (
+        CLICK[:-1] + ("x" if CLICK[-1] != "x" else "y"),
+        CLICK.rpartition("/")[0],
+        CLICK.rpartition("/")[0] + "/",
+    ):
         outcome = ask(url)
         assert (outcome.response.status, outcome.reason) == (302, "anonymous-link")
         assert decide(outcome.hit, TRACKER).event.message_id is None  # type: ignore[arg-type, union-attr]
 
 
-@pytest.mark.parametrize("damage", [str.upper, lambda url: url + ")", lambda url: url + "?utm=1", lambda url: url + "&amp;x=y"])
+@pytest.mark.parametrize(
+    "damage", [str.upper, lambda url: url + ")", lambda url: url + "?utm=1", lambda url: url + "&amp;x=y"]
+)
 def test_known_damage_is_undone(damage: Any) -> None:
     outcome = ask(damage(CLICK))
     assert (outcome.response.status, outcome.reason) == (302, "click")
 
 
-@pytest.mark.parametrize("url", ["/", "/favicon.ico", "/a/b", "/../../etc/passwd", "/" + "x" * 20_000, "", "http://[", "//", "/%00/%ff"])
+@pytest.mark.parametrize(
+    "url", ["/", "/favicon.ico", "/a/b", "/../../etc/passwd", "/" + "x" * 20_000, "", "http://[", "//", "/%00/%ff"]
+)
 def test_what_is_not_ours_gets_a_plain_page(url: str) -> None:
     outcome = ask(url)
     assert (outcome.response.status, outcome.reason) == (404, "unknown")
@@ -147,7 +161,12 @@ def test_head_and_prefetch_are_answered_and_logged_but_are_no_events() -> None:
     assert (head.response.status, head.response.body, head.reason) == (302, b"", "head")
     assert head.hit is not None
     assert ask(OPEN, method="HEAD").response.body == b""
-    for name, value in (("sec_purpose", "prefetch;anonymous-client-ip"), ("purpose", "prefetch"), ("x_moz", "prefetch"), ("x_purpose", "preview")):
+    for name, value in (
+        ("sec_purpose", "prefetch;anonymous-client-ip"),
+        ("purpose", "prefetch"),
+        ("x_moz", "prefetch"),
+        ("x_purpose", "preview"),
+    ):
         outcome = ask(CLICK, **{name: value})
         assert (outcome.response.status, outcome.reason) == (302, "prefetch")
         assert outcome.hit is not None
@@ -168,7 +187,9 @@ def test_an_expired_link_goes_to_the_substitution_page() -> None:
     assert (page.response.status, page.reason) == (410, "expired")
     fallback = ask(url, RedirectHandler(TRACKER, fallback_url="https://late.example/"))
     assert (fallback.response.status, headers(fallback)["location"]) == (302, "https://late.example/")
-    deliveries: Mapping[str, Delivery] = {"spring": Delivery(id="spring", expired_url="https://spring-is-over.example/")}
+    deliveries: Mapping[str, Delivery] = {
+        "spring": Delivery(id="spring", expired_url="https://spring-is-over.example/")
+    }
     own = ask(url, RedirectHandler(TRACKER, deliveries=deliveries, fallback_url="https://late.example/"))
     assert headers(own)["location"] == "https://spring-is-over.example/"
     hostile = {"spring": Delivery(id="spring", expired_url="javascript:alert(1)")}
@@ -195,7 +216,10 @@ def test_registered_links_may_come_from_a_registry_of_the_handlers_own() -> None
         ("https://shop.example/%C3%A4%20", "https://shop.example/%C3%A4%20"),
         ("https://shop.example/?", "https://shop.example/?"),
         ("https://shop.example/#/route?x=1", "https://shop.example/#/route?x=1"),
-        ("https://shop.example/?u=https://a/&l=[1]&x='(2)*~!$,;:@+", "https://shop.example/?u=https://a/&l=[1]&x='(2)*~!$,;:@+"),
+        (
+            "https://shop.example/?u=https://a/&l=[1]&x='(2)*~!$,;:@+",
+            "https://shop.example/?u=https://a/&l=[1]&x='(2)*~!$,;:@+",
+        ),
     ],
 )
 def test_locations_are_ascii_and_otherwise_as_written(written: str, location: str) -> None:
@@ -222,12 +246,15 @@ def test_bad_arguments_are_named() -> None:
             RedirectHandler(TRACKER, **{option: lambda resolution: ""})
 
 
-names = st.sampled_from(["cookie", "user-agent", "referer", "purpose", "sec-purpose", "host", "x-forwarded-for", "range"])
+names = st.sampled_from(
+    ["cookie", "user-agent", "referer", "purpose", "sec-purpose", "host", "x-forwarded-for", "range"]
+)
 
 
 @given(
     st.sampled_from(["GET", "HEAD", "POST", ""]) | st.text(max_size=20),
-    st.text(max_size=300) | st.sampled_from([CLICK, OPEN]).flatmap(lambda url: st.text(max_size=9).map(lambda end: url + end)),
+    st.text(max_size=300)
+    | st.sampled_from([CLICK, OPEN]).flatmap(lambda url: st.text(max_size=9).map(lambda end: url + end)),
     st.lists(st.tuples(names, st.text(max_size=80)), max_size=5),
 )
 def test_any_request_gets_a_safe_answer(method: str, url: str, sent: list[tuple[str, str]]) -> None:

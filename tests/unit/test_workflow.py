@@ -64,14 +64,25 @@ class Broken:
 
 def test_hits_become_events_once() -> None:
     store = open_store("memory:")
-    source = Lines([hit("open"), hit("click", seconds=5), hit("click", method="HEAD"), hit(url="/x"), Rejected(line=5, reason="bad", text="?")])
+    source = Lines(
+        [
+            hit("open"),
+            hit("click", seconds=5),
+            hit("click", method="HEAD"),
+            hit(url="/x"),
+            Rejected(line=5, reason="bad", text="?"),
+        ]
+    )
     run = collect({"web-1": source}, store, tracker=TRACKER, now=NOW)
     assert (run.hits, run.events, run.added, run.known, run.rejected) == (4, 2, 2, 0, 1)
     assert run.skipped == {"head": 1, "unknown": 1}
     assert [(reject.line, reject.source) for reject in run.rejects] == [(5, "web-1")]
     assert (run.status, run.started_at, run.sources) == ("finished", NOW, ("web-1",))
     events = list(store.scan(Query()))
-    assert [(type(event), event.message_id, event.source) for event in events] == [(Open, "7", "web-1"), (Click, "7", "web-1")]
+    assert [(type(event), event.message_id, event.source) for event in events] == [
+        (Open, "7", "web-1"),
+        (Click, "7", "web-1"),
+    ]
     again = collect({"web-1": source}, store, tracker=TRACKER, now=NOW)
     assert (again.hits, again.added) == (0, 0)
     replayed = collect({"web-1": Lines(source.records)}, _without_checkpoints(store), tracker=TRACKER, now=NOW)
@@ -94,7 +105,9 @@ def _without_checkpoints(store: Any) -> Any:
 def test_a_request_that_its_server_named_is_one_event_from_any_source() -> None:
     store = open_store("memory:")
     named = hit(request_id="r1")
-    run = collect({"a": Lines([named]), "b": Lines([named]), "c": Lines([hit(), hit()])}, store, tracker=TRACKER, now=NOW)
+    run = collect(
+        {"a": Lines([named]), "b": Lines([named]), "c": Lines([hit(), hit()])}, store, tracker=TRACKER, now=NOW
+    )
     assert (run.added, run.known) == (3, 1)
 
 
@@ -176,7 +189,13 @@ def test_rejects_are_counted_all_and_kept_some() -> None:
 
 def test_progress_is_told() -> None:
     steps: list[int] = []
-    collect({"web": Lines([hit(seconds=n) for n in range(7)], 3)}, open_store("memory:"), tracker=TRACKER, now=lambda: NOW, progress=steps.append)
+    collect(
+        {"web": Lines([hit(seconds=n) for n in range(7)], 3)},
+        open_store("memory:"),
+        tracker=TRACKER,
+        now=lambda: NOW,
+        progress=steps.append,
+    )
     assert steps == [3, 3, 1]
 
 
@@ -193,7 +212,9 @@ def test_bad_arguments_are_named() -> None:
 
 @given(st.lists(st.sampled_from([0, 1, 5, 9, 11, 40]), max_size=10), st.integers(0, 10))
 def test_ordinals_go_on_from_their_state(gaps: list[int], stop: int) -> None:
-    keys = [Click(occurred_at=AT + timedelta(seconds=sum(gaps[:n])), delivery_id="1").derived_id() for n in range(len(gaps))]
+    keys = [
+        Click(occurred_at=AT + timedelta(seconds=sum(gaps[:n])), delivery_id="1").derived_id() for n in range(len(gaps))
+    ]
     whole = Ordinals()
     expected = [whole.next(key) for key in keys]
     first = Ordinals()

@@ -99,7 +99,8 @@ class Table(Mapping[str, Value]):
 
         Raises:
             InvalidOption: the indicator does not come by that grouping, or bins have no such width.
-            NotSupported, UnknownIndicator: as for a scalar.
+            NotSupported: the indicator is known and not built yet.
+            UnknownIndicator: there is no such indicator.
         """
         indicator = catalogue[key]
         if by not in indicator.groupings:

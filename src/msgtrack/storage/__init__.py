@@ -13,7 +13,7 @@ from typing import Any
 from msgtrack import plugins
 from msgtrack.errors import InvalidValue, NotSupported, UnknownOption, UnknownStore
 from msgtrack.plugins import Builtin
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits, in_order, kept_event, record_key
+from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits, in_order, kept_events, record_key
 from msgtrack.storage.memory import MemoryStore
 
 __all__ = [
@@ -23,7 +23,7 @@ __all__ = [
     "RecordT",
     "admits",
     "in_order",
-    "kept_event",
+    "kept_events",
     "open_store",
     "record_key",
 ]

@@ -17,7 +17,7 @@ from msgtrack.protocols import Checkpoint, Record, WorkflowRun
 from msgtrack.records import SCHEMA_VERSION, from_dict, to_dict
 from msgtrack.storage import _schema
 from msgtrack.storage._schema import microseconds, moment, pack_id
-from msgtrack.storage.base import RecordT, kept_event
+from msgtrack.storage.base import RecordT
 
 __all__ = ["EVENT_COLUMNS", "SHELVES", "EventReader", "EventWriter", "Shelf", "checkpoint_row", "read_checkpoint"]
 
@@ -108,15 +108,9 @@ class EventWriter:
     def __init__(self) -> None:
         self._bodies: dict[tuple[Any, ...], str | None] = {}
 
-    def row(self, event: Event) -> tuple[Any, ...]:
-        """The row, in the order of :data:`EVENT_COLUMNS`; its id is the event's own or the derived one.
-
-        Raises:
-            InvalidValue: it is no event, or of an unknown class.
-        """
+    def row(self, event_id: str, event: Event) -> tuple[Any, ...]:
+        """The row of an event and the id that ``kept_ids`` gave it, in the order of :data:`EVENT_COLUMNS`."""
         cls = event.__class__
-        if cls not in _REST:
-            kept_event(event)
         request_id: str | None = event.request_id or None
         if request_id is not None and not request_id.isprintable():
             # NUL and lone surrogates are text that some engines do not keep; JSON writes them all.
@@ -134,7 +128,7 @@ class EventWriter:
                     self._bodies.clear()
                 body = self._bodies[key] = _event_body(event)
         return (
-            pack_id(event.id),
+            pack_id(event_id),
             cls.kind,
             microseconds(event.occurred_at),
             event.delivery_id,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
@@ -17,7 +18,17 @@ from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, WorkflowRun
 from msgtrack.tally import fold
 
-__all__ = ["EVERYTHING", "RECORD_KINDS", "BaseStore", "RecordT", "admits", "in_order", "kept_event", "record_key"]
+__all__ = [
+    "EVERYTHING",
+    "RECORD_KINDS",
+    "BaseStore",
+    "RecordT",
+    "admits",
+    "in_order",
+    "kept_events",
+    "kept_ids",
+    "record_key",
+]
 
 RecordT = TypeVar("RecordT", Delivery, Message, TrackedLink, WorkflowRun)
 """One class of record."""
@@ -71,15 +82,37 @@ def _start(record: Record) -> datetime:
     return record.started_at if isinstance(record, WorkflowRun) else _LONG_AGO
 
 
-def kept_event(event: Event) -> Event:
-    """The event as stores keep it and give it back: with its id set.
+def kept_ids(events: Iterable[Event]) -> Iterator[tuple[str, Event]]:
+    """The events of one ingest, each with the id that it is kept under.
+
+    An event without an id has the derived one. Alike ones among the given are different events all the same: the
+    second has the id of ordinal 1, and so on, so the same events given again have the same ids. Derived ids are
+    remembered while the iterator lives; events with ids of their own cost no memory.
 
     Raises:
         InvalidValue: it is no event, or of a class that is not in ``EVENT_KINDS``.
     """
-    if not isinstance(event, Event) or EVENT_KINDS.get(event.kind) is not type(event):
-        raise InvalidValue(f"a store ingests events of the known kinds, not {type(event).__name__}: {event!r:.80}")
-    return event if event.has_own_id else evolve(event, id=event.id)
+    seen: Counter[str] = Counter()
+    for event in events:
+        if not isinstance(event, Event) or EVENT_KINDS.get(event.kind) is not type(event):
+            raise InvalidValue(f"a store ingests events of the known kinds, not {type(event).__name__}: {event!r:.80}")
+        if event.has_own_id:
+            yield event.id, event
+            continue
+        derived = event.derived_id()
+        ordinal = seen[derived]
+        seen[derived] += 1
+        yield event.derived_id(ordinal) if ordinal else derived, event
+
+
+def kept_events(events: Iterable[Event]) -> Iterator[Event]:
+    """The events of one ingest as stores keep them and give them back: each with its id set, as :func:`kept_ids` gives it.
+
+    Raises:
+        InvalidValue: it is no event, or of a class that is not in ``EVENT_KINDS``.
+    """
+    for event_id, event in kept_ids(events):
+        yield event if event.has_own_id else evolve(event, id=event_id)
 
 
 class BaseStore(ABC):
@@ -106,7 +139,7 @@ class BaseStore(ABC):
 
     @abstractmethod
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
-        """Keep the events whose id is new, and then the checkpoint. :func:`kept_event` gives the event to keep."""
+        """Keep the events whose id is new, and then the checkpoint. :func:`kept_events` gives those to keep."""
 
     @abstractmethod
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:

@@ -7,7 +7,16 @@ from collections.abc import Iterable, Iterator
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
-from msgtrack.storage.base import EVERYTHING, RECORD_KINDS, BaseStore, RecordT, admits, in_order, kept_event, record_key
+from msgtrack.storage.base import (
+    EVERYTHING,
+    RECORD_KINDS,
+    BaseStore,
+    RecordT,
+    admits,
+    in_order,
+    kept_events,
+    record_key,
+)
 
 __all__ = ["MemoryStore", "open_memory"]
 
@@ -44,9 +53,8 @@ class MemoryStore(BaseStore):
         self.check_open()
         fresh: dict[str, Event] = {}
         given = 0
-        for event in events:
+        for kept in kept_events(events):
             given += 1
-            kept = kept_event(event)
             if kept.id not in self._events:
                 fresh.setdefault(kept.id, kept)
         self._events |= fresh

@@ -16,7 +16,7 @@ from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
 from msgtrack.storage import _schema, _sqlite
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventReader, EventWriter, checkpoint_row, read_checkpoint
 from msgtrack.storage._schema import SCHEMA_VERSION, checkpoints, events, messages, microseconds, runs, schema
-from msgtrack.storage.base import EVERYTHING, RECORD_KINDS, BaseStore, RecordT, admits, record_key
+from msgtrack.storage.base import EVERYTHING, RECORD_KINDS, BaseStore, RecordT, admits, kept_ids, record_key
 
 __all__ = ["SqlStore", "open_sql"]
 
@@ -99,9 +99,10 @@ class SqlStore(BaseStore):
                 statement = statement.where(columns["recipient_id"] == query.recipient_id)
         if shelf.table is runs:
             statement = statement.order_by(columns["started_at"].desc())
+        in_sql = _fits_in_sql(query)
         for row in self._rows(statement.order_by(*shelf.table.primary_key.columns)):
             record = shelf.record(row, kind)
-            if admits(query, record):
+            if in_sql or admits(query, record):
                 yield record
 
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
@@ -109,13 +110,13 @@ class SqlStore(BaseStore):
         self.check_open()
         writer = EventWriter()
         given = added = 0
-        batches = _batches(events)
+        batches = _batches(kept_ids(events))
         first = next(batches, None)
         if first is None and checkpoint is None:
             return Ingested()
         with self._writing() as connection:
             for batch in chain((first or [],), batches):
-                added += self._execute(connection, self._ingest_sql, [writer.row(event) for event in batch])
+                added += self._execute(connection, self._ingest_sql, [writer.row(*kept) for kept in batch])
                 given += len(batch)
             if checkpoint is not None:
                 move = self._compiled(_sqlite.insert_or_replace(checkpoints))
@@ -143,9 +144,10 @@ class SqlStore(BaseStore):
             theirs = select(messages.c.delivery_id, messages.c.id).where(messages.c.recipient_id == query.recipient_id)
             statement = statement.where(tuple_(columns.delivery_id, columns.message_id).in_(theirs))
         reader = EventReader()
+        in_sql = _fits_in_sql(query)
         for row in self._rows(statement.order_by(columns.occurred_at, _sqlite.event_id_text(columns.id))):
             event = reader.event(row)
-            if query.admits(event):
+            if in_sql or query.admits(event):
                 yield event
 
     def checkpoint(self, source: str) -> Checkpoint | None:
@@ -267,6 +269,10 @@ class SqlStore(BaseStore):
         except SQLAlchemyError as error:
             said = getattr(error, "orig", None) or error
             raise StoreError(f"the store {self._name} failed: {said}") from error
+
+
+def _fits_in_sql(query: Query) -> bool:
+    return all(len(ids) <= _MAX_IN for ids in (query.delivery_ids or (), query.message_ids or ()))
 
 
 def _narrowed(statement: Select[Any], column: Any, values: tuple[str, ...] | None) -> Select[Any]:

@@ -85,6 +85,16 @@ class EventClauses:
         assert store.ingest(iter(doubles)) == Ingested(added=1500, known=1502)
         assert list(store.scan()) == many
 
+    def test_S8_alike_events_without_an_id_are_all_kept(self, store: Store) -> None:
+        """S8: they are different events, told apart by their order; the same call again adds nothing."""
+        alike = [click(0)] * 3 + [opened(0)] * 2 + [click(0)]
+        assert store.ingest(alike) == Ingested(added=6, known=0)
+        assert store.ingest(iter(alike)) == Ingested(added=0, known=6)
+        assert {event.id for event in store.scan()} == {
+            *(click(0).derived_id(ordinal) for ordinal in range(4)),
+            *(opened(0).derived_id(ordinal) for ordinal in range(2)),
+        }
+
     def test_S8_nothing_ingested_is_nothing_added(self, store: Store) -> None:
         """S8: an empty iterable is no error."""
         assert store.ingest([]) == Ingested(added=0, known=0)

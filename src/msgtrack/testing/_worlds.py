@@ -50,7 +50,8 @@ class World:
     def ids(self) -> list[str]:
         """The ids of its deliveries and messages, those that events alone name included."""
         named: set[str | None] = {delivery.id for delivery in self.deliveries}
-        named |= {id_ for one in (*self.messages, *self.links) for id_ in (one.delivery_id, one.id)}
+        named |= {id_ for message in self.messages for id_ in (message.delivery_id, message.id)}
+        named |= {link.delivery_id for link in self.links}
         named |= {id_ for event in self.events for id_ in (event.delivery_id, event.message_id)}
         return sorted(id_ for id_ in named if id_ is not None)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import socket
 import stat
@@ -15,7 +14,9 @@ import pytest
 
 from msgtrack.cli import main
 
-HTML = '<html><body><a href="https://shop.example/" _label="Shop">x</a> <a href="mailto:a@b.example">y</a></body></html>'
+HTML = (
+    '<html><body><a href="https://shop.example/" _label="Shop">x</a> <a href="mailto:a@b.example">y</a></body></html>'
+)
 
 
 @pytest.fixture
@@ -47,7 +48,7 @@ def test_keys_are_strong_private_and_never_overwritten(tmp_path: Path, capsys: p
     path = tmp_path / "a.keys"
     assert main(["keys", "new", "--out", str(path)]) == 0
     before = path.read_text()
-    assert stat.S_IMODE(os.stat(path).st_mode) == 0o600
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert main(["keys", "new", "--out", str(path)]) == 2
     assert path.read_text() == before
 

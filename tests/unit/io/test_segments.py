@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import shutil
 import subprocess
@@ -183,4 +182,4 @@ def test_a_missing_folder_and_a_foreign_file_are_named(tmp_path: Path) -> None:
 
 def test_segments_are_not_for_everybody(tmp_path: Path) -> None:
     with SegmentWriter(tmp_path):
-        assert os.stat(segment(tmp_path)).st_mode & 0o007 == 0
+        assert segment(tmp_path).stat().st_mode & 0o007 == 0

@@ -42,7 +42,9 @@ def test_known_damage_is_undone_and_named(url: str) -> None:
     assert parsed.repairs
 
 
-@pytest.mark.parametrize("url", [URL, f"/{LINK}/{MESSAGE}", f"//t.example.com/{LINK}/{MESSAGE}", f"//{LINK}//{MESSAGE}"])
+@pytest.mark.parametrize(
+    "url", [URL, f"/{LINK}/{MESSAGE}", f"//t.example.com/{LINK}/{MESSAGE}", f"//{LINK}//{MESSAGE}"]
+)
 def test_an_undamaged_url_is_read_as_it_is(url: str) -> None:
     parsed = CompactFormat(BASE).parse(url)
     if url.startswith("//t."):

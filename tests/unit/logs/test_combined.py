@@ -89,7 +89,12 @@ def test_a_damaged_line_gives_a_value(place: int, character: str) -> None:
 
 
 def test_an_attack_on_the_expression_takes_linear_time() -> None:
-    for attack in ('"' * 200_000, "\\" * 200_000, '1 - - [21/Nov/2026:11:00:07 +0100] "' + '\\"' * 100_000, "a " * 100_000):
+    for attack in (
+        '"' * 200_000,
+        "\\" * 200_000,
+        '1 - - [21/Nov/2026:11:00:07 +0100] "' + '\\"' * 100_000,
+        "a " * 100_000,
+    ):
         assert isinstance(parse_line(attack, 1), Rejected)
 
 
@@ -101,7 +106,7 @@ def test_parse_goes_line_by_line_and_numbers_from_one() -> None:
 
 
 def test_unknown_formats_are_named_at_once() -> None:
-    with pytest.raises(InvalidOption, match="apache.*combined"):
+    with pytest.raises(InvalidOption, match=r"apache.*combined"):
         parse([], format="apache")
     assert "combined" in formats.names()
 
@@ -116,7 +121,7 @@ def test_what_is_not_there_yet_says_so() -> None:
 
 
 COMBINED = re.compile(
-    r'[0-9a-f.:]+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:[0-9:]{8} [+-]\d{4}\] '
+    r"[0-9a-f.:]+ \S+ \S+ \[\d\d/[A-Z][a-z]{2}/\d{4}:[0-9:]{8} [+-]\d{4}\] "
     r'"(?:GET|POST|HEAD) \S+ HTTP/[0-9.]+" \d{3} (?:\d+|-) "[^"]*" "[^"]*"'
 )
 

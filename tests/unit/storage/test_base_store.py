@@ -5,13 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from msgtrack import open_store
 from msgtrack.errors import InvalidValue, NotSupported, StoreClosed
 from msgtrack.events import Open
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Query, WorkflowRun
-from msgtrack.storage import BaseStore, admits, in_order, kept_event, record_key
+from msgtrack.storage import BaseStore, admits, in_order, kept_events, record_key
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINK = TrackedLink(delivery_id="1", id="2", url="https://a.example/")
@@ -63,6 +64,10 @@ def test_helpers_for_adapters():
     assert admits(Query(delivery_ids=(), message_ids=()), run)
     assert not admits(Query(delivery_ids="2"), LINK)
     assert in_order([]) == []
-    assert kept_event(Open(occurred_at=NOON)).has_own_id
+    bare = Open(occurred_at=NOON)
+    other = evolve(bare, link_id="2")
+    kept = list(kept_events([bare, bare, other]))
+    assert [event.id for event in kept] == [bare.id, bare.derived_id(1), other.id]
+    assert all(event.has_own_id for event in kept)
     own = Open(occurred_at=NOON, id="e")
-    assert kept_event(own) is own
+    assert list(kept_events([own, own])) == [own, own]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from attrs import evolve
 
 from msgtrack import open_store
 from msgtrack.errors import SchemaMismatch, StoreClosed, StoreError
@@ -217,7 +218,7 @@ def test_memory_does_not_grow_with_what_streams_through(path):
             store.ingest(clicks(1))
             tracemalloc.start()
             try:
-                store.ingest(clicks(count))
+                store.ingest(evolve(event, id=f"e{n}") for n, event in enumerate(clicks(count)))
                 for _ in store.scan(Query(delivery_ids="1")):
                     pass
                 return tracemalloc.get_traced_memory()[1]

@@ -135,9 +135,10 @@ def travel(*, html: str | None, recipients: int, store_url: str | None, seed: in
         )
         compiled = tracker.compile(html=source, text=text, delivery_id=delivery_id, rules=_RULES)
         everybody = plan_recipients(recipients, random)
-        with PostOffice(tracker.base_url, {r.address for r in everybody if r.is_refused}) as office:
-            with progress("Sending over SMTP", recipients, quiet=quiet) as step:
-                arrived = send_all(compiled, everybody, office, _title(source), step)
+        refused = {recipient.address for recipient in everybody if recipient.is_refused}
+        office = PostOffice(tracker.base_url, refused)
+        with office, progress("Sending over SMTP", recipients, quiet=quiet) as step:
+            arrived = send_all(compiled, everybody, office, _title(source), step)
         start = (now - timedelta(seconds=CAMPAIGN_SECONDS)).replace(second=0, microsecond=0)
         store.put([_delivery(delivery_id, source, everybody, start), *compiled.links])
         store.put(_messages(delivery_id, everybody, arrived, start))
