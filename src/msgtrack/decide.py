@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit, Transaction
+from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit, Transaction, Unknown
 from msgtrack.hits import Hit
 from msgtrack.model import (
     OPEN_LINK_ID,
@@ -19,7 +19,6 @@ from msgtrack.model import (
     Consent,
     LinkType,
     PeoplePolicy,
-    Policy,
     Resolution,
     ResolutionOutcome,
 )
@@ -31,7 +30,8 @@ __all__ = ["Decision", "Reason", "decide", "person_key"]
 class Reason(StrEnum):
     """Why a hit became what it became; a closed list.
 
-    ``click``, ``open``, ``mirror-page``, ``opt-out``, ``web``: a reaction of a message. ``anonymous-link``: a good
+    ``click``, ``open``, ``mirror-page``, ``opt-out``, ``web``: a reaction of a message. ``other``: a link of a type that no
+    indicator counts. ``anonymous-link``: a good
     link whose identity does not hold. ``expired``, ``unknown``: see :class:`~msgtrack.model.ResolutionOutcome`.
     ``head``, ``prefetch``, ``method``: no reader asked. ``refused``: a foreign server answered with an error.
     ``not-followed``: the recipient does not wish to be counted.
@@ -42,6 +42,7 @@ class Reason(StrEnum):
     MIRROR_PAGE = "mirror-page"
     OPT_OUT = "opt-out"
     WEB = "web"
+    OTHER = "other"
     ANONYMOUS_LINK = "anonymous-link"
     EXPIRED = "expired"
     UNKNOWN = "unknown"
@@ -54,21 +55,28 @@ class Reason(StrEnum):
 
 @frozen(kw_only=True)
 class Decision:
-    """The meaning of one hit: why, what its URL says, and the event it makes (None when it makes none)."""
+    """The meaning of one hit: why, what its URL says, and the event it makes (None when it makes none).
+
+    ``consent`` is how far the reader may be followed; where nobody asked or nobody is known, not at all.
+    """
 
     reason: Reason
     resolution: Resolution
+    consent: Consent = Consent.NONE
     event: Event | None = None
 
 
 _REACTIONS: dict[LinkType, tuple[type[Event], Reason]] = {
     LinkType.OPEN: (Open, Reason.OPEN),
+    LinkType.OTHER: (Unknown, Reason.OTHER),
     LinkType.OPT_OUT: (OptOutClick, Reason.OPT_OUT),
     LinkType.MIRROR_PAGE: (MirrorPageView, Reason.MIRROR_PAGE),
     LinkType.WEB: (PageVisit, Reason.WEB),
     LinkType.TRANSACTION: (Transaction, Reason.WEB),
 }
 _CLICK = (Click, Reason.CLICK)
+# nginx's word for a reader who did not wait for the answer; the request was made all the same.
+_CLIENT_CLOSED = 499
 
 
 def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, source: str = "") -> Decision:
@@ -96,16 +104,16 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
         reason = Reason.PREFETCH
     elif outcome is ResolutionOutcome.EXPIRED:
         reason = Reason.EXPIRED
-    elif hit.status is not None and hit.status >= 400:
+    elif hit.status is not None and hit.status >= 400 and hit.status != _CLIENT_CLOSED:
         reason = Reason.REFUSED
     if reason is not None:
         return Decision(reason=reason, resolution=resolution)
     kind, reason = _REACTIONS.get(resolution.link_type, _CLICK)
+    consent = _consent(resolution)
     if outcome is ResolutionOutcome.ANONYMOUS:
         reason = Reason.ANONYMOUS_LINK
-    consent = _consent(resolution.policy, resolution.link_type)
     if consent is Consent.NONE:
-        return Decision(reason=Reason.NOT_FOLLOWED, resolution=resolution)
+        return Decision(reason=Reason.NOT_FOLLOWED, resolution=resolution, consent=consent)
     identified = consent is Consent.IDENTIFIED
     source_id = hit.source_id
     if source_id is None and people is not None and people.key == "hash" and identified:
@@ -123,11 +131,15 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
         source=source,
         request_id=hit.request_id,
     )
-    return Decision(reason=reason, resolution=resolution, event=event)
+    return Decision(reason=reason, resolution=resolution, consent=consent, event=event)
 
 
-def _consent(policy: Policy, link_type: LinkType) -> Consent:
-    return policy.opens if link_type is LinkType.OPEN else policy.clicks
+def _consent(resolution: Resolution) -> Consent:
+    # Whose policy it was cannot be known any more: whoever it was may have refused to be followed.
+    if resolution.outcome is ResolutionOutcome.ANONYMOUS:
+        return Consent.AGGREGATE
+    policy = resolution.policy
+    return policy.opens if resolution.link_type is LinkType.OPEN else policy.clicks
 
 
 def _named(resolution: Resolution, consent: Consent) -> str | None:

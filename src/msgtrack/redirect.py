@@ -10,7 +10,7 @@ import copy
 import html
 import re
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
@@ -32,6 +32,8 @@ PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c0
 
 _MAX_URL = 16_384
 _MAX_HEADER = 512
+# IDNA 2003, which Python knows, maps these to others; the rules of today keep them.
+_DEVIATING = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
 _SOURCE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _PURPOSE_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 _PREFETCH = ("prefetch", "prerender", "preview")
@@ -52,9 +54,12 @@ def random_source_id() -> str:
     return uuid.uuid4().hex
 
 
-def _pairs(headers: Any) -> tuple[tuple[str, str], ...]:
-    pairs = headers.items() if isinstance(headers, Mapping) else headers
-    return tuple((as_text(name).lower(), as_text(value)) for name, value in pairs)
+def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
+    try:
+        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        return tuple((as_text(name).lower(), as_text(value)) for name, value in pairs)
+    except (TypeError, ValueError) as error:
+        raise InvalidValue(f"headers must be pairs of name and value, as text: {error}") from None
 
 
 @frozen(kw_only=True)
@@ -129,7 +134,9 @@ class RedirectHandler:
         for name, hook in (("mirror", mirror), ("preferences", preferences)):
             if hook is not None:
                 raise NotSupported(f"the hosted {name} page is not there yet", hint="link to a page of your own")
-        if fallback_url is not None and _location(fallback_url) is None:
+        if people is not None and not isinstance(people, PeoplePolicy):
+            raise InvalidValue(f"people must be a PeoplePolicy, not {people!r:.80}")
+        if fallback_url is not None and (not isinstance(fallback_url, str) or _location(fallback_url) is None):
             raise InvalidOption(f"fallback_url={fallback_url!r:.120} is no http(s) URL")
         if links is not None:
             tracker = copy.copy(tracker)
@@ -175,13 +182,8 @@ class RedirectHandler:
         )
 
     def _person(self, request: Request, hit: Hit, decision: Decision) -> tuple[Hit, str]:
-        event, people = decision.event, self._people
-        if event is None or people.key == "none":
-            return hit, ""
-        resolution = decision.resolution
-        is_open = resolution.link_type is LinkType.OPEN
-        consent = resolution.policy.opens if is_open else resolution.policy.clicks
-        if consent is not Consent.IDENTIFIED:
+        people = self._people
+        if decision.consent is not Consent.IDENTIFIED or people.key == "none":
             return hit, ""
         if people.key == "hash":
             key = person_key(evolve(hit, client_ip=request.client_ip), self._resolver)
@@ -190,7 +192,7 @@ class RedirectHandler:
         if known is not None:
             return evolve(hit, source_id=known), ""
         # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
-        if is_open:
+        if decision.resolution.link_type is LinkType.OPEN:
             return hit, ""
         fresh = self._new_source_id()
         return evolve(hit, source_id=fresh), self._set_cookie(fresh)
@@ -209,7 +211,7 @@ class RedirectHandler:
         if reason is Reason.METHOD:
             page = _page(405, "Not possible", "This address can only be looked at.")
             return evolve(page, headers=(*page.headers, ("allow", "GET, HEAD")))
-        if resolution.link_type is LinkType.OPEN:
+        if resolution.link_type is LinkType.OPEN and resolution.destination is None:
             # The image is drawn whatever the token says: a broken picture helps nobody.
             status = 404 if reason is Reason.UNKNOWN else 200
             return Response(status=status, headers=(*_COMMON, ("content-type", "image/gif")), body=PIXEL)
@@ -273,9 +275,23 @@ def _location(url: str) -> str | None:
         host = parts.hostname
         if parts.scheme not in ("http", "https") or not host:
             return None
-        if not parts.netloc.isascii():
-            name = host.encode("idna").decode()
-            url = url.replace(parts.netloc, name if parts.port is None else f"{name}:{parts.port}", 1)
+        if not host.isascii():
+            url = url.replace(parts.netloc, _with_ascii_host(parts.netloc), 1)
         return quote(url, safe="/%:=&?~#+!$,;'@()*[]")
     except ValueError:  # UnicodeError is one
         return None
+
+
+def _with_ascii_host(netloc: str) -> str:
+    """The authority with its host in punycode; as it is where Python's rules and those of browsers differ.
+
+    Browsers read a percent-encoded host, so nothing is lost by leaving the work to them (URL standard, host parser).
+    """
+    user, at, place = netloc.rpartition("@")
+    host, colon, port = place.partition(":")
+    if _DEVIATING.search(host):
+        return netloc
+    try:
+        return f"{user}{at}{host.encode('idna').decode()}{colon}{port}"
+    except UnicodeError:
+        return netloc

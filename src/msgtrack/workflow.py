@@ -12,7 +12,7 @@ from itertools import takewhile
 
 from attrs import define, evolve, field
 
-from msgtrack._borders import utc
+from msgtrack._borders import text_id, utc
 from msgtrack.decide import decide
 from msgtrack.errors import InvalidValue, NotSupported, SourceError
 from msgtrack.events import Event, event_id
@@ -41,7 +41,7 @@ def collect(
     """Read every source on from its checkpoint, and keep what happened.
 
     Args:
-        sources: sources by name; the name is the key of the checkpoint and stands in each event. Hits or events that
+        sources: sources by name; the name is the key of the checkpoint and stands in each event made of a hit. Hits or events that
             are at hand will do too (a list, what ``logs.parse`` yields): they are read whole each time.
         store: where events, checkpoints and the run record go.
         tracker: who reads tracked URLs.
@@ -66,7 +66,11 @@ def collect(
     for name, part in (("judge", judge), ("consent", consent)):
         if part is not None:
             raise NotSupported(f"collect({name}=...) is not there yet", hint=f"leave {name} out")
-    readers = {name: _reader(name, source) for name, source in sources.items()}
+    if not isinstance(sources, Mapping):
+        raise InvalidValue(f"sources must be a mapping of names to sources, not {type(sources).__name__}")
+    if people is not None and not isinstance(people, PeoplePolicy):
+        raise InvalidValue(f"people must be a PeoplePolicy, not {people!r:.80}")
+    readers = {text_id(name): _reader(name, source) for name, source in sources.items()}
     clock = now if callable(now) else lambda: now
     started_at = utc(clock())
     collector = _Collector(store=store, tracker=tracker, people=people, clock=clock, progress=progress)
@@ -97,10 +101,14 @@ def collect(
 
 
 def _reader(name: str, source: object) -> Source:
-    if isinstance(source, Source):
+    # An open file has a ``read`` too, of another kind.
+    if isinstance(source, Source) and not hasattr(source, "readline"):
         return source
-    if isinstance(source, str | bytes) or not isinstance(source, Iterable):
-        raise InvalidValue(f"the source {name!r} has no read(position) and holds no hits: {source!r:.80}")
+    if isinstance(source, str | bytes) or hasattr(source, "readline") or not isinstance(source, Iterable):
+        raise InvalidValue(
+            f"the source {name!r} has no read(position) and holds no hits: {source!r:.80}",
+            hint="give SegmentFolder(...), AccessLogFile(...), or what logs.parse yields",
+        )
     return _AtHand(source)
 
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack.decide import Reason, decide, person_key
-from msgtrack.events import Click, MirrorPageView, Open, OptOutClick, PageVisit, Transaction
+from msgtrack.events import Click, MirrorPageView, Open, OptOutClick, PageVisit, Transaction, Unknown
 from msgtrack.hits import Hit
 from msgtrack.model import Consent, LinkType, PeoplePolicy, Policy, Resolution, ResolutionOutcome
 
@@ -43,7 +43,7 @@ class Fixed:
     [
         (LinkType.CLICK, Click, Reason.CLICK),
         (LinkType.OFFER_CLICK, Click, Reason.CLICK),
-        (LinkType.OTHER, Click, Reason.CLICK),
+        (LinkType.OTHER, Unknown, Reason.OTHER),
         (LinkType.OPEN, Open, Reason.OPEN),
         (LinkType.OPT_OUT, OptOutClick, Reason.OPT_OUT),
         (LinkType.MIRROR_PAGE, MirrorPageView, Reason.MIRROR_PAGE),
@@ -83,17 +83,27 @@ def test_what_no_reader_did_is_no_event(hit: dict[str, object], outcome: str, re
     assert decision.event is None
 
 
-@pytest.mark.parametrize("status", [200, 302, 304])
+@pytest.mark.parametrize("status", [200, 302, 304, 499])
 def test_a_foreign_server_that_answered_well_is_believed(status: int) -> None:
     assert decide(attrs.evolve(HIT, status=status), Fixed(VALID)).event is not None
 
 
 def test_a_good_link_with_a_bad_identity_names_nobody() -> None:
     anonymous = attrs.evolve(VALID, outcome="anonymous", message_id=None, pseudonym=None)
-    decision = decide(HIT, Fixed(anonymous))
+    decision = decide(HIT, Fixed(anonymous), people=PeoplePolicy(key="hash"))
+    assert decision.consent is Consent.AGGREGATE
     assert decision.reason is Reason.ANONYMOUS_LINK
     assert decision.event is not None
     assert (decision.event.delivery_id, decision.event.message_id, decision.event.link_id) == ("1", None, "2")
+    assert (decision.event.source_id, decision.event.client) == (None, None)
+
+
+@pytest.mark.parametrize("flag", ["is_seed", "is_proof"])
+def test_seeds_and_proofs_stay_marked(flag: str) -> None:
+    for value in (True, False):
+        event = decide(HIT, Fixed(attrs.evolve(VALID, **{flag: value}))).event
+        assert event is not None
+        assert getattr(event, flag) is value
 
 
 @pytest.mark.parametrize("purpose", ["opens", "clicks"])

@@ -119,6 +119,16 @@ def test_who_is_not_identified_gets_no_key(policy: Policy) -> None:
     assert outcome.hit.source_id is None
 
 
+def test_a_damaged_identity_gives_no_key_to_whoever_it_was() -> None:
+    refused = urls(policy=Policy(opens="none", clicks="none"))[0]
+    for url in (refused[:-1] + ("x" if refused[-1] != "x" else "y"), refused.rpartition("/")[0]):
+        outcome = ask(url, cookie="uuid230=known-person", user_agent="Browser/1")
+        assert (outcome.response.status, outcome.reason) == (302, "anonymous-link")
+        assert "set-cookie" not in headers(outcome)
+        assert outcome.hit is not None
+        assert outcome.hit.source_id is None
+
+
 def test_a_damaged_identity_still_redirects() -> None:
     for url in (
         CLICK[:-1] + ("x" if CLICK[-1] != "x" else "y"),
@@ -213,6 +223,10 @@ def test_registered_links_may_come_from_a_registry_of_the_handlers_own() -> None
     [
         ("https://bücher.example:8080/ä?q=ö#ü", "https://xn--bcher-kva.example:8080/%C3%A4?q=%C3%B6#%C3%BC"),
         ("https://shop.example/a b", "https://shop.example/a%20b"),
+        ("https://user:pw@ü.example/p", "https://user:pw@xn--tda.example/p"),
+        ("https://faß.example/", "https://fa%C3%9F.example/"),
+        ("https://bücher..example/", "https://b%C3%BCcher..example/"),
+        (f"https://{'ü' * 70}.example/", f"https://{'%C3%BC' * 70}.example/"),
         ("https://shop.example/%C3%A4%20", "https://shop.example/%C3%A4%20"),
         ("https://shop.example/?", "https://shop.example/?"),
         ("https://shop.example/#/route?x=1", "https://shop.example/#/route?x=1"),
@@ -241,6 +255,13 @@ def test_bad_arguments_are_named() -> None:
         HANDLER.handle("GET /")  # type: ignore[arg-type]
     with pytest.raises(InvalidOption, match="fallback_url"):
         RedirectHandler(TRACKER, fallback_url="javascript:x")
+    with pytest.raises(InvalidOption, match="fallback_url"):
+        RedirectHandler(TRACKER, fallback_url=5)  # type: ignore[arg-type]
+    with pytest.raises(InvalidValue, match="PeoplePolicy"):
+        RedirectHandler(TRACKER, people="hash")  # type: ignore[arg-type]
+    for bad in (None, 5, [("a",)], [("a", 5)], "text"):
+        with pytest.raises(InvalidValue, match="headers"):
+            Request(method="GET", url="/", headers=bad, received_at=AT)  # type: ignore[arg-type]
     for option in ("mirror", "preferences"):
         with pytest.raises(NotSupported, match=option):
             RedirectHandler(TRACKER, **{option: lambda resolution: ""})

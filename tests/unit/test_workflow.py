@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from pathlib import Path
 from typing import Any
 
 import attrs
@@ -208,6 +209,12 @@ def test_bad_arguments_are_named() -> None:
         collect({}, store, tracker=TRACKER, now=datetime(2026, 1, 1))
     with pytest.raises(InvalidValue, match="'web'"):
         collect({"web": "hits/"}, store, tracker=TRACKER, now=NOW)  # type: ignore[dict-item]
+    with Path(__file__).open() as file, pytest.raises(InvalidValue, match="SegmentFolder"):
+        collect({"web": file}, store, tracker=TRACKER, now=NOW)  # type: ignore[dict-item]
+    with pytest.raises(InvalidValue, match="mapping"):
+        collect([hit()], store, tracker=TRACKER, now=NOW)  # type: ignore[arg-type]
+    with pytest.raises(InvalidValue, match="PeoplePolicy"):
+        collect({}, store, tracker=TRACKER, now=NOW, people="hash")  # type: ignore[arg-type]
 
 
 @given(st.lists(st.sampled_from([0, 1, 5, 9, 11, 40]), max_size=10), st.integers(0, 10))

@@ -7,6 +7,7 @@ again, under any file name, adds nothing.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import threading
@@ -53,27 +54,26 @@ class SegmentWriter:
         self.folder = Path(folder)
         self.written = 0
         self.lost = 0
-        self._max_bytes = max_bytes
+        self._max_bytes = self._rotate_past = max_bytes
         self._sync_seconds = sync_seconds
         self._lock = threading.Lock()
         self._closed = threading.Event()
         self._dirty = False
         self._torn = False
-        self._size = 0
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
-            self._fd = self._begin()
+            self._fd, self._size = self._begin()
         except OSError as error:
             raise SourceError(f"cannot write segments in {self.folder}: {error.strerror or error}") from error
         self._syncer = threading.Thread(target=self._sync_for_ever, name="msgtrack-segment-sync", daemon=True)
         self._syncer.start()
 
     def write(self, hit: Hit) -> bool:
-        """Append one hit; False when it was lost."""
-        line = to_json(hit).encode("utf-8", "backslashreplace") + b"\n"
+        """Append one hit; False when it was lost, as it is after ``close``."""
+        line = to_json(hit).encode() + b"\n"
         with self._lock:
             try:
-                if self._size > self._max_bytes:
+                if self._size > self._rotate_past:
                     self._rotate()
                 self._append(b"\n" + line if self._torn else line)
             except OSError:
@@ -91,8 +91,10 @@ class SegmentWriter:
         self._closed.set()
         self._syncer.join()
         with self._lock:
-            self._sync()
+            self._sync(self._fd)
             os.close(self._fd)
+            # Numbers of closed files are given out again: nothing may be written by the old one.
+            self._fd = -1
 
     def __enter__(self) -> Self:
         return self
@@ -100,21 +102,31 @@ class SegmentWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self) -> int:
+    def _begin(self) -> tuple[int, int]:
+        """A new segment with its first line: the open file and its size."""
         name = uuid.uuid4().hex
         path = self.folder / f"{name}{_SUFFIX}"
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o640)
         header = json.dumps({"segment": name, "v": _VERSION}, separators=(",", ":")).encode() + b"\n"
-        os.write(fd, header)
-        self._size = len(header)
-        self._torn = False
-        return fd
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o640)
+        try:
+            if os.write(fd, header) != len(header):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError:
+            os.close(fd)
+            path.unlink(missing_ok=True)
+            raise
+        return fd, len(header)
 
     def _rotate(self) -> None:
-        fresh = self._begin()
-        self._sync()
+        try:
+            fd, size = self._begin()
+        except OSError:
+            # The old segment may still take what a new one cannot; another try comes when it has grown as much again.
+            self._rotate_past = self._size + self._max_bytes
+            return
+        self._sync(self._fd)
         os.close(self._fd)
-        self._fd = fresh
+        self._fd, self._size, self._torn, self._rotate_past = fd, size, False, self._max_bytes
 
     def _append(self, line: bytes) -> None:
         rest = memoryview(line)
@@ -128,30 +140,34 @@ class SegmentWriter:
             self._torn = self._torn or len(rest) < len(line)
             raise
 
-    def _sync(self) -> None:
-        if self._dirty:
-            self._dirty = False
-            with contextlib.suppress(OSError):
-                getattr(os, "fdatasync", os.fsync)(self._fd)
+    def _sync(self, fd: int) -> None:
+        try:
+            getattr(os, "fdatasync", os.fsync)(fd)
+        except OSError:
+            self._dirty = True
 
     def _sync_for_ever(self) -> None:
         while not self._closed.wait(self._sync_seconds):
-            if self._dirty:
+            if not self._dirty:
+                continue
+            # Syncing takes long, so it goes on beside the writers, by a number of its own.
+            try:
                 with self._lock:
                     fd = os.dup(self._fd)
                     self._dirty = False
-                try:
-                    with contextlib.suppress(OSError):
-                        getattr(os, "fdatasync", os.fsync)(fd)
-                finally:
-                    os.close(fd)
+            except OSError:
+                continue
+            try:
+                self._sync(fd)
+            finally:
+                os.close(fd)
 
 
 class SegmentFolder:
     """The segments of a folder as a source: every complete line of every segment, each once.
 
-    Its position is a JSON object of segment names and byte offsets. A last line without its end is left for later:
-    it is being written, or its writer died before it answered.
+    Its position is a JSON object: of each segment the bytes and lines read. A last line without its end is left for
+    later: it is being written, or its writer died before it answered. A file that is no segment is one rejected line.
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, batch_lines: int = 5_000) -> None:
@@ -164,68 +180,85 @@ class SegmentFolder:
         Raises:
             SourceError: the folder is missing, a file cannot be read, or the position is not one of ours.
         """
-        offsets = _offsets(position)
+        known = _places(position)
         if not self.folder.is_dir():
             raise SourceError(f"there is no folder of segments at {self.folder}")
-        seen: set[str] = set()
+        segments = []
         for path in sorted(self.folder.glob(f"*{_SUFFIX}")):
-            try:
-                yield from self._read_file(path, offsets, seen)
-            except OSError as error:
-                raise SourceError(f"cannot read the segment {path}: {error.strerror or error}") from error
+            with _reading(path), path.open("rb") as file:
+                header = file.readline(_MAX_HEADER)
+            if header.endswith(b"\n") or len(header) == _MAX_HEADER:
+                segments.append((path, header, _segment_name(header) or f"not a segment: {path.name}"))
+        # What is gone from the folder is forgotten, or the position would grow for ever.
+        there = {name for _, _, name in segments}
+        places = {name: place for name, place in known.items() if name in there}
+        for path, header, name in segments:
+            if _segment_name(header) is None:
+                if name not in places:
+                    places[name] = (0, 0)
+                    rejected = Rejected(line=1, reason="not-a-segment", text=_text(header), source=path.name)
+                    yield Batch(records=(rejected,), position=_position(places), scope=name)
+                continue
+            with _reading(path):
+                yield from self._read_file(path, name, len(header), places)
 
-    def _read_file(self, path: Path, offsets: dict[str, int], seen: set[str]) -> Iterator[Batch]:
+    def _read_file(self, path: Path, name: str, header: int, places: dict[str, tuple[int, int]]) -> Iterator[Batch]:
+        offset, line = max(places.get(name, (0, 0)), (header, 1))
+        records: list[Hit | Rejected] = []
         with path.open("rb") as file:
-            header = file.readline(_MAX_HEADER)
-            if not header.endswith(b"\n"):
-                return
-            name = _segment_name(header, path)
-            if name in seen:
-                return
-            seen.add(name)
-            offset = max(offsets.get(name, 0), len(header))
             file.seek(offset)
-            records: list[Hit | Rejected] = []
-            for line_number, raw in enumerate(file, 1):
+            for raw in file:
                 if not raw.endswith(b"\n"):
                     break
+                line += 1
                 if raw.strip():
-                    records.append(_record(raw, f"{name}:{offset}", line_number, path.name))
+                    records.append(_record(raw, f"{name}:{offset}", line, path.name))
                 offset += len(raw)
-                offsets[name] = offset
+                places[name] = (offset, line)
                 if len(records) >= self._batch_lines:
-                    yield Batch(records=tuple(records), position=json.dumps(offsets, sort_keys=True), scope=name)
+                    yield Batch(records=records, position=_position(places), scope=name)
                     records = []
-            if records:
-                yield Batch(records=tuple(records), position=json.dumps(offsets, sort_keys=True), scope=name)
+        if records:
+            yield Batch(records=records, position=_position(places), scope=name)
+
+
+@contextlib.contextmanager
+def _reading(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise SourceError(f"cannot read the segment {path}: {error.strerror or error}") from error
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
 
 
 def _record(raw: bytes, request_id: str, line: int, source: str) -> Hit | Rejected:
-    text = raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
+    text = _text(raw)
     try:
         return evolve(from_json(text, Hit), request_id=request_id)
     except MsgtrackError as error:
         return Rejected(line=line, reason=error.code, text=text, source=source)
 
 
-def _segment_name(header: bytes, path: Path) -> str:
+def _segment_name(header: bytes) -> str | None:
     try:
         said = json.loads(header)
         name, version = said["segment"], said["v"]
-    except (ValueError, TypeError, KeyError):
-        raise SourceError(f"{path} does not begin with the line of a segment") from None
-    if version != _VERSION or not isinstance(name, str) or not name:
-        raise SourceError(f"{path} is a segment of version {version!r}; this reads version {_VERSION}")
-    return name
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return name if version == _VERSION and isinstance(name, str) and name else None
 
 
-def _offsets(position: str | None) -> dict[str, int]:
+def _position(places: dict[str, tuple[int, int]]) -> str:
+    return json.dumps(places, sort_keys=True)
+
+
+def _places(position: str | None) -> dict[str, tuple[int, int]]:
     if not position:
         return {}
     try:
-        offsets = json.loads(position)
-    except ValueError:
-        offsets = None
-    if not isinstance(offsets, dict) or not all(isinstance(value, int) for value in offsets.values()):
-        raise SourceError(f"not a position in a folder of segments: {position:.80}")
-    return offsets
+        return {name: (int(offset), int(line)) for name, (offset, line) in json.loads(position).items()}
+    except (ValueError, TypeError, AttributeError):
+        raise SourceError(f"not a position in a folder of segments: {position:.80}") from None

@@ -1,4 +1,4 @@
-"""The ASGI edge says what the pure handler says, over real HTTP, under two servers."""
+"""The ASGI edge says what the pure handler says, over real HTTP."""
 
 from __future__ import annotations
 
@@ -119,3 +119,10 @@ def test_what_is_no_http_is_let_go() -> None:
         raise AssertionError("no message is sent or awaited")
 
     asyncio.run(TrackingApp(HANDLER)({"type": "websocket"}, nothing, nothing))  # type: ignore[arg-type]
+
+
+def test_the_server_says_goodbye_to_the_recorder(tmp_path: Path) -> None:
+    writer = SegmentWriter(tmp_path)
+    with uvicorn_serving(TrackingApp(HANDLER, record=writer.write, on_shutdown=writer.close)) as port:
+        ask(port, "GET", CLICK, {})
+    assert (writer.written, writer.write(Hit(method="GET", url="/", received_at=AT))) == (1, False)

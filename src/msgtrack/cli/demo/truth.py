@@ -68,7 +68,8 @@ def count_truth(
     complaints = len([recipient for recipient in real if recipient.complains and not recipient.is_refused])
     recipient_open = messages(deeds)
     recipient_click = messages(clicks)
-    person_click = len({deed.browser for deed in clicks})
+    # Whoever comes by a link with a damaged identity is given no key: he may have refused it.
+    person_click = len({deed.browser for deed in clicks if deed.recipient is not None})
     estimated_open = _scaled(recipient_open, to_deliver, text)
     estimated_total = _scaled(len(opens), to_deliver, text)
 
