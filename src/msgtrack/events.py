@@ -10,16 +10,20 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 from decimal import Decimal
-from typing import ClassVar
+from enum import Enum
+from functools import cache
+from typing import Any, ClassVar
 
-from attrs import field, frozen
+from attrs import Attribute, field, fields, frozen
 
 from msgtrack import vocabulary
-from msgtrack._borders import optional_amount, optional_count, optional_id, utc
+from msgtrack._borders import closed, flag, name_of, optional_amount, optional_count, optional_id, shown, utc
 from msgtrack._borders import text as as_text
+from msgtrack.errors import InvalidValue
 from msgtrack.model import (
     OPEN_LINK_ID,
     UNJUDGED,
+    Audience,
     Client,
     FailureReason,
     FailureType,
@@ -63,13 +67,34 @@ def _optional_part(value: object) -> Part | None:
     return None if value is None else vocabulary.part(value)
 
 
+def _optional_client(value: Client | str | None) -> Client | None:
+    if value is None or isinstance(value, Client):
+        return value
+    return Client(user_agent=_only_text(value, "a Client or a user agent"))
+
+
+def _verdict(value: Verdict | Audience | str) -> Verdict:
+    if isinstance(value, Verdict):
+        return value
+    return Verdict(audience=vocabulary.audience(_only_text(value, "a Verdict or an audience")))
+
+
+def _only_text(value: object, wanted: str) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue(f"expected {wanted}, got {shown(value)}")
+    return value
+
+
+@closed
 @frozen(kw_only=True)
 class Event:
     """What all events share.
 
     ``id`` may be left out: it is then derived from what makes the event itself (kind, moment, delivery, message, link,
-    person). ``message_id`` is None where nobody is named; ``source_id`` is the person key (a browser) and may be None.
+    person, and the fields of its own class). ``message_id`` is None where nobody is named; ``source_id`` is the person
+    key (a browser) and may be None.
     ``source`` names where the event came from, ``request_id`` the request behind it when the server gave it one.
+    A bare user agent will do as ``client``, a bare audience as ``verdict``.
     """
 
     kind: ClassVar[str] = "event"
@@ -83,10 +108,10 @@ class Event:
     link_id: str | None = field(default=None, converter=optional_id)
     part: Part | None = field(default=None, converter=_optional_part)
     source_id: str | None = field(default=None, converter=optional_id)
-    client: Client | None = None
-    verdict: Verdict = UNJUDGED
-    is_seed: bool = False
-    is_proof: bool = False
+    client: Client | None = field(default=None, converter=_optional_client)
+    verdict: Verdict = field(default=UNJUDGED, converter=_verdict)
+    is_seed: bool = field(default=False, converter=flag)
+    is_proof: bool = field(default=False, converter=flag)
     source: str = field(default="", converter=as_text)
     request_id: str = field(default="", converter=as_text)
 
@@ -102,6 +127,7 @@ class Event:
 
     def derived_id(self, ordinal: int = 0) -> str:
         """The id that follows from the event's content; ``ordinal`` tells equal events of one source apart."""
+        cls: Any = type(self)  # mypy takes the class for unhashable, as its instances' hash is of another shape
         return event_id(
             self.occurred_at,
             self.kind,
@@ -113,9 +139,34 @@ class Event:
             self.client.user_agent if self.client else "",
             self.source,
             str(ordinal),
+            *[_part_of(self, attribute) for attribute in _own_fields(cls) if _is_told(self, attribute)],
         )
 
 
+@cache
+def _own_fields(cls: type[Any]) -> tuple[Attribute[Any], ...]:
+    """What a class has beyond the fields of all events."""
+    shared = {attribute.name for attribute in fields(Event)}
+    return tuple(attribute for attribute in fields(cls) if attribute.name not in shared)
+
+
+def _is_told(event: Event, attribute: Attribute[Any]) -> bool:
+    # Defaults stay out of ids, so that a field added one day leaves the ids of events without it as they were.
+    return bool(getattr(event, attribute.name) != attribute.default)
+
+
+def _part_of(event: Event, attribute: Attribute[Any]) -> str:
+    value = getattr(event, attribute.name)
+    if value is None:
+        return attribute.name
+    if isinstance(value, Decimal):
+        # Equal amounts may differ in their zeros (2.5, 2.50); the ratio in lowest terms is one text for all.
+        numerator, denominator = value.as_integer_ratio()
+        return f"{attribute.name}={numerator}/{denominator}"
+    return f"{attribute.name}={name_of(value) if isinstance(value, Enum) else value}"
+
+
+@closed
 @frozen(kw_only=True)
 class Open(Event):
     """The open image of a message was loaded."""
@@ -125,6 +176,7 @@ class Open(Event):
     link_id: str | None = field(default=OPEN_LINK_ID, converter=optional_id)
 
 
+@closed
 @frozen(kw_only=True)
 class Click(Event):
     """An ordinary tracked link was followed."""
@@ -133,6 +185,7 @@ class Click(Event):
     link_type: ClassVar[LinkType | None] = LinkType.CLICK
 
 
+@closed
 @frozen(kw_only=True)
 class MirrorPageView(Event):
     """The web copy of a message was asked for through its tracked link."""
@@ -141,6 +194,7 @@ class MirrorPageView(Event):
     link_type: ClassVar[LinkType | None] = LinkType.MIRROR_PAGE
 
 
+@closed
 @frozen(kw_only=True)
 class OptOutClick(Event):
     """An unsubscription link was followed; that alone unsubscribes nobody."""
@@ -149,6 +203,7 @@ class OptOutClick(Event):
     link_type: ClassVar[LinkType | None] = LinkType.OPT_OUT
 
 
+@closed
 @frozen(kw_only=True)
 class PageVisit(Event):
     """A tagged web page was seen."""
@@ -157,6 +212,7 @@ class PageVisit(Event):
     link_type: ClassVar[LinkType | None] = LinkType.WEB
 
 
+@closed
 @frozen(kw_only=True)
 class Transaction(Event):
     """A tagged web page with amounts was seen: an amount of money and a number of items, both optional."""
@@ -167,6 +223,7 @@ class Transaction(Event):
     article: int | None = field(default=None, converter=optional_count)
 
 
+@closed
 @frozen(kw_only=True)
 class Sent(Event):
     """The message was handed to the provider; no proof of receipt."""
@@ -174,6 +231,7 @@ class Sent(Event):
     kind: ClassVar[str] = "sent"
 
 
+@closed
 @frozen(kw_only=True)
 class Delivered(Event):
     """The receiving server took the message."""
@@ -181,6 +239,7 @@ class Delivered(Event):
     kind: ClassVar[str] = "delivered"
 
 
+@closed
 @frozen(kw_only=True)
 class _Failure(Event):
     failure_type: FailureType = field(default=FailureType.UNDEFINED, converter=vocabulary.failure_type)
@@ -188,6 +247,7 @@ class _Failure(Event):
     diagnostic: str = field(default="", converter=as_text)
 
 
+@closed
 @frozen(kw_only=True)
 class Deferred(_Failure):
     """The receiving server put the message off; it will be tried again."""
@@ -195,6 +255,7 @@ class Deferred(_Failure):
     kind: ClassVar[str] = "deferred"
 
 
+@closed
 @frozen(kw_only=True)
 class Bounced(_Failure):
     """The message came back or was refused for good; ``diagnostic`` is the server's own text."""
@@ -202,6 +263,7 @@ class Bounced(_Failure):
     kind: ClassVar[str] = "bounced"
 
 
+@closed
 @frozen(kw_only=True)
 class Complained(Event):
     """The recipient reported the message as unwanted."""
@@ -209,6 +271,7 @@ class Complained(Event):
     kind: ClassVar[str] = "complained"
 
 
+@closed
 @frozen(kw_only=True)
 class Unsubscribed(Event):
     """The recipient left a service; None is the whole channel."""
@@ -217,6 +280,7 @@ class Unsubscribed(Event):
     service_id: str | None = field(default=None, converter=optional_id)
 
 
+@closed
 @frozen(kw_only=True)
 class Subscribed(Event):
     """The recipient joined a service."""
@@ -225,6 +289,7 @@ class Subscribed(Event):
     service_id: str | None = field(default=None, converter=optional_id)
 
 
+@closed
 @frozen(kw_only=True)
 class Unknown(Event):
     """Somebody told us something that we have no word for; ``name`` is their word."""

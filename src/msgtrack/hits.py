@@ -6,12 +6,37 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from msgtrack._borders import count, optional_count, optional_id, utc
+from msgtrack._borders import closed, count, optional_count, optional_id, utc
 from msgtrack._borders import text as as_text
 
-__all__ = ["Hit", "Rejected"]
+__all__ = ["MAX_HEADER", "Hit", "Rejected", "header_text"]
+
+MAX_HEADER = 512
+"""How many characters of a header's value are kept."""
 
 
+def header_text(raw: bytes | str) -> str:
+    r"""The value of a header as a hit keeps it, so that a live request and its line in a log say the same.
+
+    Bytes are read as UTF-8; those that are none become ``\xhh``. Text is taken to be what servers hand on, each
+    character a byte (Latin-1); text beyond Latin-1 was read as UTF-8 already and stays. Cut to :data:`MAX_HEADER`
+    characters.
+    """
+    if isinstance(raw, str):
+        if raw.isascii():
+            return raw[:MAX_HEADER]
+        return _bytes(raw).decode("utf-8", "backslashreplace")[:MAX_HEADER]
+    return raw.decode("utf-8", "backslashreplace")[:MAX_HEADER]
+
+
+def _bytes(text: str) -> bytes:
+    try:
+        return text.encode("latin-1")
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "backslashreplace")
+
+
+@closed
 @frozen(kw_only=True)
 class Hit:
     """One request, wherever it came from; a live request and its line in a log become the same value.
@@ -38,6 +63,7 @@ def _shortened(value: object) -> str:
     return as_text(value)[:2_000]
 
 
+@closed
 @frozen(kw_only=True)
 class Rejected:
     """A line that is no hit and no event: kept with its reason, never an exception.

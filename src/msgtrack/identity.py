@@ -17,6 +17,7 @@ from msgtrack.events import Event, Open, event_id
 __all__ = ["Ordinals", "collected_id", "identified"]
 
 _WINDOW = timedelta(seconds=10)
+_ROOM = 1_024
 
 
 class Ordinals:
@@ -29,19 +30,27 @@ class Ordinals:
     def __init__(self, state: Mapping[str, int] | None = None) -> None:
         self._seen: Counter[str] = Counter(dict(state or {}))
         self._newest = max((int(key[:8], 16) for key in self._seen), default=0)
+        self._room = _ROOM
 
     def next(self, key: str) -> int:
         """0 for the first event of this derived id, 1 for the second, and so on."""
         ordinal = self._seen[key]
         self._seen[key] = ordinal + 1
         self._newest = max(self._newest, int(key[:8], 16))
+        if len(self._seen) > self._room:
+            self._forget()
+            # Twice what is left: forgetting then costs each event the same, however many there are.
+            self._room = max(_ROOM, 2 * len(self._seen))
         return ordinal
 
     def state(self) -> dict[str, int]:
         """What must be kept to go on later."""
+        self._forget()
+        return dict(self._seen)
+
+    def _forget(self) -> None:
         horizon = self._newest - int(_WINDOW.total_seconds())
         self._seen = Counter({key: seen for key, seen in self._seen.items() if int(key[:8], 16) >= horizon})
-        return dict(self._seen)
 
 
 def identified(event: Event, ordinals: Ordinals) -> Event:

@@ -14,17 +14,22 @@ from attrs import Factory, field, frozen
 
 from msgtrack import vocabulary
 from msgtrack._borders import (
+    closed,
     count,
+    flag,
     one_of,
     optional_count,
+    optional_flag,
     optional_id,
+    optional_text,
     optional_utc,
+    shown,
     text_id,
     texts,
 )
 from msgtrack._borders import text as as_text
 from msgtrack.domains import domain_class
-from msgtrack.errors import InvalidOption
+from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.vocabulary import (
     Audience,
     Consent,
@@ -70,6 +75,7 @@ def _people_key(value: object) -> str:
     return one_of("key", ("cookie", "hash", "none"))(value)
 
 
+@closed
 @frozen(kw_only=True)
 class Policy:
     """How far the recipient of one message may be followed; it travels inside the message's tokens.
@@ -82,6 +88,14 @@ class Policy:
     clicks: Consent = field(default=Consent.IDENTIFIED, converter=vocabulary.consent)
 
 
+def _policy(value: Policy) -> Policy:
+    found: object = value
+    if not isinstance(found, Policy):
+        raise InvalidValue(f"expected a Policy, got {shown(found)}")
+    return value
+
+
+@closed
 @frozen(kw_only=True)
 class PeoplePolicy:
     """How a person (a browser) is told from another.
@@ -102,9 +116,10 @@ class PeoplePolicy:
             raise InvalidOption(f"cookie_days={self.cookie_days} is over 395 (thirteen months)")
         for name, value in (("cookie_name", self.cookie_name), ("cookie_domain", self.cookie_domain)):
             if not _COOKIE_TOKEN.fullmatch(value) and (name == "cookie_name" or value):
-                raise InvalidOption(f"{name}={value!r:.80} may hold letters, digits, '.', '_' and '-' only")
+                raise InvalidOption(f"{name}={shown(value)} may hold letters, digits, '.', '_' and '-' only")
 
 
+@closed
 @frozen(kw_only=True)
 class Verdict:
     """Who is behind an event, why, and by which version of the rules.
@@ -121,6 +136,7 @@ class Verdict:
 UNJUDGED = Verdict(reasons=("unjudged",))
 
 
+@closed
 @frozen(kw_only=True)
 class Client:
     """The program that made a request: its user agent as sent, and what was read out of it (empty when nobody did)."""
@@ -131,9 +147,10 @@ class Client:
     os: str = field(default="", converter=as_text)
     os_version: str = field(default="", converter=as_text)
     device: str = field(default="", converter=as_text)
-    is_mobile: bool | None = None
+    is_mobile: bool | None = field(default=None, converter=optional_flag)
 
 
+@closed
 @frozen(kw_only=True)
 class Delivery:
     """One sending.
@@ -147,16 +164,16 @@ class Delivery:
     label: str = field(default="", converter=as_text)
     channel: str = field(default="email", converter=as_text)
     state: int | None = field(default=None, converter=optional_count)
-    is_template: bool = False
-    is_proof: bool = False
+    is_template: bool = field(default=False, converter=flag)
+    is_proof: bool = field(default=False, converter=flag)
     typology: str = field(default="", converter=as_text)
     contact_at: datetime | None = field(default=None, converter=optional_utc)
     validity_end_at: datetime | None = field(default=None, converter=optional_utc)
     web_validity_end_at: datetime | None = field(default=None, converter=optional_utc)
     tracking_validity_end_at: datetime | None = field(default=None, converter=optional_utc)
     expired_url: str = field(default="", converter=as_text)
-    tracking_enabled: bool = True
-    open_tracking_enabled: bool = True
+    tracking_enabled: bool = field(default=True, converter=flag)
+    open_tracking_enabled: bool = field(default=True, converter=flag)
     total_target: int | None = field(default=None, converter=optional_count)
     reject: int | None = field(default=None, converter=optional_count)
     to_deliver: int | None = field(default=None, converter=optional_count)
@@ -165,6 +182,7 @@ class Delivery:
     email_type: str = field(default="", converter=as_text)
 
 
+@closed
 @frozen(kw_only=True)
 class Message:
     """One delivery to one recipient ("broadlog" in the reference).
@@ -182,14 +200,15 @@ class Message:
     failure_type: FailureType = field(default=FailureType.UNDEFINED, converter=vocabulary.failure_type)
     failure_reason: FailureReason = field(default=FailureReason.NOT_DEFINED, converter=vocabulary.failure_reason)
     format: Part = field(default=Part.HTML, converter=vocabulary.part)
-    is_seed: bool = False
-    is_quarantine: bool = False
+    is_seed: bool = field(default=False, converter=flag)
+    is_quarantine: bool = field(default=False, converter=flag)
     variant: str = field(default="", converter=as_text)
     service_id: str | None = field(default=None, converter=optional_id)
     event_at: datetime | None = field(default=None, converter=optional_utc)
     last_modified_at: datetime | None = field(default=None, converter=optional_utc)
 
 
+@closed
 @frozen(kw_only=True)
 class TrackedLink:
     """One tracked link of one delivery and part.
@@ -211,6 +230,7 @@ class TrackedLink:
     expires_at: datetime | None = field(default=None, converter=optional_utc)
 
 
+@closed
 @frozen(kw_only=True)
 class Resolution:
     """What a tracked URL says, as far as it can be believed.
@@ -221,16 +241,16 @@ class Resolution:
     """
 
     outcome: ResolutionOutcome = field(converter=vocabulary.resolution_outcome)
-    destination: str | None = None
+    destination: str | None = field(default=None, converter=optional_text)
     delivery_id: str | None = field(default=None, converter=optional_id)
     message_id: str | None = field(default=None, converter=optional_id)
     link_id: str | None = field(default=None, converter=optional_id)
     link_type: LinkType = field(default=LinkType.OTHER, converter=vocabulary.link_type)
     part: Part = field(default=Part.HTML, converter=vocabulary.part)
-    variant: str = ""
-    policy: Policy = field(factory=Policy)
-    is_seed: bool = False
-    is_proof: bool = False
+    variant: str = field(default="", converter=as_text)
+    policy: Policy = field(factory=Policy, converter=_policy)
+    is_seed: bool = field(default=False, converter=flag)
+    is_proof: bool = field(default=False, converter=flag)
     expires_at: datetime | None = field(default=None, converter=optional_utc)
-    pseudonym: str | None = None
+    pseudonym: str | None = field(default=None, converter=optional_text)
     repairs: tuple[str, ...] = field(default=(), converter=texts)

@@ -13,7 +13,7 @@ from typing import Any, Protocol, runtime_checkable
 from attrs import field, frozen
 
 from msgtrack import vocabulary
-from msgtrack._borders import count, one_of, optional_id, optional_utc, text_id, texts, utc
+from msgtrack._borders import closed, count, flag, items, one_of, optional_id, optional_utc, shown, text_id, texts, utc
 from msgtrack._borders import text as as_text
 from msgtrack.errors import InvalidValue
 from msgtrack.events import EVENT_KINDS, Event
@@ -39,27 +39,29 @@ def _ids(value: Any) -> tuple[str, ...] | None:
         return None
     if isinstance(value, str | int):
         return (text_id(value),)
-    return tuple(dict.fromkeys(text_id(item) for item in value))
+    return tuple(dict.fromkeys(text_id(item) for item in items(value)))
 
 
 def _kinds(value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
-    items = (value,) if isinstance(value, str | type) else tuple(value)
-    names = tuple(item.kind if isinstance(item, type) and issubclass(item, Event) else str(item) for item in items)
-    for name in names:
-        if name not in EVENT_KINDS:
-            raise InvalidValue(f"no event has the kind {name!r}; kinds are: {', '.join(EVENT_KINDS)}")
-    return names
+    return tuple(_kind(item) for item in ((value,) if isinstance(value, str | type) else items(value)))
+
+
+def _kind(value: object) -> str:
+    name = value.kind if isinstance(value, type) and issubclass(value, Event) else value
+    if isinstance(name, str) and name in EVENT_KINDS:
+        return name
+    raise InvalidValue(f"no event has the kind {shown(name)}; kinds are: {', '.join(EVENT_KINDS)}")
 
 
 def _audiences(value: Any) -> tuple[Audience, ...] | None:
     if value is None or value == "all":
         return None
-    items = (value,) if isinstance(value, str) else tuple(value)
-    return tuple(vocabulary.audience(item) for item in items)
+    return tuple(vocabulary.audience(item) for item in ((value,) if isinstance(value, str) else items(value)))
 
 
+@closed
 @frozen(kw_only=True)
 class Query:
     """Which events are asked for; every field narrows, None asks for all.
@@ -89,6 +91,7 @@ class Query:
         )
 
 
+@closed
 @frozen(kw_only=True)
 class Checkpoint:
     """How far a source has been read: ``position`` is the source's own text, opaque to stores."""
@@ -98,6 +101,7 @@ class Checkpoint:
     moved_at: datetime | None = field(default=None, converter=optional_utc)
 
 
+@closed
 @frozen(kw_only=True)
 class Ingested:
     """What an ingest did: events that were new, and events whose id was known already."""
@@ -111,9 +115,10 @@ def _run_status(value: object) -> str:
 
 
 def _rejects(value: Iterable[Rejected]) -> tuple[Rejected, ...]:
-    return tuple(value)
+    return items(value)
 
 
+@closed
 @frozen(kw_only=True)
 class WorkflowRun:
     """One run of the Tracking workflow, kept as evidence that it works (reference 5.5).
@@ -142,6 +147,7 @@ Record = Delivery | Message | TrackedLink | WorkflowRun
 """What a store keeps by key, beside events: put again, the newer one wins."""
 
 
+@closed
 @frozen(kw_only=True)
 class Capabilities:
     """What a store can do, each field a sentence that a test can quote when it skips.
@@ -151,17 +157,18 @@ class Capabilities:
     may write at once. ``native_counts``: counts are computed by the engine.
     """
 
-    persistent: bool
-    atomic_ingest: bool
-    exact_distinct: bool
-    concurrent_writers: bool
-    native_counts: bool
+    persistent: bool = field(converter=flag)
+    atomic_ingest: bool = field(converter=flag)
+    exact_distinct: bool = field(converter=flag)
+    concurrent_writers: bool = field(converter=flag)
+    native_counts: bool = field(converter=flag)
 
 
 def _records(value: Iterable[Hit | Event | Rejected]) -> tuple[Hit | Event | Rejected, ...]:
-    return tuple(value)
+    return items(value)
 
 
+@closed
 @frozen(kw_only=True)
 class Batch:
     """A stretch of a source: hits (or ready events) and rejected lines, in order, and the position behind them.

@@ -17,11 +17,11 @@ from urllib.parse import quote, urlsplit
 
 from attrs import evolve, field, frozen
 
+from msgtrack._borders import closed, utc
 from msgtrack._borders import text as as_text
-from msgtrack._borders import utc
 from msgtrack.decide import Decision, Reason, decide, person_key
 from msgtrack.errors import InvalidOption, InvalidValue, NotSupported
-from msgtrack.hits import Hit
+from msgtrack.hits import Hit, header_text
 from msgtrack.model import Consent, Delivery, LinkType, PeoplePolicy, Resolution
 from msgtrack.protocols import Resolver
 
@@ -31,7 +31,6 @@ PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c0
 """A transparent GIF of one pixel, 43 bytes."""
 
 _MAX_URL = 16_384
-_MAX_HEADER = 512
 # IDNA 2003, which Python knows, maps these to others; the rules of today keep them.
 _DEVIATING = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
 _SOURCE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
@@ -62,6 +61,7 @@ def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tupl
         raise InvalidValue(f"headers must be pairs of name and value, as text: {error}") from None
 
 
+@closed
 @frozen(kw_only=True)
 class Request:
     """One request as a server sees it. ``url`` is absolute, or path and query; ``received_at`` aware; header names
@@ -176,8 +176,8 @@ class RedirectHandler:
             method=request.method[:16],
             url=request.url[:_MAX_URL],
             received_at=request.received_at,
-            user_agent=request.header("user-agent")[:_MAX_HEADER],
-            referrer=request.header("referer")[:_MAX_HEADER],
+            user_agent=header_text(request.header("user-agent")),
+            referrer=header_text(request.header("referer")),
             purpose="prefetch" if any(word in purpose for word in _PREFETCH) else "",
         )
 

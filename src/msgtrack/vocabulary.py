@@ -147,10 +147,9 @@ class ResolutionOutcome(StrEnum):
     UNKNOWN = "unknown"
 
 
-_link_type = enum_of(LinkType, aliases={"email_click": "CLICK", "unsubscription": "OPT_OUT"})
-
-
-_link_type = enum_of(LinkType, aliases={"email_click": "CLICK", "unsubscription": "OPT_OUT"})
+_link_type = enum_of(
+    LinkType, aliases={"email_click": "CLICK", "unsubscription": "OPT_OUT"}, other_numbers=LinkType.OTHER
+)
 _tracking_mode = enum_of(TrackingMode)
 _message_status = enum_of(MessageStatus)
 _failure_type = enum_of(FailureType)
@@ -162,7 +161,7 @@ _resolution_outcome = enum_of(ResolutionOutcome)
 
 
 def link_type(value: object) -> LinkType:
-    """A member of :class:`LinkType`."""
+    """A member of :class:`LinkType`; a number that the reference does not name is ``OTHER``, as there."""
     return _link_type(value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from msgtrack.cli.demo.truth import count_truth
 from msgtrack.metrics import indicators
 from msgtrack.model import Delivery
 
+NEEDS_PROC = pytest.mark.skipif(not Path("/proc/self/cwd").exists(), reason="looks for processes in /proc")
 TEMPLATE = '<p>Hi {{ name }}, <a href="https://shop.example/{{ id }}">yours</a> <a href="https://shop.example/">all</a>'
 
 
@@ -78,22 +80,65 @@ def test_the_truth_asks_nothing_of_what_it_checks() -> None:
     subprocess.run([sys.executable, "-c", script, str(root)], check=True)
 
 
-def test_ctrl_c_stops_everything(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "msgtrack.cli", "demo", "--recipients", "400", "--seed", "1"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    deadline = time.monotonic() + 30
-    while not list(tmp_path.glob("msgtrack-demo/*/hits/*")) and time.monotonic() < deadline:
-        time.sleep(0.05)
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+@NEEDS_PROC
+@pytest.mark.parametrize(
+    ("number", "code", "said"),
+    [
+        (signal.SIGINT, 130, "msgtrack: interrupted"),
+        (signal.SIGTERM, 143, "msgtrack: stopped by SIGTERM"),
+        (getattr(signal, "SIGHUP", 1), 129, "msgtrack: stopped by SIGHUP"),
+        (getattr(signal, "SIGKILL", 9), -9, ""),
+    ],
+)
+def test_nothing_is_left_running_whatever_ends_it(number: int, code: int, said: str, tmp_path: Path) -> None:
+    process = _playing(tmp_path)
+    process.send_signal(number)
     _, err = process.communicate(timeout=20)
-    assert process.returncode == 130
-    assert err.strip() == "msgtrack: interrupted"
+    assert process.returncode == code
+    assert err.strip() == said
+    deadline = time.monotonic() + (10 if code == -9 else 0)
+    while _serving(tmp_path) and time.monotonic() < deadline:
+        time.sleep(0.05)
     assert not _serving(tmp_path)
 
 
-def _serving(folder: Path) -> list[str]:
-    found = []
+@NEEDS_PROC
+def test_started_in_the_background_it_stops_all_the_same(tmp_path: Path) -> None:
+    # A shell's background job ignores Ctrl-C from its birth.
+    process = _playing(tmp_path, "import signal; signal.signal(signal.SIGINT, signal.SIG_IGN)\n")
+    process.terminate()
+    _, err = process.communicate(timeout=20)
+    assert (process.returncode, err.strip()) == (143, "msgtrack: stopped by SIGTERM")
+    assert not _serving(tmp_path)
+
+
+@NEEDS_PROC
+def test_a_server_that_dies_is_told_in_one_line(tmp_path: Path) -> None:
+    process = _playing(tmp_path)
+    (server,) = [number for number, line in _serving(tmp_path).items() if "serve" in line.split("\0")]
+    os.kill(server, signal.SIGKILL)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 2
+    assert err.startswith("msgtrack: the redirect server went away: ")
+    assert err.count("\n") == 1
+
+
+def _playing(folder: Path, before: str = "") -> subprocess.Popen[str]:
+    """The demonstration, its audience at play."""
+    program = f"{before}import sys; from msgtrack.cli import main; sys.exit(main(sys.argv[1:]))"
+    command = [sys.executable, "-c", program, "demo", "--recipients", "400", "--seed", "1"]
+    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 30
+    while not list(folder.glob("msgtrack-demo/*/hits/*")) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    time.sleep(0.5)
+    assert any("serve" in line.split("\0") for line in _serving(folder).values())
+    return process
+
+
+def _serving(folder: Path) -> dict[int, str]:
+    """Our processes that work in the folder, by number."""
+    found = {}
     for entry in Path("/proc").glob("[0-9]*"):
         try:
             line = (entry / "cmdline").read_bytes().decode("utf-8", "replace")
@@ -101,5 +146,5 @@ def _serving(folder: Path) -> list[str]:
         except OSError:
             continue
         if "msgtrack.cli" in line and where == str(folder):
-            found.append(line)
+            found[int(entry.name)] = line
     return found

@@ -1,17 +1,19 @@
 """The command line: one file per command, each with ``NAME``, ``add(commands)`` and ``run(args)``.
 
-Exit codes: 0 all went well; 1 the answer is no (numbers that do not agree, a source that failed); 2 bad input, said
-in one line; 130 interrupted.
+Exit codes: 0 all went well; 1 the answer is no (numbers that do not agree, a source that failed, hits that were lost);
+2 bad input, said in one line; 130 interrupted, 143 and 129 the same by SIGTERM and SIGHUP.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Sequence
 
 from msgtrack.cli import collect, compile, keys, report, serve
 from msgtrack.cli import demo as demo
+from msgtrack.cli._common import complain
 from msgtrack.errors import MsgtrackError
 
 __all__ = ["main"]
@@ -30,14 +32,17 @@ def parser() -> argparse.ArgumentParser:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit code. Usage errors leave by ``SystemExit(2)``, as argparse does."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal or pipe that cannot show a character gets its number instead.
+        sys.stdout.reconfigure(errors="backslashreplace")
     args = parser().parse_args(argv)
     try:
         return int(args.run(args))
     except MsgtrackError as error:
-        print(f"msgtrack: {' '.join(str(error).split())}", file=sys.stderr)
+        complain(error)
         return 2
     except KeyboardInterrupt:
-        print("msgtrack: interrupted", file=sys.stderr)
+        complain("interrupted")
         return 130
     except BrokenPipeError:
         # The reader of our output has gone (``| head``); nothing is left to say, not even at exit.

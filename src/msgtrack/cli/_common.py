@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import codecs
 import json
 import os
 import re
@@ -13,13 +12,37 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from msgtrack.errors import InvalidOption, MissingExtra, UnreadableInput
+from attrs import frozen
+
+from msgtrack.cli._charsets import UTF_8, Encoding, detect
+from msgtrack.errors import InvalidOption, UnreadableInput
 from msgtrack.links import Keyring, Tracker
 
-__all__ = ["command", "print_json", "progress", "read_bytes", "read_html", "read_keys", "tracker_of", "write_text"]
+__all__ = [
+    "Page",
+    "add_tracker",
+    "command",
+    "complain",
+    "duration_seconds",
+    "make_folder",
+    "print_json",
+    "progress",
+    "read_bytes",
+    "read_html",
+    "read_keys",
+    "tracker_of",
+    "write_text",
+]
 
-_META_CHARSET = re.compile(rb"<meta[^>]{0,200}?charset\s*=\s*[\"']?\s*([A-Za-z0-9_.:-]{2,40})", re.IGNORECASE)
-_BOMS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
+_MAX_DURATION_SECONDS = 366 * 86_400
+
+
+@frozen
+class Page:
+    """A text, and how the file that it came from was encoded."""
+
+    text: str
+    encoding: Encoding
 
 
 def command(
@@ -62,33 +85,21 @@ def read_bytes(path: str, what: str) -> bytes:
         raise UnreadableInput(f"cannot read the {what} {path}: {error.strerror or error}") from error
 
 
-def read_html(path: str, what: str = "HTML file") -> str:
-    """A file's text: by its byte-order mark, else the charset that its meta tag names, else UTF-8, else windows-1252.
+def read_html(path: str, what: str = "HTML file") -> Page:
+    """A file's text, and how it was encoded; see :func:`msgtrack.cli._charsets.detect`.
 
     Raises:
         UnreadableInput: it cannot be read, or is no text.
     """
     data = read_bytes(path, what)
-    for mark, charset in _BOMS:
-        if data.startswith(mark):
-            return _decode(data, charset, path, what)
-    if b"\0" in data[:4096]:
+    encoding = detect(data)
+    if not encoding.mark and b"\0" in data[:4096]:
         raise UnreadableInput(f"the {what} {path} is no text: it holds zero bytes")
-    named = _META_CHARSET.search(data[:4096])
-    for charset in (named[1].decode() if named else "", "utf-8"):
-        try:
-            return data.decode(charset) if charset else data.decode("utf-8")
-        except (LookupError, UnicodeDecodeError):
-            continue
-    return data.decode("windows-1252", "replace")
-
-
-def _decode(data: bytes, charset: str, path: str, what: str) -> str:
     try:
-        return data.decode(charset)
+        return Page(encoding.decode(data), encoding)
     except UnicodeDecodeError as error:
         raise UnreadableInput(
-            f"the {what} {path} is not the {charset} that its first bytes promise: {error.reason}"
+            f"the {what} {path} is not the {encoding.codec} that its first bytes promise: {error.reason}"
         ) from None
 
 
@@ -111,19 +122,49 @@ def read_keys(path: str) -> Keyring:
     return Keyring.from_secrets(secrets[0], verify_only=secrets[1:])
 
 
-def write_text(path: str, text: str, what: str) -> None:
-    """Write a file as UTF-8; ``-`` is standard output.
+def write_text(path: str, text: str, what: str, *, encoding: Encoding | None = None) -> None:
+    """Write a file, as UTF-8 unless told otherwise; ``-`` is standard output, which has an encoding of its own where it is
+    a terminal or none is asked for.
 
     Raises:
         UnreadableInput: it cannot be written.
     """
-    if path == "-":
+    if path == "-" and (encoding is None or sys.stdout.isatty()):
         sys.stdout.write(text)
         return
+    encoding = encoding or UTF_8
     try:
-        Path(path).write_text(text, encoding="utf-8", newline="")
+        data = encoding.encode(text)
+    except UnicodeEncodeError as error:
+        character = ascii(text[error.start])
+        raise UnreadableInput(f"cannot write the {what} in {encoding.codec}: it lacks {character}") from None
+    if path == "-":
+        sys.stdout.flush()
+        sys.stdout.buffer.write(data)
+        return
+    try:
+        Path(path).write_bytes(data)
     except OSError as error:
         raise UnreadableInput(f"cannot write the {what} {path}: {error.strerror or error}") from error
+
+
+def make_folder(path: str | Path) -> Path:
+    """A folder, made where it is missing, with those above it.
+
+    Raises:
+        UnreadableInput: it cannot be made.
+    """
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UnreadableInput(f"cannot make the folder {path}: {error.strerror or error}") from error
+    return folder
+
+
+def complain(said: object) -> None:
+    """One line on standard error, whatever is said."""
+    print(f"msgtrack: {' '.join(str(said).split())}", file=sys.stderr, flush=True)
 
 
 def print_json(value: object) -> None:
@@ -132,21 +173,24 @@ def print_json(value: object) -> None:
 
 
 def duration_seconds(text: str) -> float:
-    """Seconds of a duration such as ``90s``, ``15m``, ``1h`` or ``2d``.
+    """Seconds of a duration such as ``90s``, ``15m``, ``1h`` or ``2d``, at most 366 days.
 
     Raises:
-        InvalidOption: it is none.
+        InvalidOption: it is none, or too long.
     """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)([smhd]?)", text)
     if match is None or not float(match[1]):
         raise InvalidOption(f"{text!r:.40} is no duration", hint="such as 90s, 15m, 1h or 2d")
-    return float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+    seconds = float(match[1]) * {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}[match[2]]
+    if seconds > _MAX_DURATION_SECONDS:
+        raise InvalidOption(f"{text!r:.40} is longer than 366 days")
+    return seconds
 
 
 @contextmanager
 def progress(label: str, total: int | None, *, quiet: bool = False) -> Iterator[Callable[[int], None]]:
-    """A progress bar on standard error while the block runs, where that is a terminal; yields the function that
-    moves it.
+    """A progress bar on standard error while the block runs, where that is a terminal and rich is installed; yields
+    the function that moves it.
     """
     if quiet or not sys.stderr.isatty() or os.environ.get("TERM") == "dumb":
         yield lambda _: None
@@ -154,8 +198,9 @@ def progress(label: str, total: int | None, *, quiet: bool = False) -> Iterator[
     try:
         from rich.console import Console
         from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-    except ImportError as error:
-        raise MissingExtra("progress bars need the package 'rich'", hint="pip install 'msgtrack[cli]'") from error
+    except ImportError:
+        yield lambda _: None
+        return
     columns = (TextColumn("{task.description:<28}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=Console(stderr=True), transient=False) as bar:
         task = bar.add_task(label, total=total)

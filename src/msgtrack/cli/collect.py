@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
+import os
 import time
+from contextlib import ExitStack, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from msgtrack.cli._common import add_tracker, command, duration_seconds, progress, tracker_of
-from msgtrack.errors import InvalidOption
+from msgtrack._borders import MAX_ID_BYTES, text_id
+from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, progress, tracker_of
+from msgtrack.errors import InvalidOption, StoreError
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Source, WorkflowRun
+
+if TYPE_CHECKING:
+    from msgtrack.storage import BaseStore
 
 __all__ = ["NAME", "add", "run"]
 
@@ -30,9 +37,15 @@ def add(commands: Any) -> None:
         json_help="print the run record as JSON, one line a run",
     )
     parser.add_argument(
-        "--segments", action="append", default=[], metavar="DIR", help="a folder of hit segments; may repeat"
+        "--segments",
+        action="append",
+        default=[],
+        metavar="[NAME=]DIR",
+        help="a folder of hit segments; may repeat. The name keeps the source's place (default: the whole path)",
     )
-    parser.add_argument("--access-log", action="append", default=[], metavar="FILE", help="an access log; may repeat")
+    parser.add_argument(
+        "--access-log", action="append", default=[], metavar="[NAME=]FILE", help="an access log; may repeat"
+    )
     parser.add_argument("--format", default="combined", help="the access logs' format (default: combined)")
     parser.add_argument("--store", required=True, metavar="URL", help="such as sqlite:///tracking.db")
     parser.add_argument(
@@ -44,32 +57,77 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Collect, and say what came of it."""
-    from msgtrack.io import AccessLogFile, SegmentFolder
     from msgtrack.storage import open_store
     from msgtrack.web.asgi import utc_now
     from msgtrack.workflow import collect
 
-    sources: dict[str, Source] = {_name(path): SegmentFolder(path) for path in args.segments}
-    sources |= {_name(path): AccessLogFile(path, format=args.format) for path in args.access_log}
-    if not sources:
-        raise InvalidOption("there is nothing to collect: give --segments or --access-log")
-    if len(sources) != len(args.segments) + len(args.access_log):
-        raise InvalidOption("two sources have the same name")
+    sources = _sources(args)
     tracker, people = tracker_of(args), PeoplePolicy(key=args.people)
     pause = duration_seconds(args.every) if args.every else None
-    with open_store(args.store) as store:
+    with ExitStack() as stack:
+        # What does not open the first time is bad input; later it is a trouble that may pass.
+        store: BaseStore | None = stack.enter_context(open_store(args.store))
         while True:
-            with progress("Collecting hits", None, quiet=args.json) as step:
-                record = collect(sources, store, tracker=tracker, now=utc_now, people=people, progress=step)
-            _show(record, as_json=args.json)
-            if pause is None:
-                return 0 if record.status == "finished" else 1
+            try:
+                store = store or stack.enter_context(open_store(args.store))
+                with progress("Collecting hits", None, quiet=args.json) as step:
+                    record = collect(sources, store, tracker=tracker, now=utc_now, people=people, progress=step)
+            except StoreError as error:
+                if pause is None:
+                    raise
+                complain(f"{error}; trying again in {args.every}")
+                with suppress(StoreError):
+                    stack.close()
+                store = None
+            else:
+                _show(record, as_json=args.json)
+                if pause is None:
+                    return 0 if record.status == "finished" else 1
             time.sleep(pause)
 
 
-def _name(path: str) -> str:
-    name = Path(path).name or Path(path).resolve().name
-    return name if len(name.encode()) <= 64 else name[-16:]
+def _sources(args: argparse.Namespace) -> dict[str, Source]:
+    from msgtrack.io import AccessLogFile, SegmentFolder
+
+    sources: dict[str, Source] = {}
+    for argument in [*args.segments, *args.access_log]:
+        name, path = _named(argument)
+        if name in sources:
+            raise InvalidOption(f"two sources are called {name}", hint="name them: NAME=PATH")
+        is_log = len(sources) >= len(args.segments)
+        sources[name] = AccessLogFile(path, format=args.format) if is_log else SegmentFolder(path)
+    if not sources:
+        raise InvalidOption("there is nothing to collect: give --segments or --access-log")
+    return sources
+
+
+def _named(argument: str) -> tuple[str, str]:
+    """Name and path of ``NAME=PATH``, or of a path alone, which is called by where it really is."""
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        raise InvalidOption(f"the source {argument!a:.80} is no UTF-8") from None
+    name, equals, path = argument.partition("=")
+    if equals and not {"/", os.sep} & set(name):
+        if not path:
+            raise InvalidOption(f"the source {argument!a:.80} names no path")
+        return text_id(name), path
+    if not argument:
+        raise InvalidOption("a source has no path")
+    try:
+        whole = Path(argument).resolve()
+    except (OSError, RuntimeError):  # a circle of links, or a working folder that is gone
+        whole = Path(argument)
+    return _shortened(os.fsencode(whole).decode("utf-8", "backslashreplace")), argument
+
+
+def _shortened(name: str) -> str:
+    """A name that fits an id: its end, which says most, and a hash of all of it."""
+    data = name.encode()
+    if len(data) <= MAX_ID_BYTES:
+        return name
+    mark = "-" + hashlib.sha256(data).hexdigest()[:12]
+    return data[len(mark) - MAX_ID_BYTES :].decode(errors="ignore") + mark
 
 
 def _show(run: WorkflowRun, *, as_json: bool) -> None:
@@ -81,6 +139,6 @@ def _show(run: WorkflowRun, *, as_json: bool) -> None:
     skipped = sum(run.skipped.values())
     print(
         f"{run.hits} hits, {run.events} events, {run.added} new; {run.rejected} lines rejected, {skipped} hits passed over"
-        + (f"; failed: {run.error}" if run.error else ""),
+        + (f"; failed: {' '.join(run.error.split())}" if run.error else ""),
         flush=True,
     )

@@ -30,7 +30,9 @@ def add(commands: Any) -> None:
     parser.add_argument("--delivery", required=True, metavar="ID", help="the delivery's id")
     parser.add_argument("--pixel", default="bottom", metavar="WHERE", help="bottom, top or none (default: bottom)")
     parser.add_argument("--message-id", metavar="ID", help="render the message of this id")
-    parser.add_argument("--out", metavar="FILE", help="where the rendered HTML goes; '-' is standard output")
+    parser.add_argument(
+        "--out", metavar="FILE", help="where the rendered HTML goes, encoded as it came; '-' is standard output"
+    )
     parser.add_argument("--out-text", metavar="FILE", help="where the rendered plain text goes")
     add_tracker(parser)
 
@@ -41,17 +43,19 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidOption("--out needs --message-id: a message is rendered for one recipient")
     if args.out_text and not args.text:
         raise InvalidOption("--out-text needs --text")
+    page = read_html(args.html)
+    text = read_html(args.text, "text file") if args.text else None
     compiled = tracker_of(args).compile(
-        html=read_html(args.html),
-        text=read_html(args.text, "text file") if args.text else None,
+        html=page.text,
+        text=text.text if text else None,
         delivery_id=args.delivery,
         pixel=args.pixel,
     )
     if args.message_id:
         rendered = compiled.render(message_id=args.message_id)
-        write_text(args.out or "-", rendered.html or "", "rendered HTML")
-        if args.out_text:
-            write_text(args.out_text, rendered.text or "", "rendered text")
+        write_text(args.out or "-", rendered.html or "", "rendered HTML", encoding=page.encoding)
+        if args.out_text and text:
+            write_text(args.out_text, rendered.text or "", "rendered text", encoding=text.encoding)
         if not args.out or args.out == "-":
             return 0
     if args.json:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import json
 import shutil
 from typing import Any
 
-from msgtrack.cli._common import command, write_text
+from msgtrack.cli._common import command, print_json, write_text
 
 __all__ = ["NAME", "add", "run"]
 
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> int:
     if args.csv:
         write_text(args.csv, report.csv(), "report")
     if args.json:
-        write_text("-", report.json(), "report")
+        print_json(json.loads(report.json()))
     elif args.csv != "-":
         width = shutil.get_terminal_size((100, 24)).columns
         write_text("-", report.text(width=max(60, min(width, 140))), "report")

@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import os
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from msgtrack.cli._common import add_tracker, command, print_json, tracker_of
+from msgtrack.cli._common import add_tracker, command, complain, print_json, tracker_of
 from msgtrack.errors import InvalidOption, MissingExtra, ServerError
 from msgtrack.model import PeoplePolicy
+
+if TYPE_CHECKING:
+    from msgtrack.hits import Hit
+    from msgtrack.io import SegmentWriter
 
 __all__ = ["NAME", "add", "run"]
 
 NAME = "serve"
+_MAX_CLOCK_RATE = 1_000_000
 
 
 def add(commands: Any) -> None:
@@ -41,6 +49,8 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--clock-rate", type=float, default=1.0, metavar="N", help="demonstrations: its speed (default: 1)"
     )
+    # The demonstration's: a server that ends with the process at the other end of its standard input.
+    parser.add_argument("--stop-with-stdin", action="store_true", help=argparse.SUPPRESS)
     add_tracker(parser)
 
 
@@ -58,22 +68,78 @@ def run(args: argparse.Namespace) -> int:
     clock = _clock(args)
     listening = _listen(args.host, args.port)
     writer = SegmentWriter(args.segments)
-    app = TrackingApp(handler, record=writer.write, on_shutdown=writer.close, clock=clock)
-    host, port = listening.getsockname()[:2]
-    if args.json:
-        print_json({"host": host, "port": port, "segments": str(writer.folder)})
-    else:
-        print(f"listening on {host}:{port}, hits go to {writer.folder}")
-    sys.stdout.flush()
-    config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", server_header=False)
+    ledger = _Ledger(writer)
+    app = TrackingApp(handler, record=ledger.record, on_shutdown=ledger.close, clock=clock)
+    server = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", server_header=False)
+    )
+
+    def stop() -> None:
+        server.should_exit = True
+
+    with _signals_call(stop):
+        host, port = listening.getsockname()[:2]
+        if args.json:
+            print_json({"host": host, "port": port, "segments": str(writer.folder)})
+        else:
+            print(f"listening on {host}:{port}, hits go to {writer.folder}")
+        sys.stdout.flush()
+        if args.stop_with_stdin:
+            threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
+        try:
+            server.run(sockets=[listening])
+        finally:
+            # A server that had to hurry has not said goodbye to the application.
+            ledger.close()
+    return 1 if writer.lost else 0
+
+
+class _Ledger:
+    """Writes hits, and tells of those that were lost: of the first at once, of their number at the end."""
+
+    def __init__(self, writer: SegmentWriter) -> None:
+        self._writer = writer
+        self._said = False
+        self._closed = False
+
+    def record(self, hit: Hit) -> None:
+        if not self._writer.write(hit) and not self._said:
+            self._said = True
+            complain(f"a hit was answered but could not be written to {self._writer.folder}; redirects go on")
+
+    def close(self) -> None:
+        if self._closed:
+            return
+        self._closed = True
+        self._writer.close()
+        if self._writer.lost:
+            complain(f"hits that were answered but could not be written: {self._writer.lost}")
+
+
+@contextmanager
+def _signals_call(stop: Callable[[], None]) -> Iterator[None]:
+    """SIGTERM and SIGINT call ``stop`` inside the block, instead of ending the process.
+
+    Uvicorn handles them itself while it serves. It raises them again when it has ended, in whoever handled them
+    before, and that is us: the process lives on to say what was lost and to leave with its own exit code.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda *_: stop()) for number in (signal.SIGTERM, signal.SIGINT)}
     try:
-        uvicorn.Server(config).run(sockets=[listening])
+        yield
     finally:
-        writer.close()
-    if writer.lost:
-        print(f"msgtrack: {writer.lost} hits were answered but could not be written", file=sys.stderr)
-        return 1
-    return 0
+        for number, handler in before.items():
+            signal.signal(number, handler or signal.SIG_DFL)
+
+
+def _wait_for_end_of_input(then: Callable[[], None]) -> None:
+    with suppress(OSError):
+        # Not through sys.stdin: a lock held there would keep the interpreter from ending.
+        while os.read(0, 4096):
+            pass
+    then()
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -98,14 +164,17 @@ def _clock(args: argparse.Namespace) -> Callable[[], datetime]:
 
     if args.clock_start is None and args.clock_rate == 1.0:
         return utc_now
-    if not args.clock_rate > 0:
-        raise InvalidOption(f"--clock-rate {args.clock_rate} must be above zero")
+    if not 0 < args.clock_rate <= _MAX_CLOCK_RATE:
+        raise InvalidOption(f"--clock-rate {args.clock_rate} is not above zero and at most {_MAX_CLOCK_RATE:,}")
     try:
         start = datetime.fromisoformat(args.clock_start) if args.clock_start else utc_now()
     except ValueError:
         raise InvalidOption(f"--clock-start {args.clock_start!r:.40} is no ISO 8601 moment") from None
     if start.tzinfo is None:
         raise InvalidOption(f"--clock-start {args.clock_start} has no time zone", hint="add +00:00")
+    # Far from the ends of the calendar, which a fast clock would soon run over.
+    if not 1970 <= start.year < 3000:
+        raise InvalidOption(f"--clock-start {args.clock_start} is not between 1970 and 2999")
     zero = time.monotonic()
     rate = args.clock_rate
     return lambda: (start + timedelta(seconds=(time.monotonic() - zero) * rate)).astimezone(UTC)

@@ -7,8 +7,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from msgtrack._borders import shown
 from msgtrack.decide import decide
-from msgtrack.errors import NotSupported
+from msgtrack.errors import InvalidValue, NotSupported
 from msgtrack.events import Event
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, identified
@@ -27,7 +28,8 @@ def parse(
     """The events in the lines of a log, and what could not be read, in order and one by one.
 
     Args:
-        lines: the lines, with or without their ends; an open text file will do. Blank lines are passed over.
+        lines: the lines, with or without their ends; an open text file will do, one text is no lines. Blank lines
+            are passed over.
         format: a name of ``msgtrack.logs.formats``.
         tracker: who reads tracked URLs. Without one, hits come out as they are; with one, events come out, and hits
             that mean no event (other pages, ``HEAD``, damaged tokens) stay away.
@@ -35,8 +37,14 @@ def parse(
 
     Raises:
         InvalidOption: there is no such format.
+        InvalidValue: ``lines`` is one text, or nothing to iterate over; while reading: a line is not text.
         NotSupported: ``judge`` is given.
     """
+    given: object = lines
+    if isinstance(given, str | bytes | bytearray) or not isinstance(given, Iterable):
+        raise InvalidValue(
+            f"lines={shown(given)} must be a sequence of lines of text", hint="text.splitlines(), or an open text file"
+        )
     if judge is not None:
         raise NotSupported("judges are not there yet", hint="leave judge out")
     return _parse(lines, formats.get(format), tracker)
@@ -47,6 +55,7 @@ def _parse(
 ) -> Iterator[Event | Hit | Rejected]:
     ordinals = Ordinals()
     for number, line in enumerate(lines, 1):
+        _refuse_no_text(line, number)
         record = format.parse_line(line.rstrip("\r\n"), number)
         if record is None:
             continue
@@ -56,6 +65,14 @@ def _parse(
         event = decide(record, tracker).event
         if event is not None:
             yield identified(event, ordinals)
+
+
+def _refuse_no_text(line: object, number: int) -> None:
+    if not isinstance(line, str):
+        raise InvalidValue(
+            f"line {number} must be text, not {type(line).__name__}: {shown(line)}",
+            hint='decode it: .decode("utf-8", "backslashreplace")',
+        )
 
 
 def __getattr__(name: str) -> Any:

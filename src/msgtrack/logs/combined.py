@@ -3,7 +3,7 @@ r"""The combined log format of Apache and nginx.
 ``address identity user [21/Nov/2026:10:00:00 +0000] "GET /path HTTP/1.1" 302 0 "referrer" "agent"``
 
 Both servers escape: Apache writes ``\"`` and ``\\`` and ``\xhh``, nginx ``\x22`` and ``\x5C``; what they escaped
-comes back as it was.
+comes back as it was. Referrer and agent are kept as :func:`msgtrack.hits.header_text` keeps those of live requests.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta, timezone
 
-from msgtrack.hits import Hit, Rejected
+from msgtrack.hits import Hit, Rejected, header_text
 
 __all__ = ["parse_line"]
 
@@ -34,8 +34,8 @@ _MONTHS = {
     )
 }
 _REQUEST = re.compile(r"([A-Z][A-Z0-9_-]{0,30}) (\S+)(?: HTTP/[0-9.]+)?")
-_ESCAPE = re.compile(r"((?:\\x[0-9A-Fa-f]{2})+)|\\(.)", re.DOTALL)
-_LETTERS = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "v": "\v", "f": "\f", "a": "\a"}
+_ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})|\\(.)", re.DOTALL)
+_LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v", b"f": b"\f", b"a": b"\a"}
 
 
 def parse_line(line: str, number: int) -> Hit | Rejected | None:
@@ -81,14 +81,22 @@ def _moment(
 
 
 def _value(text: str | None) -> str:
-    return "" if text is None or text == "-" else _plain(text)
+    return "" if text is None or text == "-" else header_text(_sent(text))
 
 
 def _plain(text: str) -> str:
-    return _ESCAPE.sub(_unescape, text) if "\\" in text else text
+    return _sent(text).decode("utf-8", "backslashreplace") if "\\" in text else text
 
 
-def _unescape(match: re.Match[str]) -> str:
-    if match[1]:
-        return bytes.fromhex(match[1].replace("\\x", "")).decode("utf-8", "backslashreplace")
-    return _LETTERS.get(match[2], match[2])
+def _sent(text: str) -> bytes:
+    """The bytes that the client sent: raw and escaped ones are the same again."""
+    try:
+        # Undoes what errors="surrogateescape" did when the log was opened.
+        raw = text.encode("utf-8", "surrogateescape")
+    except UnicodeEncodeError:
+        raw = text.encode("utf-8", "backslashreplace")
+    return _ESCAPE.sub(_unescape, raw) if b"\\" in raw else raw
+
+
+def _unescape(match: re.Match[bytes]) -> bytes:
+    return bytes.fromhex(match[1].decode()) if match[1] else _LETTERS.get(match[2], match[2])

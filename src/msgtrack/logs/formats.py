@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from attrs import frozen
 
+from msgtrack._borders import closed, shown
 from msgtrack.errors import InvalidOption
 from msgtrack.hits import Hit, Rejected
 from msgtrack.logs import combined
@@ -13,6 +14,7 @@ from msgtrack.logs import combined
 __all__ = ["FORMATS", "LogFormat", "get", "names"]
 
 
+@closed
 @frozen(kw_only=True)
 class LogFormat:
     """One format: its name, a sentence, and the function that reads a line.
@@ -46,7 +48,8 @@ def get(name: str) -> LogFormat:
     Raises:
         InvalidOption: there is none; the message lists those there are.
     """
-    found = FORMATS.get(name)
+    wanted: object = name
+    found = FORMATS.get(wanted) if isinstance(wanted, str) else None
     if found is None:
-        raise InvalidOption(f"format={name!r:.80} is not one of: {', '.join(names())}")
+        raise InvalidOption(f"format={shown(wanted)} is not one of: {', '.join(names())}")
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import socket
 import stat
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from msgtrack.cli import main
+from msgtrack.cli._common import progress
 
 HTML = (
     '<html><body><a href="https://shop.example/" _label="Shop">x</a> <a href="mailto:a@b.example">y</a></body></html>'
@@ -127,6 +129,20 @@ def bad_inputs(tmp_path: Path, keys: str, page: str) -> dict[str, tuple[list[str
         "a naive clock": (
             ["serve", "--segments", str(tmp_path / "s"), "--clock-start", "2026-01-01T00:00", *tracker(keys)], "time zone"
         ),
+        "an endless duration": (
+            ["collect", "--store", "memory:", "--segments", str(tmp_path), "--every", "9" * 20 + "d", *tracker(keys)],
+            "longer than 366 days",
+        ),
+        "an endless clock": (["serve", "--segments", str(tmp_path / "s"), "--clock-rate", "inf", *tracker(keys)], "inf"),
+        "a clock of no rate": (["serve", "--segments", str(tmp_path / "s"), "--clock-rate", "nan", *tracker(keys)], "nan"),
+        "a clock out of range": (
+            ["serve", "--segments", str(tmp_path / "s"), "--clock-rate", "1e300", *tracker(keys)], "1e+300"
+        ),
+        "a clock at the end of time": (
+            ["serve", "--segments", str(tmp_path / "s"), "--clock-start", "9999-12-31T23:59:59+00:00", *tracker(keys)],
+            "between 1970 and 2999",
+        ),
+        "a folder that cannot be": (["demo", "--folder", f"{page}/x", "--store", "memory:"], "cannot make the folder"),
         "no recipients": (["demo", "--recipients", "0"], "--recipients 0"),
         "an unreadable newsletter": (["demo", "--html", str(tmp_path / "none.html")], "none.html"),
     }  # fmt: skip
@@ -142,6 +158,38 @@ def test_bad_input_is_one_line_and_exit_code_two(
         assert said.err.startswith("msgtrack: "), name
         assert said.err.count("\n") == 1, name
         assert expected in said.err, name
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="there is no /proc")
+def test_a_folder_that_takes_no_files_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["demo", "--folder", "/proc", "--store", "memory:", "--recipients", "1"]) == 2
+    assert re.fullmatch(r"msgtrack: cannot make the folder /proc/\S+: .+\n", capsys.readouterr().err)
+
+
+def test_a_terminal_without_the_letters_is_no_error(keys: str, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    page.write_text('<a href="https://shop.example/é">x</a>', encoding="utf-8")
+    command = [sys.executable, "-m", "msgtrack.cli", "compile", str(page), "--delivery", "1", *tracker(keys)]
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(command, capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    assert b"https://shop.example/\\xe9" in done.stdout
+    # A page is no message to a terminal: it goes out as it came.
+    done = subprocess.run([*command, "--message-id=1"], capture_output=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, b"")
+    asked = [*command, "--json"]
+    assert json.loads(subprocess.run(asked, capture_output=True, env=environment, check=True).stdout)["links"][0][
+        "url"
+    ].endswith("é")
+
+
+def test_without_rich_there_is_no_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setitem(sys.modules, "rich.console", None)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    with progress("Working", 3) as step:
+        step(1)
+    assert capsys.readouterr().err == ""
 
 
 def test_a_busy_port_is_named(keys: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

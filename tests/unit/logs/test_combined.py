@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msgtrack.errors import InvalidOption, NotSupported
-from msgtrack.hits import Hit, Rejected
+from msgtrack.errors import InvalidOption, InvalidValue, NotSupported
+from msgtrack.hits import Hit, Rejected, header_text
 from msgtrack.logs import formats, parse
 from msgtrack.logs.combined import parse_line
 
@@ -55,6 +55,17 @@ def test_a_line_gives_every_field() -> None:
 )
 def test_what_servers_escape_comes_back(written: str, meant: str) -> None:
     assert hit_of(LINE.replace("Mozilla/5.0 (X11)", written)).user_agent == meant
+
+
+@given(st.binary(max_size=700).map(lambda raw: b"/" + raw.translate(None, b"\r\n")))
+def test_a_live_header_and_its_lines_however_written_are_the_same(raw: bytes) -> None:
+    live = header_text(raw.decode("latin-1"))
+    escaped = "".join(chr(byte) if 32 <= byte < 127 and byte not in b'"\\' else f"\\x{byte:02X}" for byte in raw)
+    apache = raw.replace(b"\\", b"\\\\").replace(b'"', b'\\"')
+    lines = [escaped, apache.decode("utf-8", "backslashreplace"), apache.decode("utf-8", "surrogateescape")]
+    for written in lines:
+        hit = hit_of(LINE.replace("Mozilla/5.0 (X11)", written).replace("https://mail.example/", written))
+        assert hit.user_agent == hit.referrer == live
 
 
 @pytest.mark.parametrize(
@@ -109,6 +120,25 @@ def test_unknown_formats_are_named_at_once() -> None:
     with pytest.raises(InvalidOption, match=r"apache.*combined"):
         parse([], format="apache")
     assert "combined" in formats.names()
+
+
+@pytest.mark.parametrize("name", [["x"], None, 5, b"combined"])
+def test_a_format_is_asked_for_by_text(name: object) -> None:
+    with pytest.raises(InvalidOption, match="combined"):
+        formats.get(name)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("lines", [LINE, LINE.encode(), None, 5])
+def test_one_text_is_no_lines(lines: object) -> None:
+    with pytest.raises(InvalidValue, match="sequence of lines"):
+        parse(lines)  # type: ignore[arg-type]
+
+
+def test_a_line_that_is_no_text_is_named() -> None:
+    records = parse([LINE, LINE.encode()])  # type: ignore[list-item]
+    assert isinstance(next(records), Hit)
+    with pytest.raises(InvalidValue, match="line 2 must be text, not bytes"):
+        next(records)
 
 
 def test_what_is_not_there_yet_says_so() -> None:

@@ -6,11 +6,16 @@ from __future__ import annotations
 
 import argparse
 import secrets
+import signal
 import sys
+import threading
 import webbrowser
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
 from typing import Any
 
-from msgtrack.cli._common import command
+from msgtrack.cli._common import command, complain
 from msgtrack.errors import InvalidOption
 
 __all__ = ["NAME", "add", "run"]
@@ -45,14 +50,22 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.recipients <= MAX_RECIPIENTS:
         raise InvalidOption(f"--recipients {args.recipients} is not between 1 and {MAX_RECIPIENTS:,}")
     seed = args.seed if args.seed is not None else secrets.randbelow(1_000_000)
-    outcome = travel(
-        html=args.html,
-        recipients=args.recipients,
-        store_url=args.store,
-        seed=seed,
-        folder=args.folder,
-        quiet=args.json,
-    )
+    stopped_by: list[signal.Signals] = []
+    try:
+        with _ended_like_ctrl_c(stopped_by):
+            outcome = travel(
+                html=args.html,
+                recipients=args.recipients,
+                store_url=args.store,
+                seed=seed,
+                folder=args.folder,
+                quiet=args.json,
+            )
+    except KeyboardInterrupt:
+        if not stopped_by:
+            raise
+        complain(f"stopped by {stopped_by[0].name}")
+        return 128 + stopped_by[0]
     if args.json:
         sys.stdout.write(outcome.as_json() + "\n")
     else:
@@ -60,3 +73,35 @@ def run(args: argparse.Namespace) -> int:
     if args.open:
         webbrowser.open(outcome.html_path.resolve().as_uri())
     return 0 if outcome.agrees else 1
+
+
+@contextmanager
+def _ended_like_ctrl_c(stopped_by: list[signal.Signals]) -> Iterator[None]:
+    """Lets SIGTERM and SIGHUP end the block the way Ctrl-C does, so that nothing is left running; notes which came."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        stopped_by.append(signal.Signals(number))
+        # Whoever handles Ctrl-C at this moment, such as asyncio, knows how to end in order.
+        on_ctrl_c = signal.getsignal(signal.SIGINT)
+        if not callable(on_ctrl_c):
+            raise KeyboardInterrupt
+        on_ctrl_c(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    before = {number: signal.getsignal(number) for number in numbers}
+    # What is ignored stays ignored: nohup means it.
+    ours = [number for number, handler in before.items() if handler is not signal.SIG_IGN]
+    for number in ours:
+        signal.signal(number, interrupt)
+    # A shell's background job is born ignoring Ctrl-C; asyncio ends in order only where somebody handles it.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        before[signal.SIGINT] = signal.signal(signal.SIGINT, signal.default_int_handler)
+        ours.append(signal.SIGINT)
+    try:
+        yield
+    finally:
+        for number in ours:
+            signal.signal(number, before[number] or signal.SIG_DFL)

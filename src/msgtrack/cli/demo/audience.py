@@ -85,10 +85,16 @@ def play(
         async with httpx.AsyncClient(limits=limits, timeout=_TIMEOUT_SECONDS, cookies=jar, trust_env=False) as client:
             await stage.play(client, visits, step)
 
+    lost: BaseException | None = None
     try:
         asyncio.run(run())
-    except httpx.TransportError as error:
-        raise ServerError(f"the redirect server went away: {error}") from error
+    except* httpx.TransportError as errors:
+        lost = errors
+        while isinstance(lost, BaseExceptionGroup):
+            lost = lost.exceptions[0]
+    # Raised outside of the block above, which would put it in a group again.
+    if lost is not None:
+        raise ServerError(f"the redirect server went away: {str(lost) or type(lost).__name__}") from lost
     return stage.played
 
 

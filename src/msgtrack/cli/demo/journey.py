@@ -16,13 +16,14 @@ from random import Random
 from attrs import define
 
 from msgtrack import Delivery, Keyring, LinkRules, Message, Rule, Tracker, collect, open_store
-from msgtrack.cli._common import progress, read_html
+from msgtrack.cli._common import make_folder, progress, read_html, write_text
 from msgtrack.cli.demo.audience import Played, play
 from msgtrack.cli.demo.campaign import CAMPAIGN_SECONDS, Recipient, plan_recipients, plan_visits
 from msgtrack.cli.demo.compare import Comparison, compare
 from msgtrack.cli.demo.mailing import PostOffice, free_port, send_all
 from msgtrack.cli.demo.server import ServerProcess
 from msgtrack.cli.demo.truth import count_truth
+from msgtrack.cli.keys import write_secret
 from msgtrack.errors import UnreadableInput
 from msgtrack.io import SegmentFolder
 from msgtrack.links import CompiledMessage
@@ -119,20 +120,17 @@ def travel(*, html: str | None, recipients: int, store_url: str | None, seed: in
     began = time.monotonic()
     random = Random(seed)  # noqa: S311  # a repeatable audience, nothing secret
     source, text = _newsletter(html)
-    home = _home(folder)
+    home = make_folder(folder)
     now = utc_now()
     delivery_id = f"demo-{now:%Y%m%d-%H%M%S}-{secrets.token_hex(2)}"
     delivery_home = home / delivery_id
     store_url = store_url or f"sqlite:///{home / 'tracking.db'}"
     with open_store(store_url) as store:
-        delivery_home.mkdir()
-        keys = delivery_home / "demo.keys"
-        keys.touch(0o600)
-        keys.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
+        make_folder(delivery_home)
+        secret = secrets.token_urlsafe(32)
+        keys = write_secret(str(delivery_home / "demo.keys"), secret)
         port = free_port()
-        tracker = Tracker(
-            base_url=f"http://127.0.0.1:{port}", keyring=Keyring.from_secrets(keys.read_text(encoding="utf-8").strip())
-        )
+        tracker = Tracker(base_url=f"http://127.0.0.1:{port}", keyring=Keyring.from_secrets(secret))
         compiled = tracker.compile(html=source, text=text, delivery_id=delivery_id, rules=_RULES)
         everybody = plan_recipients(recipients, random)
         refused = {recipient.address for recipient in everybody if recipient.is_refused}
@@ -165,9 +163,9 @@ def travel(*, html: str | None, recipients: int, store_url: str | None, seed: in
         comparison = compare(truth, indicators(store, delivery_id=delivery_id))
         report = delivery_report(store, delivery_id=delivery_id, now=utc_now())
         html_path = delivery_home / "report.html"
-        html_path.write_text(report.html(), encoding="utf-8")
-        (delivery_home / "report.json").write_text(report.json(), encoding="utf-8")
-        (delivery_home / "report.csv").write_text(report.csv(), encoding="utf-8", newline="")
+        write_text(str(html_path), report.html(), "report")
+        write_text(str(delivery_home / "report.json"), report.json(), "report")
+        write_text(str(delivery_home / "report.csv"), report.csv(), "report")
         columns = shutil.get_terminal_size((100, 24)).columns
         return Outcome(
             comparison=comparison,
@@ -190,7 +188,7 @@ def _newsletter(html: str | None) -> tuple[str, str]:
             folder.joinpath("newsletter.html").read_text(encoding="utf-8"),
             folder.joinpath("newsletter.txt").read_text(encoding="utf-8"),
         )
-    source = read_html(html)
+    source = read_html(html).text
     if not source.strip():
         raise UnreadableInput(f"the HTML file {html} is empty")
     # A text part for those who read no HTML: what the message is called, and where its links lead.
@@ -204,15 +202,6 @@ def _title(source: str) -> str:
     found = _TITLE.search(source)
     words = " ".join(unescape(found[1]).split()) if found else ""
     return "".join(character for character in words if character.isprintable()) or "A newsletter"
-
-
-def _home(folder: str) -> Path:
-    home = Path(folder)
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UnreadableInput(f"cannot make the folder {folder}: {error.strerror or error}") from error
-    return home
 
 
 def _delivery(delivery_id: str, source: str, everybody: list[Recipient], start: datetime) -> Delivery:

@@ -43,13 +43,20 @@ class ServerProcess:
             f"--base-url={base_url}",
             f"--clock-start={clock_start.isoformat()}",
             f"--clock-rate={clock_rate}",
+            "--stop-with-stdin",
         ]
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
-        # A session of its own: Ctrl-C reaches us first, and we stop it in order.
+        # A session of its own: Ctrl-C reaches us first, and we stop it in order. Should we be killed, the pipe to its
+        # standard input ends with us, and it stops by itself.
         self._process = subprocess.Popen(  # noqa: S603  # our own interpreter with arguments of our own
-            self._command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+            self._command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
         )
         try:
             self._wait_until_up(self._process)
@@ -72,8 +79,9 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
-        if process.stderr is not None:
-            process.stderr.close()
+        for pipe in (process.stdin, process.stderr):
+            if pipe is not None:
+                pipe.close()
 
     def _wait_until_up(self, process: subprocess.Popen[str]) -> None:
         deadline = time.monotonic() + _START_SECONDS
