@@ -54,7 +54,9 @@ def test_a_link_leads_where_it_led_and_says_who_clicked() -> None:
 
 
 def test_ids_count_from_two_over_both_parts() -> None:
-    message = compiled('<a href="https://a.example/">A</a><a href="https://b.example/">B</a>', text="see https://a.example/")
+    message = compiled(
+        '<a href="https://a.example/">A</a><a href="https://b.example/">B</a>', text="see https://a.example/"
+    )
     assert [(link.id, link.part.value) for link in message.links] == [("2", "html"), ("3", "html"), ("4", "text")]
     assert len({link.key for link in message.links}) == 3
 
@@ -82,7 +84,9 @@ def test_every_link_has_a_decision_with_a_reason(reason: str, url: str) -> None:
         assert f'href="{url}"' in (message.render(message_id=1).html or "")
 
 
-@pytest.mark.parametrize("scheme", ["tel:+1", "sms:+1", "javascript:alert(1)", "data:text/html,x", "cid:part1", "ftp://a.example/"])
+@pytest.mark.parametrize(
+    "scheme", ["tel:+1", "sms:+1", "javascript:alert(1)", "data:text/html,x", "cid:part1", "ftp://a.example/"]
+)
 def test_other_schemes_are_left_alone(scheme: str) -> None:
     (decision,) = compiled(f'<a href="{scheme}">x</a>').decisions
     assert decision.reason == "scheme"
@@ -128,7 +132,7 @@ def test_markers_speak_and_are_removed() -> None:
 def test_an_unknown_type_is_a_finding_and_a_click() -> None:
     message = compiled('<a href="https://a.example/" _type="nonsense">x</a>')
     assert message.links[0].type is LinkType.CLICK
-    assert [finding.code for finding in message.findings] == ["unknown-type"]
+    assert [finding.code for finding in message.findings] == ["unknown-type", "missing-text-part"]
 
 
 def test_rules_decide_mode_label_category_and_type() -> None:
@@ -164,7 +168,7 @@ def test_switches_for_links_and_opens() -> None:
 def test_a_url_as_visible_text_is_warned_of_or_skipped() -> None:
     source = '<a href="https://a.example/x">https://a.example/</a>'
     warned = compiled(source)
-    assert [finding.code for finding in warned.findings] == ["url-as-text"]
+    assert [finding.code for finding in warned.findings] == ["url-as-text", "missing-text-part"]
     assert warned.links
     skipped = compiled(source, rules=LinkRules(url_as_text="skip"))
     assert skipped.decisions[0].reason == "url-as-text"
@@ -274,7 +278,14 @@ def test_restore_refuses_what_it_did_not_make() -> None:
     foreign = Tracker(BASE, Keyring.from_secrets("x" * 40)).compile(
         html='<a href="https://a.example/">x</a>', delivery_id="spring"
     )
-    for text in ("", out + " ", out[:-1], other, foreign.render(message_id="1").html or "", '<a href="https://a.example/">x</a>'):
+    for text in (
+        "",
+        out + " ",
+        out[:-1],
+        other,
+        foreign.render(message_id="1").html or "",
+        '<a href="https://a.example/">x</a>',
+    ):
         with pytest.raises(NotOurs):
             message.restore(text)
     for message_id in ("1", "2", "a@b", "é" * 20):
@@ -333,7 +344,7 @@ def test_bad_input_is_named() -> None:
         Tracker(BASE, KEYS, link_style="short")
     with pytest.raises(InvalidOption, match="registry"):
         Tracker(BASE, KEYS, link_style="registered")
-    with pytest.raises(NotSupported, match="campaign"):
+    with pytest.raises(InvalidOption, match="campaign"):
         Tracker(BASE, KEYS, url_format="campaign")
     with pytest.raises(InvalidOption, match="url_format"):
         Tracker(BASE, KEYS, url_format="long")
