@@ -1,4 +1,4 @@
-"""``python -m benchmarks [NAME ...] [--json]``: run the benchmarks and print ratios."""
+"""``python -m benchmarks [NAME ...] [--json | --markdown]``: run the benchmarks and print ratios."""
 
 from __future__ import annotations
 
@@ -42,12 +42,23 @@ def show(found: Sequence[Row]) -> None:
         print(f"{row.name:<{width}}  {micros:>12}  {row.per_second:>12,.0f}  {row.times_the_limit:>8.2f}  {peers}")
 
 
+def page(found: Sequence[Row]) -> str:
+    """The rows as the table of ``docs/benchmarks.md``: ratios only, times would be of one machine."""
+    lines = ["| What | Times the limit | Peers, times ours |", "| --- | --- | --- |"]
+    for row in found:
+        peers = ", ".join(f"{name}: {ratio:.3g}" for name, ratio in row.peers.items()) or "–"
+        lines.append(f"| {row.name} | {row.times_the_limit:.2f} | {peers} |")
+    return "\n".join(lines)
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the benchmarks named, or all."""
     known = names()
     parser = argparse.ArgumentParser(prog="benchmarks", description="Measure msgtrack, as ratios within one run.")
     parser.add_argument("name", nargs="*", help=f"which: {', '.join(known)} (default: all)")
-    parser.add_argument("--json", action="store_true", help="print the rows as JSON")
+    shape = parser.add_mutually_exclusive_group()
+    shape.add_argument("--json", action="store_true", help="print the rows as JSON")
+    shape.add_argument("--markdown", action="store_true", help="print the ratios as a table in Markdown")
     parser.add_argument("--quick", action="store_true", help="few and short rounds: does it run at all?")
     args = parser.parse_args(argv)
     if unknown := [name for name in args.name if name not in known]:
@@ -57,6 +68,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if args.json:
         machine = {"python": platform.python_version(), "machine": platform.machine(), "system": platform.system()}
         print(json.dumps({"on": machine, "rows": [attrs.asdict(row) for row in found]}, indent=2))
+    elif args.markdown:
+        print(page(found))
     else:
         show(found)
     return 0

@@ -1,64 +1,104 @@
-"""Compiling, rendering and resolving a newsletter of some 40 KB with 30 links."""
+"""Compiling and rendering a newsletter of some 41 KB with 30 links, against the naive limit and against pytracking."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-import importlib.util
 from collections.abc import Callable
 
+from benchmarks._mail import BASE, HTML, LINKS, SECRET, TEXT, adapt_html, lxml_parse
 from benchmarks._runner import Benchmark
 from msgtrack import Keyring, Tracker
+from msgtrack.errors import NotSupported
+from msgtrack.links import CompiledMessage, MemoryRegistry
 
-LINKS = 30
-SECRET = b"a secret of thirty-two bytes or so"
-
-_ROW = (
-    '<tr><td style="padding:8px 16px;font:16px/24px Helvetica,Arial,sans-serif;color:#333"><p>{filler}</p>'
-    '<a href="https://shop.example/item/{number}?a=1&amp;b=2" style="color:#06c">Item {number}</a></td></tr>\n'
-)
-HTML = (
-    "<!doctype html><html><head><title>News</title><style>a { color: red }</style></head><body><table>\n"
-    + "".join(_ROW.format(number=number, filler="The quick brown fox. " * 55) for number in range(LINKS))
-    + "</table></body></html>\n"
-)
-
-_tracker = Tracker(base_url="https://t.example.com", keyring=Keyring.from_secrets(SECRET))
-_compiled = _tracker.compile(html=HTML, delivery_id="4711")
-_pieces = _compiled.parts[0].pieces
-_url = (_compiled.render(message_id="1234567").html or "").split('<a href="')[1].split('"')[0]
-_signed, _mac = b"0123456789abcdef" * 4, hmac.digest(SECRET, b"0123456789abcdef" * 4, hashlib.sha256)
+_KB = len(HTML) // 1000
 
 
-def _sign_and_join() -> str:
-    mac = hmac.digest(SECRET, b"4711-1234567", hashlib.sha256)[:10]
-    return ("4711-1234567" + base64.b32encode(mac).decode()).join(_pieces)
+def _tracker(style: str) -> Tracker:
+    return Tracker(base_url=BASE, keyring=Keyring.from_secrets(SECRET), registry=MemoryRegistry(), link_style=style)
 
 
-def _verify() -> bool:
-    return hmac.compare_digest(hmac.digest(SECRET, _signed, hashlib.sha256), _mac)
+def _compiled(style: str) -> CompiledMessage:
+    tracker = _tracker(style)
+    compiled = tracker.compile(html=HTML, text=TEXT, delivery_id="4711")
+    if tracker.registry is not None:
+        tracker.registry.publish(compiled)
+    return compiled
 
 
-def _parsers() -> dict[str, Callable[[], object]]:
-    if importlib.util.find_spec("lxml") is None:
-        return {}
-    from lxml import html
+def _naive(compiled: CompiledMessage) -> Callable[[], object]:
+    """One signature, one encoding, and one join for each part: what nobody can leave out."""
+    rendered = compiled.render(message_id="1234567")
+    token = (rendered.html or "").split('<a href="')[1].split('"')[0].rsplit("/", 1)[1]
+    html, text = ((part or "").split(token) for part in (rendered.html, rendered.text))
 
-    return {"lxml, parsing alone": lambda: html.fromstring(HTML)}
+    def work() -> tuple[str, str]:
+        mac = hmac.digest(SECRET, b"4711-1234567", hashlib.sha256)[:10]
+        made = "4711-1234567" + base64.b32encode(mac).decode()
+        return made.join(html), made.join(text)
 
+    return work
+
+
+def _unsubscribe(compiled: CompiledMessage) -> str:
+    """The hosted page where it is there, else an address of the sender's."""
+    try:
+        compiled.render(message_id="1234567", unsubscribe="hosted")
+    except NotSupported:
+        return "https://news.example/unsubscribe/1234567"
+    return "hosted"
+
+
+def _rendering(style: str) -> list[Benchmark]:
+    compiled = _compiled(style)
+    unsubscribe = _unsubscribe(compiled)
+    naive, peers = _naive(compiled), adapt_html(HTML)
+    return [
+        Benchmark(
+            name=f"render HTML and text, {style}",
+            ours=lambda: compiled.render(message_id="1234567"),
+            limit=naive,
+            peers=peers,
+        ),
+        Benchmark(
+            name=f"the same with unsubscribe headers ({'hosted' if unsubscribe == 'hosted' else 'own address'})",
+            ours=lambda: compiled.render(message_id="1234567", unsubscribe=unsubscribe),
+            limit=naive,
+            peers=peers,
+        ),
+    ]
+
+
+def _once(style: str) -> Benchmark:
+    tracker = _tracker(style)
+
+    def work() -> object:
+        compiled = tracker.compile(html=HTML, delivery_id="4711")
+        if tracker.registry is not None:
+            tracker.registry.publish(compiled)
+        return compiled.render(message_id="1234567")
+
+    return Benchmark(
+        name=f"compile {_KB} KB once and render once, {style}",
+        ours=work,
+        limit=lambda: HTML.replace("https://shop.example/", f"{BASE}/"),
+        peers={**adapt_html(HTML), **lxml_parse(HTML)},
+    )
+
+
+_stateless = _tracker("stateless")
 
 BENCHMARKS = [
+    *_rendering("stateless"),
+    *_rendering("registered"),
+    _once("stateless"),
+    _once("registered"),
     Benchmark(
-        name=f"compile {len(HTML) // 1000} KB, {LINKS} links",
-        ours=lambda: _tracker.compile(html=HTML, delivery_id="4711"),
-        limit=lambda: HTML.replace("https://shop.example/", "https://t.example.com/"),
-        peers=_parsers(),
+        name=f"compile {_KB} KB, {LINKS} links, HTML and text",
+        ours=lambda: _stateless.compile(html=HTML, text=TEXT, delivery_id="4711"),
+        limit=lambda: (HTML + TEXT).replace("https://shop.example/", f"{BASE}/"),
+        peers=lxml_parse(HTML),
     ),
-    Benchmark(
-        name="render for one recipient",
-        ours=lambda: _compiled.render(message_id="1234567"),
-        limit=_sign_and_join,
-    ),
-    Benchmark(name="resolve one tracked URL", ours=lambda: _tracker.resolve(_url), limit=_verify),
 ]

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from msgtrack import Keyring, Tracker
+from msgtrack import Keyring, LinkRules, Tracker
 from msgtrack.errors import NotOurs
 from msgtrack.links import CompiledMessage
+from msgtrack.links.html import scan_html
 
 TRACKER = Tracker(
     base_url="https://t.example.com", keyring=Keyring.from_secrets("a secret that is long enough to sign with")
@@ -73,3 +74,49 @@ def test_every_tracked_link_of_the_corpora_leads_where_it_led(corpora: Path) -> 
             expected = [link.url for link in message.links if link.part == part]
             assert [one.destination for one in said if one.link_id != "1"] == expected
         assert message.restore(out.text or "") == source
+
+
+@pytest.mark.parametrize("pixel", ["top", "none"])
+@pytest.mark.parametrize("markers", ["keep", "emit:ses"])
+def test_it_comes_back_with_every_option(corpora: Path, markers: str, pixel: str) -> None:
+    rules = LinkRules(markers=markers, utm={"source": "x"}, trap="https://a.example/trap")
+    for path in html_files(corpora)[::3]:
+        source = path.read_bytes().decode("utf-8", "replace")
+        message = TRACKER.compile(html=source, delivery_id="corpora", rules=rules, pixel=pixel)
+        rendered = message.render(message_id="1001").html or ""
+        assert message.restore(rendered) == source, path
+        tracked = sum(edit.kind == "link" for edit in message.edits)
+        if markers != "keep":
+            assert rendered.count(" ses:no-track") >= tracked
+
+
+QUOTES = {
+    "double": ('"', re.compile('"')),
+    "single": ("'", re.compile("'")),
+    "none": ("", re.compile(r"""[\s"'=<>`]""")),
+}
+
+
+@pytest.mark.parametrize("quoting", QUOTES)
+def test_it_comes_back_with_each_quoting(corpora: Path, quoting: str) -> None:
+    """Every link whose value can stand in the other quotes is written in them; what it leads to stays the same."""
+    quote, unfit = QUOTES[quoting]
+    changed = 0
+    for path in html_files(corpora)[::3]:
+        source = path.read_bytes().decode("utf-8", "replace")
+        pieces, done = [], 0
+        for site in scan_html(source).sites:
+            outer = len(site.quote)
+            start, end = site.start - outer, site.end + outer
+            whole = not outer or source[start] == source[end - 1] == site.quote
+            if site.raw and site.quote != quote and whole and not unfit.search(site.raw):
+                pieces += [source[done:start], quote, site.raw, quote, "" if quote or source[end] in " \t\n>" else " "]
+                done = end
+                changed += 1
+        quoted = "".join((*pieces, source[done:]))
+        message, before = (TRACKER.compile(html=html, delivery_id="corpora") for html in (quoted, source))
+        assert [link.url for link in message.links] == [link.url for link in before.links], path
+        rendered = message.render(message_id="1001").html or ""
+        check_outside_edits(quoted, rendered, message, "html")
+        assert message.restore(rendered) == quoted, path
+    assert changed > 20

@@ -1,7 +1,7 @@
 """Real mail: the scanner finds the links that an independent parser finds, and those that only Outlook sees.
 
 Every reason why the two may differ is a rule in ``RULES``, with an example that shows it. Of the corpora's files none needs
-a rule but ``conditional-comment`` and ``vml``.
+a rule but ``conditional-comment``, ``vml`` and, in the files named in ``TEMPLATE_FILES``, ``template-tag``.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import pytest
 
 from msgtrack.links.html import LinkSite, scan_html
 from msgtrack.links.markers import markup_of, read_markup
+from msgtrack.links.templates import holds_template_tag, masked
 from msgtrack.links.text import scan_text
 
 turbohtml = pytest.importorskip("turbohtml", reason="the independent parser is not installed")
@@ -27,15 +28,19 @@ RULES = {
     "conditional-comment": "links in <!--[if …]> are found; to a parser they are part of a comment",
     "vml": "the href of v:* and w:* elements is a link to Outlook",
     "tree": "a parser drops or moves elements because of where they stand; the scanner builds no tree",
+    "template-tag": "quotes, angle brackets and links inside a template tag belong to the template language",
     "foreign": "inside <foreignObject> and its kind, and in an <svg> closed from outside, the scanner follows no HTML",
 }
 EXAMPLES: dict[str, tuple[str, set[str], set[str]]] = {
     "conditional-comment": ("<!--[if mso]><a href=1>x</a><![endif]--><a href=2>y</a>", {"1"}, set()),
     "vml": ("<v:rect href=1></v:rect>", {"1"}, set()),
     "tree": ("<frameset><a href=1>x</a></frameset>", {"1"}, set()),
+    "template-tag": ("<a {% if a > b %} href=1>x</a>{# <a href=2> #}", {"1"}, {"2"}),
     "foreign": ("<svg><title><![CDATA[ <p> <a href=1> ]]></title></svg>", {"1"}, set()),
 }
 Link = tuple[int, str]
+# Of the 189 files with template tags, those where a parser that knows none finds other links: mail that quotes PHP code.
+TEMPLATE_FILES = {"email_html/spamassassin-public-corpus-html/easy-ham-2/01187.53063c4a5d1cd337d5c6160f2a5fad8a.html"}
 
 
 def html_files(corpora: Path) -> list[Path]:
@@ -88,20 +93,34 @@ def conditional_bodies(html: str) -> list[str]:
 def test_each_rule_has_an_example(rule: str) -> None:
     html, only_ours, only_theirs = EXAMPLES[rule]
     document = turbohtml.parse(html)
-    theirs = {element.attrs["href"] for name in ("a", "area") for element in document.find_all(name)}
+    elements = [element for name in ("a", "area") for element in document.find_all(name)]
+    theirs = {element.attrs["href"] for element in elements if "href" in element.attrs}
     ours = {site.url for site in scan_html(html).sites}
     assert (ours - theirs, theirs - ours) == (only_ours, only_theirs)
 
 
 def test_links_in_the_open_are_those_of_an_independent_parser(corpora: Path) -> None:
-    links = 0
+    links = templates = 0
+    different = set()
     for name, text in html_texts(corpora).items():
         html = text.replace("\r\n", "\n").replace("\r", "\n")
         open_sites = [site for site in scan_html(html).sites if not site.in_conditional]
-        ours, theirs = of_scanner(open_sites, html), of_parser(html)
-        assert ours == theirs, name
+        ours, theirs = dict(of_scanner(open_sites, html)), dict(of_parser(html))
         links += len(ours)
+        if ours.keys() != theirs.keys():
+            different.add(name)
+        # A parser ends a value at the first quote, though a template tag holds it.
+        assert all(
+            holds_template_tag(ours[offset]) for offset, value in theirs.items() if ours.get(offset, value) != value
+        )
+        mask = masked(html)
+        if mask != html:
+            # With the tags written over, the parser finds what we find.
+            assert ours.keys() == dict(of_parser(mask)).keys(), name
+            templates += 1
+    assert different == TEMPLATE_FILES
     assert links > 6_000
+    assert templates > 150
 
 
 def test_links_in_conditional_comments_are_those_of_an_independent_parser(corpora: Path) -> None:

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable
 
 import pytest
-from hypothesis import example, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from msgtrack.links.html import LinkSite, scan_html
 from msgtrack.links.markers import markup_of, read_markup
+from msgtrack.links.templates import masked
 from msgtrack.links.text import scan_text
 
 PLAIN_TOKENS = [
@@ -88,6 +89,25 @@ OTHER_TOKENS = [
         "\r",
     ),
     *("\f", "\v", "\x00", "\u00a0", "\ud800", "é", "{{", "}}", "<%", "%>", "*|", "|*"),
+    *(
+        "{%",
+        "%}",
+        "${",
+        "#{",
+        "}",
+        "[[",
+        "]]",
+        "[%",
+        "<?php ",
+        "?>",
+        "{if ",
+        "{$x",
+        "<#if ",
+        "</#if>",
+        "<@x ",
+        "{#",
+        "#}",
+    ),
 ]
 
 
@@ -202,6 +222,43 @@ def test_removed_markers_leave_every_other_attribute(html: str) -> None:
 
 
 @given(any_html)
+def test_a_mask_has_the_length_of_what_it_masks(html: str) -> None:
+    mask = masked(html)
+    assert len(mask) == len(html)
+    assert all(one == two or one in " x" for one, two in zip(mask, html, strict=True))
+
+
+TEMPLATE_TAGS = [
+    *(
+        "{{ a > 'b' }}",
+        '{% if a > "b" %}',
+        "{# ' > #}",
+        '<%= f(">") %>',
+        "<?php echo '>' ?>",
+        '<? "> ?>',
+        "*|IF:A > 'B|*",
+    ),
+    *('${a["x>"]}', "#{'>'}", "[['x']]", '[% a > "b" %]', "{if $a > '5'}", "{$a|default:'>'}", '<#if (a > "b")>'),
+]
+BETWEEN = [
+    "<a {}href={}>",
+    '<a {}title="{}"{} href="{}">',
+    "<a{} class='{}' HREF='{}'>",
+    "<area {}alt=x{} href=x/{}/y{} z>",
+]
+
+
+@given(st.lists(st.sampled_from(TEMPLATE_TAGS), min_size=4, max_size=4), st.sampled_from(BETWEEN))
+def test_template_tags_leave_the_markup_around_them_as_it_is(tags: list[str], shape: str) -> None:
+    html = f"<p {tags[0]}>" + shape.format(*tags) + f'{tags[1]}<a href="https://e.example/">'
+    one, two = scan_html(html).sites
+    assert two.url == "https://e.example/"
+    assert one.tag == shape.format(*tags)
+    assert one.raw in shape.format(*tags)
+    assert any(tag in one.raw for tag in tags)
+
+
+@given(any_html)
 def test_line_endings_make_no_difference_to_what_is_found(html: str) -> None:
     html = html.replace("\r\n", "\n").replace("\r", "\n")
     found, found_crlf = scan_html(html), scan_html(html.replace("\n", "\r\n"))
@@ -212,6 +269,8 @@ def test_line_endings_make_no_difference_to_what_is_found(html: str) -> None:
 @given(soups(*PLAIN_TOKENS))
 def test_links_are_those_of_an_independent_parser(html: str) -> None:
     turbohtml = pytest.importorskip("turbohtml")
+    # Pieces may come together as a template tag, which means nothing to a parser.
+    assume(masked(html) == html)
     document = turbohtml.parse(html, source_locations=True)
     # Elements that the parser makes again after misnesting have no place in the source; their originals have.
     theirs = {
@@ -230,6 +289,7 @@ def test_links_are_those_of_an_independent_parser(html: str) -> None:
 @given(soups(*PLAIN_TOKENS))
 def test_a_pixel_is_a_pixel_wherever_the_scan_says_it_can_go(html: str) -> None:
     turbohtml = pytest.importorskip("turbohtml")
+    assume(masked(html) == html)
     scan = scan_html(html)
     for offset in {scan.end, scan.body_start, scan.body_end} - {None}:
         document = turbohtml.parse(html[:offset] + '<img src="PIXEL">' + html[offset:])
@@ -320,6 +380,27 @@ HTML_UNITS = [
     ),
     *("<svg>", "<svg></math>", "</svg>", "<svg><![CDATA[", "<svg><foreignObject>", "<svg><p>", "<body>", "</body>"),
     *("&amp", "&#", "&notit;", "<a href=&amp"),
+    *(
+        "{{",
+        "{{ ",
+        "{{a}}",
+        "{%",
+        "<%",
+        "<%a%>",
+        "<?=",
+        "*|",
+        "${",
+        "#{",
+        "[[",
+        "[%",
+        "{if ",
+        "{$",
+        "<#a",
+        "<#a(",
+        "<#a'",
+        "<@a ()",
+    ),
+    *("{{a{%b<%c<?=d*|e${f#{g[[h[%i", "<a{{a}}", "<a href={{a}}", "<html 4email", "<!--4email-->"),
 ]
 TEXT_UNITS = [
     *(

@@ -9,10 +9,10 @@ import sys
 from pathlib import Path
 
 
-def _bench(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def _bench(root: Path, *arguments: str, module: str = "benchmarks") -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)])}
     return subprocess.run(
-        [sys.executable, "-m", "benchmarks", *arguments],
+        [sys.executable, "-m", module, *arguments],
         cwd=root,
         capture_output=True,
         text=True,
@@ -29,6 +29,25 @@ def test_every_benchmark_runs_and_gives_ratios(root: Path) -> None:
     assert {line.partition(":")[0] for line in done.stderr.splitlines() if line.endswith("…")} == files
     assert all(row["times_the_limit"] > 0 and row["per_second"] > 0 for row in rows)
     assert all(ratio > 0 for row in rows for ratio in row["peers"].values())
+
+
+def test_the_table_of_the_page_is_markdown(root: Path) -> None:
+    done = _bench(root, "tokens", "--quick", "--markdown")
+    assert done.returncode == 0, done.stderr
+    first, second, *rows = done.stdout.splitlines()
+    assert {line.count("|") for line in (first, second, *rows)} == {4}
+    assert rows
+
+
+def test_growth_is_measured_for_every_kind(root: Path) -> None:
+    """Small enough to run here; whether something grew is for larger inputs to say."""
+    done = _bench(root, "--megabytes", "0.02", "--messages", "20", module="benchmarks.growth")
+    assert done.returncode in (0, 1), done.stderr
+    assert not done.stderr
+    kinds = [line for line in done.stdout.splitlines()[1:] if not line.startswith("memory over")]
+    assert len(kinds) > 20
+    assert not [line for line in kinds if "not done" in line]
+    assert "memory over 20 messages" in done.stdout
 
 
 def test_an_unknown_benchmark_is_refused(root: Path) -> None:

@@ -1,7 +1,14 @@
-"""Links: tracked URLs made and read. Compile a message once, render it for many, resolve what comes back."""
+"""Links: tracked URLs made and read. Compile a message once, render it for many, resolve what comes back.
+
+``ManifestRegistry``, the registry in a folder, is defined in ``msgtrack.io`` and loaded when first asked for.
+"""
 
 from __future__ import annotations
 
+from typing import Any
+
+from msgtrack import plugins
+from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compiled import (
     CompiledMessage,
     Edit,
@@ -11,22 +18,28 @@ from msgtrack.links.compiled import (
     Placeholder,
     RenderedMessage,
 )
+from msgtrack.links.findings import FINDINGS
 from msgtrack.links.formats import CompactFormat, ParsedUrl, UrlFormat
 from msgtrack.links.keyring import Keyring
+from msgtrack.links.memory import LinkMemory
 from msgtrack.links.registry import LinkRegistry, MemoryRegistry
 from msgtrack.links.rules import LinkRules, Rule
 from msgtrack.links.tracker import Tracker
 
 __all__ = [
+    "FINDINGS",
+    "CampaignFormat",
     "CompactFormat",
     "CompiledMessage",
     "Edit",
     "Finding",
     "Keyring",
     "LinkDecision",
+    "LinkMemory",
     "LinkReason",
     "LinkRegistry",
     "LinkRules",
+    "ManifestRegistry",
     "MemoryRegistry",
     "ParsedUrl",
     "Placeholder",
@@ -35,3 +48,12 @@ __all__ = [
     "Tracker",
     "UrlFormat",
 ]
+
+_FROM_ABOVE = {"ManifestRegistry": plugins.Builtin("msgtrack.io.manifests:ManifestRegistry")}
+
+
+def __getattr__(name: str) -> Any:
+    """Names that lie on a higher floor, where files may be opened."""
+    if name in _FROM_ABOVE:
+        return plugins.load(name, _FROM_ABOVE, "msgtrack.registries")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

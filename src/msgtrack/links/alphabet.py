@@ -8,7 +8,17 @@ from __future__ import annotations
 
 import base64
 
-__all__ = ["ALPHABET", "decode_bytes", "decode_int", "digest_text", "encode_bytes", "encode_int", "is_token_text"]
+__all__ = [
+    "ALPHABET",
+    "LOW_BITS",
+    "decode_bytes",
+    "decode_int",
+    "digest_text",
+    "encode_bytes",
+    "encode_int",
+    "is_token_text",
+    "mix_letter",
+]
 
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
@@ -18,8 +28,11 @@ _B32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 _FROM_B32 = str.maketrans(_B32, ALPHABET)
 _TO_B32 = str.maketrans(ALPHABET, _B32)
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
-_BY_BYTE = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
+LOW_BITS = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
+"""A table for ``bytes.translate``: each byte becomes the letter of its low five bits."""
+
 _LETTERS = frozenset(ALPHABET)
+_VALUES = {letter: value for value, letter in enumerate(ALPHABET)}
 
 
 def is_token_text(text: str) -> bool:
@@ -31,8 +44,8 @@ def encode_int(number: int) -> str:
     """A whole number of at least zero, without leading zeros."""
     text = ""
     while number > 31:
-        number, rest = divmod(number, 1024)
-        text = _PAIRS[rest] + text
+        text = _PAIRS[number & 1023] + text
+        number >>= 10
     if number or not text:
         return ALPHABET[number] + text
     return text[1:] if text[0] == "0" else text
@@ -63,4 +76,10 @@ def decode_bytes(text: str) -> bytes:
 
 def digest_text(digest: bytes, length: int) -> str:
     """``length`` characters straight from a digest, the low five bits of a byte each."""
-    return digest[:length].translate(_BY_BYTE).decode()
+    return digest[:length].translate(LOW_BITS).decode()
+
+
+def mix_letter(letter: str, byte: int) -> str:
+    """A letter XORed with the low five bits of a byte; what is outside the alphabet stays as it is."""
+    value = _VALUES.get(letter)
+    return letter if value is None else ALPHABET[value ^ byte & 31]

@@ -4,6 +4,7 @@ message token.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from attrs import define, evolve, field
@@ -12,31 +13,34 @@ from msgtrack import vocabulary
 from msgtrack.errors import InvalidOption
 from msgtrack.links.compiled import CompiledPart, Edit, Finding, LinkDecision, LinkReason
 from msgtrack.links.destinations import destination, is_url_text
-from msgtrack.links.formats import UrlFormat
-from msgtrack.links.html import LinkSite, holds_template_tag, scan_html
+from msgtrack.links.findings import LENGTH_BUDGET, MESSAGE_TOKEN_LENGTH, Slot, new_finding, part_findings
+from msgtrack.links.html import HtmlScan, LinkSite, holds_template_tag, scan_html
 from msgtrack.links.keyring import Keyring
-from msgtrack.links.markers import Markup, markup_of
+from msgtrack.links.markers import Markup, emitted, markup_of
 from msgtrack.links.positions import LineIndex
 from msgtrack.links.rules import LinkRules
 from msgtrack.links.text import scan_text
-from msgtrack.links.tokens import link_key, link_text
-from msgtrack.model import OPEN_LINK_ID, LinkType, Part, TrackedLink, TrackingMode
+from msgtrack.links.tokens import link_key
+from msgtrack.links.utm import with_parameters
+from msgtrack.links.writing import Texts, UrlWriter
+from msgtrack.model import LinkType, Part, TrackedLink, TrackingMode
 
-__all__ = ["Compiler"]
+__all__ = ["TRAP_CATEGORY", "Compiler"]
 
-LENGTH_BUDGET = 2_000
-"""Characters of a tracked URL past which a finding names the link; some clients cut longer ones."""
+TRAP_CATEGORY = "trap"
+"""The category of the link that only machines follow; its type is ``other``."""
 
-_MESSAGE_TOKEN_LENGTH = 64
 _LABEL_LENGTH = 200
 _PIXEL_START = '<img src="'
 _PIXEL_END = '" width="1" height="1" alt="" style="display:block;border:0;width:1px;height:1px">'
+_TRAP_START = '<a href="'
+_TRAP_END = '" style="display:none" aria-hidden="true" tabindex="-1" rel="nofollow"></a>'
 _TRACKED_MODES = {TrackingMode.ENABLED, TrackingMode.ALWAYS, TrackingMode.OPT_OUT, TrackingMode.MIRROR_PAGE}
 _TYPE_OF_MODE = {TrackingMode.OPT_OUT: LinkType.OPT_OUT, TrackingMode.MIRROR_PAGE: LinkType.MIRROR_PAGE}
+# Their URLs may be signed, or be matched as they are: nothing is put behind them.
+_BARE_TYPES = (LinkType.OPT_OUT, LinkType.MIRROR_PAGE)
 _NO_MARKUP = Markup()
-
-_Slot = tuple[int, int, str, str, str]
-"""An edit with what takes its place: start, end, kind, text before the token, text after it; a removal has neither."""
+_Place = tuple[int, int]
 
 
 @define(kw_only=True)
@@ -50,80 +54,117 @@ class Compiler:
     pixel: str
     keyring: Keyring
     realm: str
-    url_format: UrlFormat
+    writer: UrlWriter
     own: str
-    registered: bool
     links: list[TrackedLink] = field(factory=list)
     decisions: list[LinkDecision] = field(factory=list)
     findings: list[Finding] = field(factory=list)
     edits: list[Edit] = field(factory=list)
 
     def html(self, source: str) -> CompiledPart:
-        """The HTML part, its links tracked and the open image put in."""
+        """The HTML part, its links tracked, the open image and the trap put in."""
         scan = scan_html(source)
         lines = LineIndex(source)
-        slots: list[_Slot] = []
+        if scan.is_amp:
+            return self._amp(source, scan, lines)
+        slots: list[Slot] = []
         for site in scan.sites:
-            markup = markup_of(site)
-            if self.rules.markers == "remove":
-                slots += [(span.start, span.end, "marker", "", "") for span in markup.marker_spans]
-            url, reason = self._reason(site.url, site.raw, markup, scan.base_href, Part.HTML)
-            place = lines.position(site.start)
-            if reason is LinkReason.TRACKED and is_url_text(site.text):
-                if self.rules.url_as_text == "skip":
-                    reason = LinkReason.URL_AS_TEXT
-                self._find(
-                    "url-as-text", "the visible text is a URL; tracked, text and destination differ", Part.HTML, place
-                )
-            link = self._link(url, reason, markup, site, Part.HTML, place)
-            if link is not None:
-                before, after = self._prepare(link, place)
-                slots.append((site.start, site.end, "link", before, after))
-        without = _pieces(source, slots)
-        if self.pixel == "none" or not self.rules.track_opens:
-            self._keep(Part.HTML, slots)
-            return CompiledPart(part=Part.HTML, source=source, pieces=without, pieces_without_pixel=without)
-        at = _pixel_offset(self.pixel, scan.body_start, scan.body_end, scan.end)
-        before, after = self.url_format.prepare(OPEN_LINK_ID)
-        slots.append((at, at, "pixel", _PIXEL_START + before, after + _PIXEL_END))
-        self._keep(Part.HTML, slots)
-        return CompiledPart(part=Part.HTML, source=source, pieces=_pieces(source, slots), pieces_without_pixel=without)
+            self._html_link(source, site, scan.base_href, lines.position(site.start), slots)
+        if self.rules.trap and self.rules.track_links:
+            at = scan.end if scan.body_end is None else scan.body_end
+            first, *between, last = self._prepare(self._trap_link(), lines.position(at))
+            slots.append((at, at, "trap", (_TRAP_START + first, *between, last + _TRAP_END)))
+        without = slots = sorted(slots)
+        if self.pixel != "none" and self.rules.track_opens:
+            at = _pixel_offset(self.pixel, scan)
+            first, *between, last = self.writer.open
+            slots = sorted([*slots, (at, at, "pixel", (_PIXEL_START + first, *between, last + _PIXEL_END))])
+        return self._part(Part.HTML, source, lines, slots, without)
 
     def text(self, source: str) -> CompiledPart:
         """The plain-text part, its URLs tracked."""
         lines = LineIndex(source)
-        slots: list[_Slot] = []
+        slots: list[Slot] = []
         for site in scan_text(source):
-            url, reason = self._reason(site.url, site.url, _NO_MARKUP, "", Part.TEXT)
+            url, reason, mode = self._reason(site.url, site.url, _NO_MARKUP, "", Part.TEXT)
             place = lines.position(site.start)
-            link = self._link(url, reason, _NO_MARKUP, None, Part.TEXT, place)
+            link = self._link(url, reason, mode, _NO_MARKUP, None, Part.TEXT, place)
             if link is not None:
-                before, after = self._prepare(link, place)
-                slots.append((site.start, site.end, "link", before, after))
-        pieces = _pieces(source, slots)
-        self._keep(Part.TEXT, slots)
-        return CompiledPart(part=Part.TEXT, source=source, pieces=pieces, pieces_without_pixel=pieces)
+                slots.append((site.start, site.end, "link", self._prepare(link, place)))
+        return self._part(Part.TEXT, source, lines, slots, slots)
 
-    def _reason(self, url: str, raw: str, markup: Markup, base: str, part: Part) -> tuple[str, LinkReason]:
+    def finish(self, parts: Sequence[CompiledPart], *, are_ids_concealed: bool) -> None:
+        """Look at the message as a whole, when all its parts are there."""
+        if [part.part for part in parts] == [Part.HTML]:
+            self._find("missing-text-part", "there is an HTML part and no plain text", Part.HTML, (1, 1))
+        if "@" in self.delivery_id and not are_ids_concealed:
+            message = f"the delivery id {self.delivery_id!r} looks like an address, and whoever sees a link can read it"
+            self._find("address-as-id", message, parts[0].part, (1, 1))
+
+    def _html_link(self, source: str, site: LinkSite, base: str, place: _Place, slots: list[Slot]) -> None:
+        rules = self.rules
+        markup = markup_of(site)
+        url, reason, mode = self._reason(site.url, site.raw, markup, base, Part.HTML)
+        if reason is LinkReason.TRACKED and is_url_text(site.text):
+            if rules.url_as_text == "skip" and mode is not TrackingMode.ALWAYS:
+                reason = LinkReason.URL_AS_TEXT
+            self._find(
+                "url-as-text", "the visible text is a URL; tracked, text and destination differ", Part.HTML, place
+            )
+        link = self._link(url, reason, mode, markup, site, Part.HTML, place)
+        if rules.markers != "keep":
+            slots += [(span.start, span.end, "marker", ("",)) for span in markup.marker_spans]
+        provider = rules.markers.partition(":")[2]
+        if provider and (link is not None or reason is LinkReason.MARKER):
+            slots.append((site.name_end, site.name_end, "marker", (emitted(provider, source, site.name_end),)))
+        if link is not None:
+            slots.append((site.start, site.end, "link", self._prepare(link, place)))
+
+    def _amp(self, source: str, scan: HtmlScan, lines: LineIndex) -> CompiledPart:
+        for site in scan.sites:
+            self._link(site.url, LinkReason.AMP, None, _NO_MARKUP, site, Part.HTML, lines.position(site.start))
+        self._find("amp", "the part is AMP for mail and is left alone", Part.HTML, (1, 1))
+        return self._part(Part.HTML, source, lines, [], [])
+
+    def _part(
+        self, part: Part, source: str, lines: LineIndex, slots: list[Slot], without_pixel: list[Slot]
+    ) -> CompiledPart:
+        self.edits += [Edit(part=part, start=start, end=end, kind=kind) for start, end, kind, _ in slots]
+        self.findings += part_findings(part, source, lines, slots)
+        pieces = _pieces(source, slots)
+        without = pieces if slots is without_pixel else _pieces(source, without_pixel)
+        return CompiledPart(part=part, source=source, pieces=pieces, pieces_without_pixel=without)
+
+    def _reason(
+        self, url: str, raw: str, markup: Markup, base: str, part: Part
+    ) -> tuple[str, LinkReason, TrackingMode | None]:
         if holds_template_tag(raw) or holds_template_tag(url):
-            return url, LinkReason.TEMPLATE_TAG
+            return url, LinkReason.TEMPLATE_TAG, None
         whole, reason = destination(url, base=base, own=self.own)
         if reason is not LinkReason.TRACKED:
-            return whole, reason
+            return whole, reason, None
         if not self.rules.track_links:
-            return whole, LinkReason.SWITCHED_OFF
-        mode = self.rules.first("mode", whole, part)
+            return whole, LinkReason.SWITCHED_OFF, None
+        mode: TrackingMode | None = self.rules.first("mode", whole, part)
         if mode is not None:
-            return whole, LinkReason.TRACKED if mode in _TRACKED_MODES else LinkReason.RULE
-        return whole, LinkReason.MARKER if markup.off else LinkReason.TRACKED
+            return whole, LinkReason.TRACKED if mode in _TRACKED_MODES else LinkReason.RULE, mode
+        if markup.off:
+            return whole, LinkReason.MARKER, None
+        mode = self.rules.memory.mode_of(whole)
+        return whole, LinkReason.MEMORY if mode is TrackingMode.NEVER else LinkReason.TRACKED, mode
 
     def _link(
-        self, url: str, reason: LinkReason, markup: Markup, site: LinkSite | None, part: Part, place: tuple[int, int]
+        self,
+        url: str,
+        reason: LinkReason,
+        mode: TrackingMode | None,
+        markup: Markup,
+        site: LinkSite | None,
+        part: Part,
+        place: _Place,
     ) -> TrackedLink | None:
         tracked = reason is LinkReason.TRACKED
-        link = self._tracked_link(url, markup, site, part, place) if tracked else None
-        if link is not None:
-            self.links.append(link)
+        link = self._tracked_link(url, mode, markup, site, part, place) if tracked else None
         self.decisions.append(
             LinkDecision(
                 part=part,
@@ -133,6 +174,7 @@ class Compiler:
                 tracked=tracked,
                 reason=reason,
                 link_id=link.id if link else None,
+                mode=mode,
             )
         )
         if reason is LinkReason.TEMPLATE_TAG:
@@ -141,40 +183,69 @@ class Compiler:
             self._find(
                 "already-tracked", f"the link {url!r:.80} leads to our own server and is left alone", part, place
             )
+        elif tracked and url[:5].lower() == "http:" and self.own.startswith("https:"):
+            self._find("http-downgrade", f"the link {url!r:.80} leads from https to http", part, place)
         return link
 
     def _tracked_link(
-        self, url: str, markup: Markup, site: LinkSite | None, part: Part, place: tuple[int, int]
+        self,
+        url: str,
+        mode: TrackingMode | None,
+        markup: Markup,
+        site: LinkSite | None,
+        part: Part,
+        place: _Place,
     ) -> TrackedLink:
         rules = self.rules
-        ordinal = len(self.links) + 2
-        mode = rules.first("mode", url, part) or TrackingMode.ENABLED
+        mode = mode or TrackingMode.ENABLED
         kind = rules.first("type", url, part) or _TYPE_OF_MODE.get(mode) or self._markup_type(markup, part, place)
         label = rules.first("label", url, part) or markup.label or (site.text if site else "") or url
-        link = TrackedLink(
-            delivery_id=self.delivery_id,
-            id=str(ordinal),
-            url=url,
-            label=label[:_LABEL_LENGTH],
-            category=rules.first("category", url, part) or markup.category or "",
-            type=kind,
-            mode=mode,
-            part=part,
-            variant=self.variant,
-            expires_at=self.expires_at,
+        utm = rules.first("utm", url, part)
+        parameters = rules.utm if utm is None else utm
+        return self._keyed(
+            TrackedLink(
+                delivery_id=self.delivery_id,
+                id=str(len(self.links) + 2),
+                url=with_parameters(url, parameters) if parameters and kind not in _BARE_TYPES else url,
+                label=label[:_LABEL_LENGTH],
+                category=rules.first("category", url, part) or markup.category or "",
+                type=kind,
+                mode=mode,
+                part=part,
+                variant=self.variant,
+                expires_at=self.expires_at,
+            )
         )
+
+    def _trap_link(self) -> TrackedLink:
+        return self._keyed(
+            TrackedLink(
+                delivery_id=self.delivery_id,
+                id=str(len(self.links) + 2),
+                url=destination(self.rules.trap, base="", own="")[0],
+                label=TRAP_CATEGORY,
+                category=TRAP_CATEGORY,
+                type=LinkType.OTHER,
+                variant=self.variant,
+                expires_at=self.expires_at,
+            )
+        )
+
+    def _keyed(self, link: TrackedLink) -> TrackedLink:
         key = link_key(
             self.keyring,
             self.realm,
             delivery_id=self.delivery_id,
             variant=self.variant,
-            part=part,
-            ordinal=ordinal,
-            url=url,
+            part=link.part,
+            ordinal=int(link.id),
+            url=link.url,
         )
-        return evolve(link, key=key)
+        link = evolve(link, key=key)
+        self.links.append(link)
+        return link
 
-    def _markup_type(self, markup: Markup, part: Part, place: tuple[int, int]) -> LinkType:
+    def _markup_type(self, markup: Markup, part: Part, place: _Place) -> LinkType:
         if not markup.type:
             return LinkType.CLICK
         try:
@@ -185,10 +256,9 @@ class Compiler:
             )
             return LinkType.CLICK
 
-    def _prepare(self, link: TrackedLink, place: tuple[int, int]) -> tuple[str, str]:
-        token = link.key if self.registered else link_text(link, self.keyring, self.realm)
-        before, after = self.url_format.prepare(token)
-        length = len(before) + len(after) + _MESSAGE_TOKEN_LENGTH
+    def _prepare(self, link: TrackedLink, place: _Place) -> Texts:
+        texts = self.writer.link(link)
+        length = sum(map(len, texts)) + MESSAGE_TOKEN_LENGTH
         if length > LENGTH_BUDGET:
             self._find(
                 "long-url",
@@ -196,32 +266,27 @@ class Compiler:
                 link.part,
                 place,
             )
-        return before, after
+        return texts
 
-    def _find(self, code: str, message: str, part: Part, place: tuple[int, int]) -> None:
-        self.findings.append(
-            Finding(code=code, severity="warning", message=message, part=part, line=place[0], column=place[1])
-        )
-
-    def _keep(self, part: Part, slots: list[_Slot]) -> None:
-        self.edits += [Edit(part=part, start=start, end=end, kind=kind) for start, end, kind, _, _ in sorted(slots)]
+    def _find(self, code: str, message: str, part: Part, place: _Place) -> None:
+        self.findings.append(new_finding(code, message, part, place))
 
 
-def _pixel_offset(pixel: str, body_start: int | None, body_end: int | None, end: int) -> int:
+def _pixel_offset(pixel: str, scan: HtmlScan) -> int:
     if pixel == "top":
-        return 0 if body_start is None else body_start
-    return end if body_end is None else body_end
+        return 0 if scan.body_start is None else scan.body_start
+    return scan.end if scan.body_end is None else scan.body_end
 
 
-def _pieces(source: str, slots: list[_Slot]) -> tuple[str, ...]:
+def _pieces(source: str, slots: list[Slot]) -> tuple[str, ...]:
     pieces: list[str] = []
     piece: list[str] = []
     done = 0
-    for start, end, kind, before, after in sorted(slots):
-        piece += (source[done:start], before)
-        if kind != "marker":
+    for start, end, _, (first, *others) in slots:
+        piece += (source[done:start], first)
+        for text in others:
             pieces.append("".join(piece))
-            piece = [after]
+            piece = [text]
         done = end
     piece.append(source[done:])
     pieces.append("".join(piece))

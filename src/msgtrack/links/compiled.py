@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from typing import Any, Protocol
 
 from attrs import field, frozen
 
 from msgtrack._borders import text_id
-from msgtrack.errors import InvalidOption, InvalidValue, NotOurs, NotPublished, NotSupported
+from msgtrack.errors import InvalidOption, NotOurs, NotPublished, NotSupported, RenderError
+from msgtrack.links.compiled_bytes import pack, unpack
+from msgtrack.links.formats import UrlFormat
+from msgtrack.links.headers import unsubscribe_headers
 from msgtrack.links.keyring import Keyring
 from msgtrack.links.registry import LinkRegistry
-from msgtrack.links.tokens import encode_id, message_head, message_tail, message_text, read_message
-from msgtrack.model import Consent, Part, Policy, TrackedLink
+from msgtrack.links.signing import PLAIN_POLICY, MessageSigner
+from msgtrack.links.writing import UrlWriter
+from msgtrack.model import Consent, Part, Policy, TrackedLink, TrackingMode
 
 __all__ = [
     "CompiledMessage",
@@ -26,9 +30,6 @@ __all__ = [
     "RenderedMessage",
 ]
 
-_TOKEN = re.compile(r"[a-z0-9.-]+")
-_POLICY = Policy()
-
 
 class LinkReason(StrEnum):
     """Why a link is tracked or left alone; a closed list.
@@ -38,7 +39,7 @@ class LinkReason(StrEnum):
     only within the page. ``scheme``: mailto, tel and whatever is not http(s). ``relative``: there is no ``<base
     href>`` to make it whole. ``template-tag``: it holds a tag of a template language. ``invalid-url``: no browser
     could follow it. ``already-tracked``: it leads to our own server. ``url-as-text``: its visible text is a URL,
-    and the rules say to skip those.
+    and the rules say to skip those. ``memory``: it is remembered as never tracked. ``amp``: the part is AMP for mail.
     """
 
     TRACKED = "tracked"
@@ -53,11 +54,17 @@ class LinkReason(StrEnum):
     INVALID_URL = "invalid-url"
     ALREADY_TRACKED = "already-tracked"
     URL_AS_TEXT = "url-as-text"
+    MEMORY = "memory"
+    AMP = "amp"
 
 
 @frozen(kw_only=True)
 class LinkDecision:
-    """What became of one link of the message: where it stands (line and column from 1), and why."""
+    """What became of one link of the message: where it stands (line and column from 1), and why.
+
+    ``url`` is where the author's link leads; ``mode`` the one that the rules or the memory gave it, None where neither
+    had a word on it.
+    """
 
     part: Part
     line: int
@@ -66,11 +73,15 @@ class LinkDecision:
     tracked: bool
     reason: LinkReason
     link_id: str | None = None
+    mode: TrackingMode | None = None
 
 
 @frozen(kw_only=True)
 class Finding:
-    """Something a sender should look at before sending; ``severity`` is ``info``, ``warning`` or ``error``."""
+    """Something a sender should look at before sending; ``severity`` is ``info`` or ``warning``.
+
+    ``code`` is one of ``msgtrack.links.FINDINGS``. What concerns a part as a whole stands at line 1, column 1.
+    """
 
     code: str
     severity: str
@@ -84,7 +95,8 @@ class Finding:
 class Edit:
     """One change to the author's text: the characters from ``start`` to ``end`` of the source give way.
 
-    ``kind`` is ``link`` (a destination), ``marker`` (removed) or ``pixel`` (inserted; start equals end).
+    ``kind`` is ``link`` (a destination), ``marker`` (removed, or inserted for a provider), ``pixel`` or ``trap`` (both
+    inserted). Where something is inserted, start equals end.
     """
 
     part: Part
@@ -105,11 +117,16 @@ class Placeholder:
 
 @frozen(kw_only=True)
 class RenderedMessage:
-    """One recipient's message: its parts (None where there is none) and the headers to add."""
+    """One recipient's message: its parts (None where there is none) and the headers to add.
+
+    ``findings`` has one of the code ``address-as-id`` when the message's id looks like an address (it holds an
+    ``@``) and is not concealed: whoever sees the links can read it.
+    """
 
     html: str | None
     text: str | None
     headers: Mapping[str, str]
+    findings: tuple[Finding, ...] = ()
 
 
 @frozen(kw_only=True)
@@ -125,6 +142,40 @@ class CompiledPart:
     pieces_without_pixel: tuple[str, ...]
 
 
+_ADDRESS = Finding(
+    code="address-as-id",
+    severity="warning",
+    message="the message's id looks like an address, and whoever sees a link can read it; use an id, or conceal_ids=True",
+    part=Part.HTML,
+    line=1,
+    column=1,
+)
+
+
+class HoldsKeys(Protocol):
+    """What a compiled message needs of a tracker, when it is read from bytes."""
+
+    @property
+    def keyring(self) -> Keyring:
+        """The secrets."""
+        ...
+
+    @property
+    def realm(self) -> str:
+        """The realm bound in the keys."""
+        ...
+
+    @property
+    def url_format(self) -> UrlFormat:
+        """How URLs look."""
+        ...
+
+    @property
+    def registry(self) -> LinkRegistry | None:
+        """Where registered links live."""
+        ...
+
+
 @frozen(kw_only=True, eq=False)
 class CompiledMessage:
     """What ``Tracker.compile`` makes of a message: render it, look into it, undo it."""
@@ -138,12 +189,7 @@ class CompiledMessage:
     edits: tuple[Edit, ...]
     placeholders: tuple[Placeholder, ...]
     parts: tuple[CompiledPart, ...] = field(repr=False)
-    _keyring: Keyring = field(repr=False)
-    _realm: str = field(repr=False)
-    _registry: LinkRegistry | None = field(repr=False)
-    _delivery_token: str = field(init=False, repr=False)
-    _tail: str = field(init=False, repr=False)
-    _default_head: str = field(init=False, repr=False)
+    _signer: MessageSigner | None = field(repr=False)
     _html: CompiledPart | None = field(init=False, repr=False)
     _text: CompiledPart | None = field(init=False, repr=False)
     _known: list[bool] = field(init=False, repr=False, factory=list)
@@ -154,16 +200,13 @@ class CompiledMessage:
         put = object.__setattr__
         put(self, "_html", by_part.get(Part.HTML))
         put(self, "_text", by_part.get(Part.TEXT))
-        put(self, "_delivery_token", encode_id(self.delivery_id))
-        put(self, "_tail", message_tail(None, self.variant))
-        put(self, "_default_head", self._head(_POLICY, is_seed=False))
 
     def render(
         self,
         *,
         message_id: str | int,
         values: Mapping[str, object] | None = None,
-        policy: Policy = _POLICY,
+        policy: Policy = PLAIN_POLICY,
         seed: bool = False,
         unsubscribe: str | Sequence[str] | None = None,
     ) -> RenderedMessage:
@@ -179,20 +222,26 @@ class CompiledMessage:
                 the one-click header of RFC 8058.
 
         Raises:
-            InvalidId: the message id is empty or too long.
+            InvalidId: the message id is empty or too long, or the URL format cannot write it.
             NotPublished: the links are registered and nobody published them.
+            RenderError: the message was read from bytes without a tracker.
         """
-        if self._registry is not None and not self._known:
-            self._check_published(self._registry)
-        head = self._default_head if policy is _POLICY and not seed else self._head(policy, is_seed=seed)
-        key = self._keyring.signing_key("message", self._realm)
-        token = message_text(head, self._delivery_token, text_id(message_id), self._tail, key)
-        followed = policy.opens is not Consent.NONE
+        signer = self._signer
+        if signer is None:
+            raise self._keyless()
+        if signer.registry is not None and not self._known:
+            self._check_published(signer.registry)
+        name = text_id(message_id)
+        token = signer.part(name, policy, is_seed=seed)
+        join = token.join if signer.spread is None else signer.joiner(token)
         html, text = self._html, self._text
         return RenderedMessage(
-            html=None if html is None else token.join(html.pieces if followed else html.pieces_without_pixel),
-            text=None if text is None else token.join(text.pieces),
-            headers={} if unsubscribe is None else _unsubscribe_headers(unsubscribe),
+            html=None
+            if html is None
+            else join(html.pieces if policy.opens is not Consent.NONE else html.pieces_without_pixel),
+            text=None if text is None else join(text.pieces),
+            headers={} if unsubscribe is None else unsubscribe_headers(unsubscribe),
+            findings=(_ADDRESS,) if "@" in name and not signer.conceal else (),
         )
 
     def restore(self, text: str) -> str:
@@ -200,10 +249,13 @@ class CompiledMessage:
 
         Raises:
             NotOurs: this compiled message did not make the text, or somebody changed it since.
+            RenderError: the message was read from bytes without a tracker.
         """
+        if self._signer is None:
+            raise self._keyless()
         for part in self.parts:
             for pieces in (part.pieces, part.pieces_without_pixel):
-                if self._made(text, pieces):
+                if self._signer.made(text, pieces):
                     return part.source
         raise NotOurs(f"this text of {len(text)} characters was not made by delivery {self.delivery_id!r}")
 
@@ -212,7 +264,7 @@ class CompiledMessage:
         *,
         message_id: str | int,
         values: Mapping[str, object] | None = None,
-        policy: Policy = _POLICY,
+        policy: Policy = PLAIN_POLICY,
     ) -> dict[str, str]:
         """What an outside template engine needs to fill :meth:`source`.
 
@@ -230,26 +282,69 @@ class CompiledMessage:
         raise NotSupported(f"the template in {syntax!r} notation is not there yet", hint="use render()")
 
     def to_bytes(self) -> bytes:
-        """The compiled message as bytes, for queues and caches.
+        """The compiled message as bytes, for queues and caches: versioned, compressed, signed; no keys are in it.
 
         Raises:
-            NotSupported: always; compile the message again where it is needed, the result is the same.
+            RenderError: the message was itself read from bytes without a tracker.
         """
-        raise NotSupported(
-            "compiled messages cannot be written to bytes yet", hint="compile again, it is deterministic"
-        )
+        signer = self._signer
+        if signer is None:
+            raise self._keyless()
+        values = {name: getattr(self, name) for name in _WRITTEN}
+        values |= {"opened": signer.opened, "conceal": signer.conceal, "registered": signer.registry is not None}
+        return pack(values, signer.key, signer.key_id)
 
     @classmethod
-    def from_bytes(cls, data: bytes) -> CompiledMessage:
+    def from_bytes(cls, data: bytes, *, tracker: HoldsKeys | None = None) -> CompiledMessage:
         """The compiled message that :meth:`to_bytes` wrote.
 
-        Raises:
-            NotSupported: always; see :meth:`to_bytes`.
-        """
-        raise NotSupported("compiled messages cannot be read from bytes yet", hint="compile again, it is deterministic")
+        Args:
+            data: the bytes.
+            tracker: who signs what is rendered; its keys must be those of the tracker that compiled (they may have
+                rotated since), and so must realm, base URL and URL format. Without one the signature of the bytes
+                is not checked, and the message can be looked at but neither rendered nor restored.
 
-    def _head(self, policy: Policy, *, is_seed: bool) -> str:
-        return message_head(self._keyring.key_id, policy, is_seed=is_seed, is_proof=self.kind == "proof")
+        Raises:
+            InvalidValue: these are no such bytes, they are damaged, or a newer version wrote them.
+            NotOurs: other keys or another realm wrote them, or somebody changed them since.
+            InvalidOption: the tracker writes other URLs, or the links are registered and it has no registry.
+        """
+        if tracker is None:
+            found = unpack(data, {**_WRITTEN, **_SETTINGS}, None)
+            return cls(**{name: found[name] for name in _WRITTEN}, signer=None)
+        keyring, realm = tracker.keyring, tracker.realm
+        found = unpack(
+            data, {**_WRITTEN, **_SETTINGS}, lambda key_id: keyring.verifying_keys(key_id, "compiled", realm)
+        )
+        opened, conceal, registered = (found.pop(name) for name in _SETTINGS)
+        said = {"delivery_id": found["delivery_id"], "variant": found["variant"]}
+        writer = UrlWriter(tracker.url_format, keyring, realm, **said, registered=registered, conceal=conceal)
+        if writer.open != opened:
+            raise InvalidOption(
+                f"the message was compiled for URLs such as {'…'.join(opened)!r}, this tracker writes "
+                f"{'…'.join(writer.open)!r}"
+            )
+        if registered and tracker.registry is None:
+            raise InvalidOption(
+                "the message has registered links, and the tracker has no registry", hint="Tracker(..., registry=...)"
+            )
+        signer = MessageSigner(
+            keyring,
+            realm,
+            tracker.url_format,
+            tracker.registry if registered else None,
+            **said,
+            is_proof=found["kind"] == "proof",
+            conceal=conceal,
+            opened=opened,
+        )
+        return cls(**found, signer=signer)
+
+    def _keyless(self) -> RenderError:
+        return RenderError(
+            f"the compiled message of delivery {self.delivery_id!r} was read from bytes without keys",
+            hint="read it with tracker.load(data)",
+        )
 
     def _check_published(self, registry: LinkRegistry) -> None:
         for link in self.links:
@@ -260,34 +355,16 @@ class CompiledMessage:
                 )
         self._known.append(True)
 
-    def _made(self, text: str, pieces: tuple[str, ...]) -> bool:
-        if len(pieces) == 1:
-            return text == pieces[0]
-        slots = len(pieces) - 1
-        length, rest = divmod(len(text) - sum(map(len, pieces)), slots)
-        if rest or length < 1:
-            return False
-        token = text[len(pieces[0]) : len(pieces[0]) + length]
-        if not _TOKEN.fullmatch(token) or token.join(pieces) != text:
-            return False
-        said = read_message(token, self._keyring, self._realm)
-        return said is not None and (said.delivery_id, said.variant) == (self.delivery_id, self.variant)
 
-
-def _unsubscribe_headers(unsubscribe: str | Sequence[str]) -> dict[str, str]:
-    addresses = (unsubscribe,) if isinstance(unsubscribe, str) else tuple(unsubscribe)
-    if not addresses:
-        raise InvalidOption("unsubscribe holds no address")
-    for address in addresses:
-        if address == "hosted":
-            raise NotSupported(
-                "the hosted opt-out is not there yet", hint="give an https or mailto address of your own"
-            )
-        if not isinstance(address, str):
-            raise InvalidValue(f"an unsubscribe address must be text, not {address!r:.80}")
-        if not re.fullmatch(r"(?:https?://|mailto:)[!#-;=?-Z\[\]_a-z~]+", address):
-            raise InvalidOption(f"unsubscribe={address!r:.120} is no https, http or mailto address fit for a header")
-    headers = {"List-Unsubscribe": ", ".join(f"<{address}>" for address in addresses)}
-    if any(address.startswith("https://") for address in addresses):
-        headers["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
-    return headers
+_WRITTEN: Mapping[str, Any] = {
+    "delivery_id": str,
+    "variant": str,
+    "kind": str,
+    "links": tuple[TrackedLink, ...],
+    "decisions": tuple[LinkDecision, ...],
+    "findings": tuple[Finding, ...],
+    "edits": tuple[Edit, ...],
+    "placeholders": tuple[Placeholder, ...],
+    "parts": tuple[CompiledPart, ...],
+}
+_SETTINGS: Mapping[str, Any] = {"opened": tuple[str, ...], "conceal": bool, "registered": bool}

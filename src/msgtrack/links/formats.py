@@ -1,5 +1,5 @@
-"""URL formats: how a tracked URL looks. ``compact`` is the one built in; the protocol is small, so others can be
-written.
+"""URL formats: how a tracked URL looks. ``compact`` is here, ``campaign`` beside it; the protocol is small, so others
+can be written.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from attrs import frozen
 
 from msgtrack.errors import InvalidOption
 from msgtrack.links.repair import canonical_path
-from msgtrack.model import OPEN_LINK_ID
+from msgtrack.model import OPEN_LINK_ID, Part
 
 __all__ = ["CompactFormat", "ParsedUrl", "UrlFormat", "base_of"]
 
@@ -22,11 +22,17 @@ _HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?")
 
 @frozen(kw_only=True)
 class ParsedUrl:
-    """The parts of a URL that may be one of ours: link part, message part (empty where there is none), repairs made."""
+    """The parts of a URL that may be one of ours: link part, message part (empty where there is none), repairs made.
+
+    A format that also writes the link's id or content part in plain says them in ``link_id`` and ``part``: a URL
+    that says otherwise than the link itself names nobody.
+    """
 
     link: str
     message: str
     repairs: tuple[str, ...] = ()
+    link_id: str | None = None
+    part: Part | None = None
 
 
 @runtime_checkable
@@ -34,10 +40,20 @@ class UrlFormat(Protocol):
     """How tracked URLs are written and read.
 
     A URL is ``before + message part + after``; what stands around the message part is made once per link.
+
+    A format may have two methods more, and with them write ids in a way of its own:
+
+    - ``prepare_link(link: TrackedLink, part: str)`` is asked instead of ``prepare``: it is given the whole link too,
+      and may give any number of texts, with a gap between each two.
+    - ``spread(message: str)`` turns a message part into the texts for those gaps; ``parse`` must put the very same
+      message part together again. It raises ``InvalidId`` for ids that it cannot write.
     """
 
-    def prepare(self, link: str) -> tuple[str, str]:
-        """What stands before and after the message part in the URL of a link part (for the open, the link id ``1``)."""
+    def prepare(self, link: str) -> tuple[str, ...]:
+        """What stands before and after the message part in the URL of a link part (for the open, the link id ``1``).
+
+        All of it must be fit for an HTML attribute in either quotes, and for plain text.
+        """
         ...
 
     def parse(self, url: str) -> ParsedUrl | None:
@@ -84,7 +100,7 @@ class CompactFormat:
         self._base = base_of(base_url)
         self._path = [segment.lower() for segment in urlsplit(self._base).path.split("/") if segment]
 
-    def prepare(self, link: str) -> tuple[str, str]:
+    def prepare(self, link: str) -> tuple[str, ...]:
         """See :class:`UrlFormat`."""
         return f"{self._base}{link}/", ""
 

@@ -2,8 +2,9 @@
 
 It reads tags, attributes, comments and raw text as the HTML standard's tokenizer does, so it finds the links that a
 browser finds, however they are quoted or broken. Beyond the standard it enters the conditional comments of Outlook,
-``<!--[if mso]> … <![endif]-->``, and takes the links of VML elements (``v:roundrect``) for links. It builds no tree: a
-link that a browser would drop because of where it stands (inside ``<select>``, say) is found all the same.
+``<!--[if mso]> … <![endif]-->``, takes the links of VML elements (``v:roundrect``) for links, and reads past the tags
+of template languages, whatever quotes and angle brackets they hold. It builds no tree: a link that a browser would drop
+because of where it stands (inside ``<select>``, say) is found all the same.
 
 Time is linear in the length of the document, for any text whatever; spans come in order and never overlap.
 """
@@ -33,7 +34,7 @@ from msgtrack.links.tags import (
     read_attributes,
     read_tag,
 )
-from msgtrack.links.templates import holds_template_tag
+from msgtrack.links.templates import holds_template_tag, masked
 from msgtrack.links.visible import visible_text
 
 __all__ = ["Attribute", "HtmlScan", "LinkSite", "holds_template_tag", "scan_html"]
@@ -42,6 +43,8 @@ _LINK_ELEMENTS = frozenset(("a", "area"))
 _VML = ("v:", "w:")
 _URL_EDGES = "".join(map(chr, range(0x21)))
 _URL_HOLES = re.compile("[\t\n\r]")
+_AMP_NAMES = frozenset(("\u26a14email", "\u26a1\ufe0f4email", "amp4email"))
+_AMP_PROLOGUE = re.compile(rf"[\ufeff{SPACE}]*+(?:<!--(?:(?!-->).)*-->|<(?:!(?!--)|\?)[^>]*+>|(?=<[hH]))", re.DOTALL)
 
 
 @frozen(kw_only=True)
@@ -69,13 +72,19 @@ class LinkSite:
     tag_end: int
     in_conditional: bool = False
     _html: str = field(repr=False, eq=False, alias="html")
+    _masked: str = field(repr=False, eq=False, alias="masked")
     _limit: int = field(repr=False, eq=False, alias="limit")
     _closed_by_limit: bool = field(default=False, repr=False, eq=False, alias="closed_by_limit")
 
     @cached_property
     def attributes(self) -> tuple[Attribute, ...]:
         """All attributes of the tag in source order; where a name is repeated, the first counts."""
-        return tuple(read_attributes(self._html, self.tag_start + 1 + len(self.element), self.tag_end))
+        return tuple(read_attributes(self._masked, self.name_end, self.tag_end, self._html))
+
+    @property
+    def name_end(self) -> int:
+        """The offset behind the tag's name."""
+        return self.tag_start + 1 + len(self.element)
 
     @property
     def tag(self) -> str:
@@ -91,7 +100,9 @@ class LinkSite:
         if self.element == "area":
             return ""
         closed = self._closed_by_limit
-        return visible_text(self._html, self.tag_end, self._limit, self.element, closed_by_limit=closed)
+        return visible_text(
+            self._masked, self.tag_end, self._limit, self.element, closed_by_limit=closed, source=self._html
+        )
 
 
 @frozen(kw_only=True)
@@ -106,6 +117,8 @@ class HtmlScan:
         base_href: the value of the first ``<base href>``, cleaned like a link's ``url``; empty where there is none.
         end: the last offset at which inserted markup is markup: the length of the document, or the start of a
             comment, tag or raw text that never ends.
+        is_amp: whether the document is AMP for mail, which no HTML client shows and whose links stand under rules of
+            their own.
     """
 
     sites: tuple[LinkSite, ...]
@@ -113,6 +126,7 @@ class HtmlScan:
     body_end: int | None = None
     base_href: str = ""
     end: int
+    is_amp: bool = False
 
 
 def scan_html(html: str) -> HtmlScan:
@@ -124,7 +138,7 @@ def scan_html(html: str) -> HtmlScan:
     >>> [site.url for site in scan_html("<a href=https://shop.example/?a=1&amp;b=2>Shop</a>").sites]
     ['https://shop.example/?a=1&b=2']
     """
-    scanner = _Scanner(html)
+    scanner = _Scanner(html, masked(html))
     scanner.walk(0, len(html), conditional=False)
     return HtmlScan(
         sites=scanner.link_sites(),
@@ -132,6 +146,7 @@ def scan_html(html: str) -> HtmlScan:
         body_end=scanner.body_end,
         base_href=scanner.base_href or "",
         end=scanner.end,
+        is_amp=_is_amp(html),
     )
 
 
@@ -149,6 +164,7 @@ class _Found(NamedTuple):
 
 @define
 class _Scanner:
+    source: str
     html: str
     end: int = Factory(lambda self: len(self.html), takes_self=True)
     found: list[_Found] = field(factory=list[_Found])
@@ -196,7 +212,7 @@ class _Scanner:
             if element in _LINK_ELEMENTS or element.startswith(_VML):
                 self.found.append(_Found(element, pos, tag.end, *tag.value, region_end))
             elif element == "base" and self.base_href is None and region_end < 0:
-                self.base_href = _clean(html[tag.value[0] : tag.value[1]])
+                self.base_href = _clean(self.source[tag.value[0] : tag.value[1]])
         if foreign or element in ROOTS:
             attributes = partial(read_attributes, html, name.end(), tag.end)
             if foreign.start(element, attributes, self_closing=tag.self_closing):
@@ -262,7 +278,7 @@ class _Scanner:
         return tuple(reversed(sites))
 
     def _site(self, found: _Found, limit: int, *, closed_by_limit: bool) -> LinkSite:
-        value = self.html[found.start : found.end]
+        value = self.source[found.start : found.end]
         raw = value.strip(SPACE)
         start = found.start
         if len(raw) < len(value):
@@ -277,10 +293,24 @@ class _Scanner:
             tag_start=found.tag_start,
             tag_end=found.tag_end,
             in_conditional=found.region_end >= 0,
-            html=self.html,
+            html=self.source,
+            masked=self.html,
             limit=limit,
             closed_by_limit=closed_by_limit,
         )
+
+
+def _is_amp(html: str) -> bool:
+    """Whether the first element is an ``<html>`` that is marked as AMP for mail."""
+    pos = 0
+    while (prologue := _AMP_PROLOGUE.match(html, pos)) is not None and not html.startswith(
+        ("<h", "<H"), prologue.end()
+    ):
+        pos = prologue.end()
+    name = TAG_NAME.match(html, prologue.end()) if prologue else None
+    if name is None or lower(name[1]) != "html" or read_tag(html, name.end(), len(html)) is None:
+        return False
+    return any(attribute.name in _AMP_NAMES for attribute in read_attributes(html, name.end(), len(html)))
 
 
 def _clean(raw: str) -> str:

@@ -6,6 +6,7 @@ written for one provider keeps its meaning here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from attrs import frozen
@@ -13,9 +14,19 @@ from attrs import frozen
 from msgtrack._borders import enum_of
 from msgtrack.errors import InvalidOption
 from msgtrack.links.html import Attribute, LinkSite
+from msgtrack.links.tags import SPACE
 from msgtrack.model import LinkType
 
-__all__ = ["CLASS_MARKERS", "OPT_OUT_MARKERS", "Markup", "OptOutMarker", "markup_of", "read_markup"]
+__all__ = [
+    "CLASS_MARKERS",
+    "EMITTED",
+    "OPT_OUT_MARKERS",
+    "Markup",
+    "OptOutMarker",
+    "emitted",
+    "markup_of",
+    "read_markup",
+]
 
 _OFF = frozenset(("off", "false", "no", "0"))
 _TRUE = frozenset(("", "true", "yes", "on", "1"))
@@ -63,6 +74,13 @@ OPT_OUT_MARKERS = tuple(
 CLASS_MARKERS = {"untracked": "customer.io", "mktNoTrack": "marketo", "inf-track-no": "keap"}
 """Class names that mean "do not track", with their vendors. They are understood and stay: a class may carry style."""
 
+_NOT_A_PROVIDER = ("msgtrack", "any")
+EMITTED = {
+    marker.vendor: marker.written for marker in reversed(OPT_OUT_MARKERS) if marker.vendor not in _NOT_A_PROVIDER
+}
+"""By provider, the marker that is written for it; of several, the first of the table."""
+
+_BEFORE_EQUALS_SIGN = re.compile(rf"[{SPACE}]*+=")
 _MARKERS = {marker.name: marker for marker in OPT_OUT_MARKERS}
 _OWN = {
     "_label": "label",
@@ -132,6 +150,16 @@ def read_markup(attributes: Iterable[Attribute]) -> Markup:
         if meanings[name]:
             spans.append(attribute)
     return Markup(**said, off=off, marker_spans=tuple(spans))
+
+
+def emitted(provider: str, html: str, pos: int) -> str:
+    """The marker of a provider, as it goes in right behind a tag's name, which ends at ``pos``.
+
+    It comes first, so it counts whatever else the tag holds.
+    """
+    written = EMITTED[provider]
+    # A stray equals sign behind it would make it an attribute with another's value.
+    return f' {written}=""' if "=" not in written and _BEFORE_EQUALS_SIGN.match(html, pos) else f" {written}"
 
 
 def _says_off(attribute: Attribute) -> bool:

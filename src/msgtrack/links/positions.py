@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from itertools import accumulate
 
 __all__ = ["LineIndex"]
 
@@ -14,7 +15,10 @@ class LineIndex:
     """Where the lines of a text begin; lines end with LF, CRLF or CR."""
 
     def __init__(self, text: str) -> None:
-        self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
+        if text.count("\r") == text.count("\r\n"):
+            self._starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))][:-1]
+        else:
+            self._starts = [0, *(match.end() for match in _LINE_END.finditer(text))]
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of an offset, both from 1."""

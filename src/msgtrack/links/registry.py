@@ -1,4 +1,7 @@
-"""Registries: where the destinations of registered links live, by their keys."""
+"""Registries: where the destinations of registered links live, by their keys.
+
+``ManifestRegistry``, the one in a folder, is in ``msgtrack.io.manifests``: the core opens no files.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +11,7 @@ from typing import Protocol, runtime_checkable
 from msgtrack.errors import InvalidValue
 from msgtrack.model import TrackedLink
 
-__all__ = ["HasLinks", "LinkRegistry", "MemoryRegistry"]
+__all__ = ["HasLinks", "LinkRegistry", "MemoryRegistry", "refuse_other"]
 
 
 class HasLinks(Protocol):
@@ -60,15 +63,18 @@ class MemoryRegistry:
     def _add(self, links: Iterable[TrackedLink]) -> None:
         new = {link.key: link for link in links}
         for key, link in new.items():
-            known = self._links.get(key, link)
-            if (known.delivery_id, known.variant, known.id, known.url) != (
-                link.delivery_id,
-                link.variant,
-                link.id,
-                link.url,
-            ):
-                raise InvalidValue(
-                    f"the key {key!r} of link {link.id} of delivery {link.delivery_id!r} is taken by link {known.id} of "
-                    f"delivery {known.delivery_id!r}"
-                )
+            refuse_other(self._links.get(key, link), link)
         self._links.update(new)
+
+
+def refuse_other(known: TrackedLink, link: TrackedLink) -> None:
+    """Nothing, if both are the same link as far as a registry cares.
+
+    Raises:
+        InvalidValue: they are not, and so the key is taken.
+    """
+    if (known.delivery_id, known.variant, known.id, known.url) != (link.delivery_id, link.variant, link.id, link.url):
+        raise InvalidValue(
+            f"the key {link.key!r} of link {link.id} of delivery {link.delivery_id!r} is taken by link {known.id} of "
+            f"delivery {known.delivery_id!r}"
+        )

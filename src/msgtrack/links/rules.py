@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlsplit
@@ -11,7 +12,12 @@ from attrs import field, frozen
 
 from msgtrack import vocabulary
 from msgtrack._borders import one_of
-from msgtrack.errors import InvalidOption
+from msgtrack.errors import InvalidOption, InvalidValue
+from msgtrack.links.compiled import LinkReason
+from msgtrack.links.destinations import destination
+from msgtrack.links.markers import EMITTED
+from msgtrack.links.memory import LinkMemory
+from msgtrack.links.utm import utm_parameters
 from msgtrack.model import LinkType, Part, TrackingMode
 
 __all__ = ["LinkRules", "Rule"]
@@ -39,11 +45,29 @@ def _type(value: object) -> LinkType | None:
 
 
 def _markers(value: object) -> str:
-    return one_of("markers", ("remove", "keep"))(value)
+    return one_of("markers", ("remove", "keep", *(f"emit:{provider}" for provider in EMITTED)))(value)
 
 
 def _url_as_text(value: object) -> str:
     return one_of("url_as_text", ("warn", "skip"))(value)
+
+
+def _utm(value: object) -> Mapping[str, str] | None:
+    return None if value is None else utm_parameters(value)
+
+
+def _memory(value: object) -> LinkMemory:
+    if isinstance(value, LinkMemory):
+        return value
+    raise InvalidValue(f"memory must be a LinkMemory, not {type(value).__name__}", hint="LinkMemory(modes=...)")
+
+
+def _trap(value: object) -> str:
+    if not isinstance(value, str):
+        raise InvalidValue(f"trap is the URL that the trap link leads to, not {value!r:.80}")
+    if value and destination(value, base="", own="")[1] is not LinkReason.TRACKED:
+        raise InvalidOption(f"trap={value!r:.80} is no http or https URL")
+    return value
 
 
 def _rules(value: Any) -> tuple[Rule, ...]:
@@ -60,8 +84,10 @@ class Rule:
 
     Conditions: ``host`` (itself and its subdomains), ``glob`` and ``regex`` (over the whole destination; ``*`` and
     ``?`` in a glob), ``part``.
-    Effects: ``mode``, ``label``, ``category``, ``type``; None leaves the matter to later rules, then to the link
-    itself.
+    Effects: ``mode``, ``label``, ``category``, ``type``, ``utm`` (parameters in place of the message's; an empty
+    mapping is none); None leaves the matter to later rules, then to the link itself.
+
+    Rules that name hosts before one that matches every link with ``mode="not-tracked"`` track those hosts alone.
     """
 
     host: str | None = None
@@ -72,6 +98,7 @@ class Rule:
     label: str | None = None
     category: str | None = None
     type: LinkType | None = field(default=None, converter=_type)
+    utm: Mapping[str, str] | None = field(default=None, converter=_utm)
 
     def matches(self, url: str, part: Part) -> bool:
         """Whether the rule speaks of this destination in this part."""
@@ -92,11 +119,25 @@ class LinkRules:
     """The rules of one message.
 
     ``rules`` are asked in order; for each effect the first that has a word on it is heard. Markup on the link
-    itself (``_label``, ``_type``, ``_category``, a vendor's opt-out marker) is heard after the rules.
-    ``track_links`` and ``track_opens`` are the switches for the whole message and for opens alone. ``markers`` says
-    what becomes of opt-out markers and of our own
-    attributes: ``remove`` or ``keep``. ``url_as_text`` says what to do with a link whose visible text is itself a URL
-    (mail clients may take the difference for fraud): ``warn`` or ``skip``.
+    itself (``_label``, ``_type``, ``_category``, a vendor's opt-out marker) is heard after the rules, and ``memory``
+    last: what this delivery says explicitly wins over what is remembered of a link.
+
+    ``track_links`` and ``track_opens`` are the switches for the whole message and for opens alone.
+
+    ``markers`` says what becomes of opt-out markers and of our own attributes. ``remove`` takes them out. ``keep``
+    leaves them. ``emit:sendgrid`` (or another provider) takes them out and writes that provider's own on every link
+    that is tracked or that its author opted out, so that a provider who tracks as well does not wrap it.
+
+    ``url_as_text`` says what to do with a link whose visible text is itself a URL (mail clients may take the
+    difference for fraud): ``warn`` or ``skip``; links of the mode ``always`` are not skipped.
+
+    ``utm`` holds campaign parameters (``{"source": "news", "utm_campaign": "spring"}``) for the destinations of
+    tracked links. A parameter that is there already stays as it is, and the fragment stays last. Opt-out and mirror
+    page links are left as they are, because their URLs may be signed.
+
+    ``trap`` is a URL: an invisible link to it is put at the end of the HTML part, of the type ``other`` and the
+    category ``trap``. Readers never see it, so who follows it is a machine. Filters take hidden links amiss in mail
+    from senders they do not know; empty is no trap.
     """
 
     rules: tuple[Rule, ...] = field(default=(), converter=_rules)
@@ -104,6 +145,9 @@ class LinkRules:
     track_opens: bool = True
     markers: str = field(default="remove", converter=_markers)
     url_as_text: str = field(default="warn", converter=_url_as_text)
+    memory: LinkMemory = field(factory=LinkMemory, converter=_memory)
+    utm: Mapping[str, str] = field(factory=dict, converter=utm_parameters)
+    trap: str = field(default="", converter=_trap)
 
     def first(self, effect: str, url: str, part: Part) -> Any:
         """What the first matching rule with a word on ``effect`` says, or None."""

@@ -201,12 +201,17 @@ def read_tag(html: str, pos: int, end: int, wanted: str = "") -> Tag | None:
     return None
 
 
-def read_attributes(html: str, pos: int, end: int) -> Iterator[Attribute]:
-    """All attributes of a whole tag, from behind its name to its end, repeated ones included (the first counts)."""
+def read_attributes(html: str, pos: int, end: int, source: str = "") -> Iterator[Attribute]:
+    """All attributes of a whole tag, from behind its name to its end, repeated ones included (the first counts).
+
+    Where template tags are masked in ``html``, names and values come out of ``source``, the same text without the mask.
+    """
+    source = source or html
     while (match := _ATTRIBUTE.match(html, pos, end)) is not None and match.lastindex != _TAG_END:
         start, pos = match.start(2), match.end()
-        if html[pos] in _PARTING:
-            start = match.start() + len(html[match.start() : start].rstrip(SPACE))
-        raw = match[match.lastindex or 0] if match.lastindex != 2 else ""
+        if source[pos] in _PARTING:
+            start = match.start() + len(source[match.start() : start].rstrip(SPACE))
+        group = match.lastindex or 0
+        raw = source[match.start(group) : match.end(group)] if group != 2 else ""
         value = decode_attribute(raw.replace("\r\n", "\n").replace("\r", "\n"))
-        yield Attribute(name=lower(match[2]), value=value, start=start, end=pos)
+        yield Attribute(name=lower(source[match.start(2) : match.end(2)]), value=value, start=start, end=pos)

@@ -1,8 +1,8 @@
 """The two tokens of a tracked URL: the message part, made once per message, and the link part, made once per delivery.
 
 Both are text of ``[a-z0-9.-]``: three characters of header (15 bits), fields parted by ``-``, and a signature of 16
-characters over all before it. The signature covers the text itself, so a token has one spelling. The clauses:
-``docs/spec/tokens.md``.
+characters over all before it. The signature covers the text itself, so a token has one spelling. Where ids are
+concealed, the signature is made first and then hides the ids. The clauses: ``docs/spec/tokens.md``.
 """
 
 from __future__ import annotations
@@ -20,13 +20,16 @@ from msgtrack.links.alphabet import (
     encode_bytes,
     encode_int,
     is_token_text,
+    mix_letter,
 )
 from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
 from msgtrack.model import Consent, LinkType, Part, Policy, TrackedLink
 
 __all__ = [
+    "HEAD_LENGTH",
     "KEY_LENGTH",
     "MessageToken",
+    "concealed_text",
     "decode_id",
     "encode_id",
     "link_key",
@@ -41,8 +44,12 @@ __all__ = [
 KEY_LENGTH = 8
 """Characters of a registered link's key, five bits each."""
 
-_VERSION = 0
-_HEAD = 3
+HEAD_LENGTH = 3
+"""Characters of a token's header, five bits each."""
+
+_PLAIN = 0
+_CONCEALED = 1
+_LINK_IDS = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CONSENTS = (Consent.IDENTIFIED, Consent.PSEUDONYMOUS, Consent.AGGREGATE, Consent.NONE)
 _CONSENT_BITS = {consent: bits for bits, consent in enumerate(_CONSENTS)}
@@ -112,12 +119,14 @@ def _tail(expires_at: datetime | None, variant: str) -> str:
 
 
 def _header(bits: int) -> str:
-    return encode_int(bits).rjust(_HEAD, "0")
+    return encode_int(bits).rjust(HEAD_LENGTH, "0")
 
 
-def message_head(key_id: int, policy: Policy, *, is_seed: bool, is_proof: bool) -> str:
-    """The three characters before a message part's ids: version, key id, policy and flags."""
-    bits = _VERSION << 13 | key_id << 6 | _CONSENT_BITS[policy.opens] << 4 | _CONSENT_BITS[policy.clicks] << 2
+def message_head(key_id: int, policy: Policy, *, is_seed: bool, is_proof: bool, conceal: bool = False) -> str:
+    """The three characters before a message part's ids: version (whether they are concealed), key id, policy and
+    flags.
+    """
+    bits = conceal << 13 | key_id << 6 | _CONSENT_BITS[policy.opens] << 4 | _CONSENT_BITS[policy.clicks] << 2
     return _header(bits | is_seed << 1 | is_proof)
 
 
@@ -125,6 +134,11 @@ def message_text(head: str, delivery: str, message_id: str, tail: str, key: Sign
     """A message part; ``delivery`` and ``tail`` are encoded already, once per delivery."""
     text = f"{head}{delivery}-{encode_id(message_id)}{tail}"
     return text + key.sign(text)
+
+
+def concealed_text(token: str, key: SigningKey) -> str:
+    """A message part whose ids are hidden; its head must say so. ``key`` is that of the purpose ``conceal``."""
+    return _conceal(token, key)
 
 
 def message_tail(expires_at: datetime | None, variant: str) -> str:
@@ -154,9 +168,12 @@ def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "messa
         return None
 
 
-def link_text(link: TrackedLink, keyring: Keyring, realm: str) -> str:
-    """The link part of a stateless link: id, delivery, destination, expiry and variant, signed."""
-    bits = _VERSION << 13 | keyring.key_id << 6 | (link.part is Part.TEXT) << 5 | _TYPE_BITS[link.type] << 1
+def link_text(link: TrackedLink, keyring: Keyring, realm: str, *, conceal: bool = False) -> str:
+    """The link part of a stateless link: id, delivery, destination, expiry and variant, signed.
+
+    With ``conceal`` the two ids are hidden; the destination never is.
+    """
+    bits = conceal << 13 | keyring.key_id << 6 | (link.part is Part.TEXT) << 5 | _TYPE_BITS[link.type] << 1
     scheme = max(
         (index for index, start in enumerate(_SCHEMES) if link.url.startswith(start)),
         key=lambda index: len(_SCHEMES[index]),
@@ -164,12 +181,13 @@ def link_text(link: TrackedLink, keyring: Keyring, realm: str) -> str:
     destination = encode_int(scheme) + encode_bytes(link.url[len(_SCHEMES[scheme]) :].encode())
     tail = _tail(link.expires_at, link.variant)
     text = f"{_header(bits)}{encode_id(link.id)}-{encode_id(link.delivery_id)}-{destination}{tail}"
-    return text + keyring.signing_key("link", realm).sign(text)
+    token = text + keyring.signing_key("link", realm).sign(text)
+    return _conceal(token, keyring.signing_key("conceal", realm), _LINK_IDS) if conceal else token
 
 
 def read_link(token: str, keyring: Keyring, realm: str) -> TrackedLink | None:
     """The link that a stateless link part says, or None when it is no token of ours."""
-    found = _open(token, keyring, realm, "link")
+    found = _open(token, keyring, realm, "link", _LINK_IDS)
     if found is None:
         return None
     bits, fields = found
@@ -190,19 +208,39 @@ def read_link(token: str, keyring: Keyring, realm: str) -> TrackedLink | None:
         return None
 
 
-def _open(token: str, keyring: Keyring, realm: str, purpose: str) -> tuple[int, list[str]] | None:
-    if len(token) < _HEAD + MAC_LENGTH or not is_token_text(token[:_HEAD]):
+def _open(
+    token: str, keyring: Keyring, realm: str, purpose: str, hidden: int | None = None
+) -> tuple[int, list[str]] | None:
+    if len(token) < HEAD_LENGTH + MAC_LENGTH or not is_token_text(token[:HEAD_LENGTH]):
         return None
     text, signature = token[:-MAC_LENGTH], token[-MAC_LENGTH:]
     if not text.isascii() or not signature.isascii():
         return None
-    bits = decode_int(text[:_HEAD])
-    if bits >> 13 != _VERSION:
-        return None
-    for key in keyring.verifying_keys(bits >> 6 & 127, purpose, realm):
-        if key.verify(text, signature):
-            return bits, text[_HEAD:].split("-")
+    bits = decode_int(text[:HEAD_LENGTH])
+    version, key_id = bits >> 13, bits >> 6 & 127
+    if version == _PLAIN:
+        for key in keyring.verifying_keys(key_id, purpose, realm):
+            if key.verify(text, signature):
+                return bits, text[HEAD_LENGTH:].split("-")
+    elif version == _CONCEALED:
+        hiding = keyring.verifying_keys(key_id, "conceal", realm)
+        for key, hider in zip(keyring.verifying_keys(key_id, purpose, realm), hiding, strict=True):
+            plain = _conceal(token, hider, hidden)[:-MAC_LENGTH]
+            if key.verify(plain, signature):
+                return bits, plain[HEAD_LENGTH:].split("-")
     return None
+
+
+def _conceal(token: str, key: SigningKey, fields: int | None = None) -> str:
+    # Done twice it is undone: each character of the alphabet changes to another, hyphens and dots stay where they are.
+    head, text, signature = token[:HEAD_LENGTH], token[HEAD_LENGTH:-MAC_LENGTH], token[-MAC_LENGTH:]
+    parts = text.split("-")
+    shown = "".join("-" + part for part in parts[fields:]) if fields is not None else ""
+    hidden = text[: len(text) - len(shown)]
+    blocks = range(-(-len(hidden) // 32))
+    stream = b"".join(key.digest(f"{signature}{block}") for block in blocks)
+    mixed = (mix_letter(letter, byte) for letter, byte in zip(hidden, stream, strict=False))
+    return f"{head}{''.join(mixed)}{shown}{signature}"
 
 
 def link_key(

@@ -10,13 +10,16 @@ from typing import Any, Never
 from msgtrack._borders import one_of, optional_utc, text_id, utc
 from msgtrack.errors import CompileError, InvalidOption, InvalidValue, NotSupported, UnknownOption
 from msgtrack.links.alphabet import digest_text, is_token_text
+from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compile import Compiler
 from msgtrack.links.compiled import CompiledMessage
-from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
+from msgtrack.links.formats import CompactFormat, ParsedUrl, UrlFormat, base_of
 from msgtrack.links.keyring import Keyring
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.rules import LinkRules
+from msgtrack.links.signing import MessageSigner
 from msgtrack.links.tokens import KEY_LENGTH, MessageToken, read_link, read_message
+from msgtrack.links.writing import UrlWriter
 from msgtrack.model import (
     OPEN_LINK_ID,
     Consent,
@@ -46,13 +49,14 @@ class Tracker:
         registry: where registered links live; needed for ``link_style="registered"``, and to resolve such links.
         link_style: ``stateless`` (the destination travels in the link) or ``registered`` (short links, the
             destination stays in the registry).
-        url_format: ``compact``, or an object of your own with the methods of ``UrlFormat``.
+        url_format: ``compact``, ``campaign`` (ids in hex, whole numbers only, with registered links), or an object of
+            your own with the methods of ``UrlFormat``.
         realm: a tenant's name, bound in the keys: what one realm signed, no other believes.
+        conceal_ids: hide message, delivery and link ids from those who see links and logs; no link gets longer.
 
     Raises:
         InvalidOption: an option has a value outside its list, or the base URL is unfit.
         UnknownOption: there is no option of this name.
-        NotSupported: ``url_format="campaign"``.
 
     A tracker holds no state beside its keys; one may serve any number of threads.
     """
@@ -65,6 +69,7 @@ class Tracker:
         link_style: str = "stateless",
         url_format: str | UrlFormat = "compact",
         realm: str = "",
+        conceal_ids: bool = False,
         **unknown: Never,
     ) -> None:
         _refuse("Tracker", unknown)
@@ -80,10 +85,21 @@ class Tracker:
         self.link_style = _link_style(link_style)
         self.realm = realm
         self.url_format = _format(url_format, self.base_url)
+        self.conceal_ids = _flag("conceal_ids", conceal_ids)
         if self.link_style == "registered" and registry is None:
             raise InvalidOption(
                 "link_style='registered' needs a registry", hint="Tracker(..., registry=MemoryRegistry())"
             )
+        if isinstance(self.url_format, CampaignFormat):
+            if self.link_style != "registered":
+                raise InvalidOption(
+                    "url_format='campaign' holds no destinations, it needs link_style='registered'",
+                    hint="Tracker(..., link_style='registered', registry=...)",
+                )
+            if self.conceal_ids:
+                raise InvalidOption(
+                    "url_format='campaign' shows ids by its nature, so conceal_ids=True cannot hide them"
+                )
 
     def compile(
         self,
@@ -118,6 +134,7 @@ class Tracker:
         Raises:
             CompileError: there is neither an HTML nor a text part.
             InvalidValue: a part is not text; the id or an option is unfit.
+            InvalidId: the URL format cannot write the delivery's id.
             NotSupported: a syntax other than ``none``.
         """
         _refuse("compile", unknown)
@@ -132,23 +149,32 @@ class Tracker:
             raise InvalidValue(f"rules must be LinkRules, not {type(rules).__name__}")
         if _syntax(syntax) != "none" or loaders:
             raise NotSupported(f"placeholders (syntax={syntax!r}) are not there yet", hint="use syntax='none'")
+        delivery, variant = text_id(delivery_id), text_id(variant) if variant else ""
         compiler = Compiler(
-            delivery_id=text_id(delivery_id),
-            variant=text_id(variant) if variant else "",
+            delivery_id=delivery,
+            variant=variant,
             rules=rules or LinkRules(),
             expires_at=optional_utc(expires_at),
             pixel=_pixel(pixel),
             keyring=self.keyring,
             realm=self.realm,
-            url_format=self.url_format,
+            writer=UrlWriter(
+                self.url_format,
+                self.keyring,
+                self.realm,
+                delivery_id=delivery,
+                variant=variant,
+                registered=self.link_style == "registered",
+                conceal=self.conceal_ids,
+            ),
             own=self.base_url,
-            registered=self.link_style == "registered",
         )
         parts = []
         if html is not None:
             parts.append(compiler.html(html))
         if text is not None:
             parts.append(compiler.text(text))
+        compiler.finish(parts, are_ids_concealed=self.conceal_ids)
         return CompiledMessage(
             delivery_id=compiler.delivery_id,
             variant=compiler.variant,
@@ -159,10 +185,28 @@ class Tracker:
             edits=tuple(compiler.edits),
             placeholders=(),
             parts=tuple(parts),
-            keyring=self.keyring,
-            realm=self.realm,
-            registry=self.registry if compiler.registered else None,
+            signer=MessageSigner(
+                self.keyring,
+                self.realm,
+                self.url_format,
+                self.registry if self.link_style == "registered" else None,
+                delivery_id=delivery,
+                variant=variant,
+                is_proof=_kind(kind) == "proof",
+                conceal=self.conceal_ids,
+                opened=compiler.writer.open,
+            ),
         )
+
+    def load(self, data: bytes) -> CompiledMessage:
+        """The compiled message that ``compiled.to_bytes()`` wrote, fit to be rendered with this tracker's keys.
+
+        Raises:
+            InvalidValue: these are no such bytes, they are damaged, or a newer version wrote them.
+            NotOurs: other keys or another realm wrote them, or somebody changed them since.
+            InvalidOption: this tracker writes other URLs, or the links are registered and it has no registry.
+        """
+        return CompiledMessage.from_bytes(data, tracker=self)
 
     def resolve(self, url: str, *, at: datetime | None = None) -> Resolution:
         """What a tracked URL says: an absolute URL, or path and query as a server sees them.
@@ -180,7 +224,7 @@ class Tracker:
         link = self._find(parsed.link)
         if link is None:
             return Resolution(outcome=_UNKNOWN, repairs=parsed.repairs)
-        if said is not None and (said.delivery_id, said.variant) != (link.delivery_id, link.variant):
+        if said is not None and not _agree(said, parsed, link):
             said = None
         outcome = ResolutionOutcome.ANONYMOUS if said is None else ResolutionOutcome.VALID
         ends = [end for end in (link.expires_at, said.expires_at if said else None) if end is not None]
@@ -269,6 +313,15 @@ class Tracker:
         }
 
 
+def _agree(said: MessageToken, parsed: ParsedUrl, link: TrackedLink) -> bool:
+    """Whether the message part, and what the URL says in plain, are of this link."""
+    return (
+        (said.delivery_id, said.variant) == (link.delivery_id, link.variant)
+        and parsed.link_id in (None, link.id)
+        and parsed.part in (None, link.part)
+    )
+
+
 def _refuse(where: str, unknown: Mapping[str, object]) -> None:
     if unknown:
         raise UnknownOption(f"{where} has no option {', '.join(map(repr, unknown))}")
@@ -278,9 +331,15 @@ def _format(url_format: str | UrlFormat, base_url: str) -> UrlFormat:
     if url_format == "compact":
         return CompactFormat(base_url)
     if url_format == "campaign":
-        raise NotSupported("url_format='campaign' is not there yet", hint="use url_format='compact'")
+        return CampaignFormat(base_url)
     if not isinstance(url_format, str) and isinstance(url_format, UrlFormat):
         return url_format
     raise InvalidOption(
         f"url_format={url_format!r:.80} is neither 'compact', 'campaign' nor an object with prepare and parse"
     )
+
+
+def _flag(name: str, value: object) -> bool:
+    if isinstance(value, bool):
+        return value
+    raise InvalidOption(f"{name}={value!r:.80} must be True or False")

@@ -14,24 +14,26 @@ _INLINE_NAMES = (
 _INLINE = frozenset(_INLINE_NAMES.split())
 
 
-def visible_text(html: str, pos: int, limit: int, element: str, *, closed_by_limit: bool) -> str:
+def visible_text(html: str, pos: int, limit: int, element: str, *, closed_by_limit: bool, source: str = "") -> str:
     """The text from ``pos``, which is behind a start tag, to the end tag of ``element``.
 
     Entities are resolved and white space is collapsed. Where no text stands, the ``alt`` texts of images do. Comments
     are left out, conditional ones too. An ``<a>`` also ends where another begins.
 
     Args:
-        html: the document.
+        html: the document, its template tags masked.
         pos: the offset behind the start tag.
         limit: where to give up looking.
         element: the element's name, in lower case.
         closed_by_limit: whether the element counts as ended at ``limit``; an element that does not end has no text.
+        source: the document without the mask, if there is one: template tags belong to the text.
     """
+    source = source or html
     texts: list[str] = []
     alternatives: list[str] = []
     while True:
         opened = html.find("<", pos, limit)
-        texts.append(html[pos : limit if opened < 0 else opened])
+        texts.append(source[pos : limit if opened < 0 else opened])
         if opened < 0:
             break
         name = TAG_NAME.match(html, opened, limit)
@@ -47,7 +49,7 @@ def visible_text(html: str, pos: int, limit: int, element: str, *, closed_by_lim
             break
         pos = tag.end
         if tag.value is not None:
-            alternatives.append(decode_attribute(html[tag.value[0] : tag.value[1]]))
+            alternatives.append(decode_attribute(source[tag.value[0] : tag.value[1]]))
         if tag_name in RAW_TEXT and not ends:
             pos = raw_text_end(tag_name, html, pos, limit)
             if pos < 0:

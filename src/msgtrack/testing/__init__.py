@@ -1,8 +1,9 @@
-"""For test suites: the conformance suite of stores, its state machine, and Hypothesis strategies for every value.
+"""For test suites: the conformance suite of stores, its state machine, Hypothesis strategies for every value, and what mail
+gateways do to links.
 
 ::
 
-    from msgtrack.testing import StoreAgreement, StoreSuite, strategies
+    from msgtrack.testing import StoreAgreement, StoreSuite, gateways, strategies
 
 Needs the extra ``testing`` (pytest and Hypothesis).
 """
@@ -24,8 +25,8 @@ except ImportError as error:
 for _name in ("stores", "_agreement", "_event_clauses", "_record_clauses"):
     pytest.register_assert_rewrite(f"msgtrack.testing.{_name}")
 
-from msgtrack.testing import strategies  # noqa: E402
+from msgtrack.testing import gateways, strategies  # noqa: E402
 from msgtrack.testing._agreement import StoreAgreement  # noqa: E402
 from msgtrack.testing.stores import StoreSuite  # noqa: E402
 
-__all__ = ["StoreAgreement", "StoreSuite", "strategies"]
+__all__ = ["StoreAgreement", "StoreSuite", "gateways", "strategies"]

@@ -132,7 +132,7 @@ def test_markers_speak_and_are_removed() -> None:
 def test_an_unknown_type_is_a_finding_and_a_click() -> None:
     message = compiled('<a href="https://a.example/" _type="nonsense">x</a>')
     assert message.links[0].type is LinkType.CLICK
-    assert [finding.code for finding in message.findings] == ["unknown-type"]
+    assert [finding.code for finding in message.findings] == ["unknown-type", "missing-text-part"]
 
 
 def test_rules_decide_mode_label_category_and_type() -> None:
@@ -168,7 +168,7 @@ def test_switches_for_links_and_opens() -> None:
 def test_a_url_as_visible_text_is_warned_of_or_skipped() -> None:
     source = '<a href="https://a.example/x">https://a.example/</a>'
     warned = compiled(source)
-    assert [finding.code for finding in warned.findings] == ["url-as-text"]
+    assert [finding.code for finding in warned.findings] == ["url-as-text", "missing-text-part"]
     assert warned.links
     skipped = compiled(source, rules=LinkRules(url_as_text="skip"))
     assert skipped.decisions[0].reason == "url-as-text"
@@ -344,7 +344,7 @@ def test_bad_input_is_named() -> None:
         Tracker(BASE, KEYS, link_style="short")
     with pytest.raises(InvalidOption, match="registry"):
         Tracker(BASE, KEYS, link_style="registered")
-    with pytest.raises(NotSupported, match="campaign"):
+    with pytest.raises(InvalidOption, match="campaign"):
         Tracker(BASE, KEYS, url_format="campaign")
     with pytest.raises(InvalidOption, match="url_format"):
         Tracker(BASE, KEYS, url_format="long")

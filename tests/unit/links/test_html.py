@@ -477,3 +477,97 @@ class TestTemplateTags:
 
     def test_a_quoted_tag_in_a_quoted_value_still_shows_its_opener(self) -> None:
         assert holds_template_tag(only('<a href="https://e.example/<%= f("x") %>/y">z</a>').raw)
+
+
+class TestTemplateTagsAround:
+    """Tags of template languages stand anywhere; their quotes and angle brackets say nothing about markup."""
+
+    TAGS = (
+        "{{ a > 'b' }}",
+        "{{{ a }}}",
+        '{% if a > "b" %}',
+        "{# it's > #}",
+        '<%= f(">") %>',
+        "<%-- ' --%>",
+        "<?php echo '>' ?>",
+        '<?= $a["x"] ?>',
+        "*|IF:A > 'B|*",
+        '${a["x>"]}',
+        "#{x > 'y'}",
+        "[[${'x'}]]",
+        '[% a > "b" %]',
+        "{if $a > '5'}",
+        "{$a|default:'>'}",
+        '<#if (a > "b")>',
+        "<@url path='/>'/>",
+    )
+
+    @pytest.mark.parametrize("tag", TAGS)
+    def test_between_attributes(self, tag: str) -> None:
+        html = f'<p {tag}>a<a{tag} class="b" {tag}href="https://e.example/"{tag} {tag}>Hi {tag} there</a>'
+        site = only(html)
+        assert (site.url, site.tag_start) == ("https://e.example/", html.index("<a"))
+        assert site.text == " ".join(f"Hi {tag} there".split())
+        assert [attribute.name for attribute in site.attributes] == ["class", "href"]
+
+    @pytest.mark.parametrize("tag", TAGS)
+    def test_in_values(self, tag: str) -> None:
+        for quote in ('"', "'", ""):
+            html = f"<a title={quote}x{tag}y{quote} href={quote}https://e.example/{tag}/x{quote} z>t</a><a href=y>"
+            one, two = scan_html(html).sites
+            assert (one.raw, two.url) == (f"https://e.example/{tag}/x", "y")
+            assert holds_template_tag(one.raw)
+            assert one.tag == html[: html.index("t</a>")]
+
+    @pytest.mark.parametrize("tag", TAGS)
+    def test_a_value_that_is_a_tag(self, tag: str) -> None:
+        for quote in ('"', "'", ""):
+            assert only(f"<a href={quote}{tag}{quote} class=x>t</a>").raw == tag
+
+    def test_links_in_template_comments_and_code_are_none(self) -> None:
+        assert urls("""{# <a href="1"> #}<%= '<a href="2">' %><?php echo "<a href=3>"; ?><a href="4">""") == ["4"]
+        scan = scan_html("<body>{# </body> #}x</body>")
+        assert scan.body_end == len("<body>{# </body> #}x")
+
+    def test_what_is_no_tag_hides_nothing(self) -> None:
+        for html in (
+            "{{ <a href=x>",
+            "<% <a href=x>",
+            "<!-- {{ --><a href=x>}}",
+            "{{ a <a href=x>{{ b }}",
+            '<?xml:namespace prefix="o" ns="urn:x" /><a href=x>?>',
+            "<style>a{{</style><a href=x>}}",
+            "[[1 <a href=x>]]",
+            "*| a\n<a href=x>|*",
+            "<svg><![CDATA[[]]><a href=x>]]</svg>",
+            "{{" + "y" * 3_000 + "<a href=x>}}",
+        ):
+            assert urls(html) == ["x"], html
+
+    def test_markers_are_cut_out_without_the_tags_beside_them(self) -> None:
+        html = '<a {% if a %}_label="{{ b }}"{% endif %} href="x">y</a>'
+        label = only(html).attributes[0]
+        assert (label.name, label.value) == ("_label", "{{ b }}")
+        assert html[: label.start] + html[label.end :] == '<a {% if a %}{% endif %} href="x">y</a>'
+
+
+class TestAmp:
+    @pytest.mark.parametrize(
+        "mark", ["\u26a14email", "\u26a1\ufe0f4email", "amp4email", "AMP4EMAIL data-css-strict", 'lang=en amp4email=""']
+    )
+    @pytest.mark.parametrize("before", ["", "<!doctype html>\n", "\ufeff<!-- <html> --><!DOCTYPE html> "])
+    def test_is_marked_on_the_html_element(self, mark: str, before: str) -> None:
+        assert scan_html(f"{before}<html {mark}><a href=x>").is_amp
+
+    @pytest.mark.parametrize(
+        "html",
+        [
+            "<html><p amp4email>",
+            "<!-- <html amp4email> --><html>",
+            "<html class=amp4email>",
+            "<html amp4emails>",
+            "amp4email <html",
+        ],
+    )
+    def test_and_nowhere_else(self, html: str) -> None:
+        assert not scan_html(html).is_amp

@@ -116,6 +116,21 @@ class TestWrapping:
         assert (site.start, site.end) == (text.index("<") + 1, text.index(">"))
         assert site.url == "https://e.example/longpath/towhere?x=1"
 
+    def test_format_flowed(self) -> None:
+        """A soft line break (RFC 3676) is a space and a line end: inside angle brackets the URL goes on behind it."""
+        text = (
+            "The new list is here: \r\n<https://e.example/a/very/long/path/ \r\nthat?goes=on&and=on> \r\nand ends.\r\n"
+        )
+        assert [site.url for site in scan_text(text)] == ["https://e.example/a/very/long/path/that?goes=on&and=on"]
+        assert [site.url for site in scan_text("see https://e.example/a \r\nand on")] == ["https://e.example/a"]
+        assert [site.url for site in scan_text("> > <https://e.example/a \r\nb>")] == ["https://e.example/ab"]
+
+    @pytest.mark.parametrize("url", ["https://e.example/a,b;c(d)[e]{f}", "https://e.example/?q[]=(1,2),(3)&r={x}"])
+    def test_wrapped_urls_may_hold_brackets_and_commas(self, url: str) -> None:
+        for at in range(len("https://e.example/"), len(url)):
+            for end in ("\n", "\r\n", " \r\n"):
+                assert [site.url for site in scan_text(f"(<{url[:at]}{end}{url[at:]}>).")] == [url]
+
     def test_elsewhere_they_do_not(self) -> None:
         assert urls("(https://e.example/long\npath)") == ["https://e.example/long"]
         assert urls("<https://e.example/long\npath and more>") == ["https://e.example/long"]

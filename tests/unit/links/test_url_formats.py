@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msgtrack.errors import InvalidOption
-from msgtrack.links.formats import CompactFormat, base_of
+from msgtrack import Keyring, Tracker
+from msgtrack.errors import InvalidId, InvalidOption
+from msgtrack.links.formats import CompactFormat, ParsedUrl, base_of
 from msgtrack.links.repair import canonical_path
 
 BASE = "https://t.example.com"
@@ -112,3 +113,72 @@ def test_unfit_base_urls_are_refused(base_url: str) -> None:
 )
 def test_fit_base_urls_end_in_one_slash(base_url: str, expected: str) -> None:
     assert base_of(base_url) == expected
+
+
+# Formats of others
+
+
+class Signed:
+    """Three texts for a link, two for a message part."""
+
+    def prepare(self, link: str) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    def prepare_link(self, link: object, part: str) -> tuple[str, ...]:
+        return f"{BASE}/{part}/", "/s/", ""
+
+    def spread(self, message: str) -> tuple[str, ...]:
+        if len(message) > 60:
+            raise InvalidId("too long for us")
+        return message[:-16], message[-16:]
+
+    def parse(self, url: str) -> ParsedUrl | None:
+        parts = url.removeprefix(BASE).split("/")
+        return ParsedUrl(link=parts[1], message=parts[2] + parts[4]) if len(parts) == 5 else None
+
+
+KEYS = Keyring.from_secrets("k" * 32)
+HTML = '<a href="https://a.example/">A</a><a href="https://b.example/">B</a>'
+
+
+@pytest.mark.parametrize("conceal", [False, True])
+def test_a_format_may_spread_the_message_part(conceal: bool) -> None:
+    tracker = Tracker(BASE, KEYS, url_format=Signed(), conceal_ids=conceal)
+    compiled = tracker.compile(html=HTML, text="(https://c.example/)", delivery_id="spring")
+    for message_id in ("7", "a@b.example"):
+        rendered = compiled.render(message_id=message_id)
+        urls = [piece.split('"')[0] for piece in (rendered.html or "").split('"')[1::2] if piece.startswith(BASE)]
+        assert len(urls) == 3
+        assert {tracker.resolve(url).message_id for url in urls} == {message_id}
+        assert [compiled.restore(text or "") for text in (rendered.html, rendered.text)] == [
+            HTML,
+            "(https://c.example/)",
+        ]
+    assert tracker.load(compiled.to_bytes()).render(message_id="7") == compiled.render(message_id="7")
+    with pytest.raises(InvalidId, match="too long for us"):
+        compiled.render(message_id="x" * 40)
+
+
+@pytest.mark.parametrize("texts", [(), ("one",), (b"a", b"b"), (1, 2)])
+def test_a_format_that_gives_no_texts_is_refused(texts: tuple[str, ...]) -> None:
+    class Broken(Signed):
+        def prepare_link(self, link: object, part: str) -> tuple[str, ...]:
+            return texts
+
+    with pytest.raises(InvalidOption, match="at least two texts"):
+        Tracker(BASE, KEYS, url_format=Broken()).compile(html=HTML, delivery_id="1")
+
+
+def test_texts_and_gaps_must_come_out_even() -> None:
+    class Uneven(Signed):
+        def prepare_link(self, link: object, part: str) -> tuple[str, ...]:
+            return (BASE, "") if part == "1" else (BASE, "/", "")
+
+    class Short(Signed):
+        def spread(self, message: str) -> tuple[str, ...]:
+            return (message,)
+
+    with pytest.raises(InvalidOption, match="as many texts"):
+        Tracker(BASE, KEYS, url_format=Uneven()).compile(html=HTML, delivery_id="1")
+    with pytest.raises(InvalidOption, match="2 gaps"):
+        Tracker(BASE, KEYS, url_format=Short()).compile(html=HTML, delivery_id="1").render(message_id="1")

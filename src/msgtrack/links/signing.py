@@ -1,0 +1,124 @@
+"""Who signs the message parts of one compiled message, and knows them again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from msgtrack.errors import InvalidOption
+from msgtrack.links.formats import UrlFormat
+from msgtrack.links.keyring import Keyring
+from msgtrack.links.registry import LinkRegistry
+from msgtrack.links.tokens import (
+    MessageToken,
+    concealed_text,
+    encode_id,
+    message_head,
+    message_tail,
+    message_text,
+    read_message,
+)
+from msgtrack.links.writing import Texts, fill, spread_of
+from msgtrack.model import Policy
+
+__all__ = ["PLAIN_POLICY", "MessageSigner"]
+
+PLAIN_POLICY = Policy()
+"""The policy that rendering takes for granted; known by identity, so that its head is made once."""
+
+
+class MessageSigner:
+    """Makes the message parts of one delivery and variant.
+
+    ``opened`` holds the fixed texts of the open's URL; ``registry`` is where the links must have been published
+    (None: nowhere); ``spread`` how the format writes a message part (None: as it is).
+    """
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        realm: str,
+        url_format: UrlFormat,
+        registry: LinkRegistry | None,
+        *,
+        delivery_id: str,
+        variant: str,
+        is_proof: bool,
+        conceal: bool,
+        opened: Texts,
+    ) -> None:
+        self.registry = registry
+        self.opened = opened
+        self.conceal = conceal
+        self.spread = spread_of(url_format)
+        self.key = keyring.signing_key("compiled", realm)
+        self.key_id = keyring.key_id
+        self._keyring = keyring
+        self._realm = realm
+        self._format = url_format
+        self._is_proof = is_proof
+        self._said = (delivery_id, variant)
+        self._delivery = encode_id(delivery_id)
+        self._tail = message_tail(None, variant)
+        self._signing = keyring.signing_key("message", realm)
+        self._hiding = keyring.signing_key("conceal", realm) if conceal else None
+        self._default_head = self._head(PLAIN_POLICY, is_seed=False)
+
+    def part(self, message_id: str, policy: Policy, *, is_seed: bool) -> str:
+        """The message part of one message."""
+        head = self._default_head if policy is PLAIN_POLICY and not is_seed else self._head(policy, is_seed=is_seed)
+        token = message_text(head, self._delivery, message_id, self._tail, self._signing)
+        return token if self._hiding is None else concealed_text(token, self._hiding)
+
+    def joiner(self, part: str) -> Callable[[Sequence[str]], str]:
+        """What puts a message part into every gap between pieces, for formats that spread it.
+
+        Raises:
+            InvalidId: the format cannot write the message's id.
+            InvalidOption: the format gave another number of texts than there are gaps.
+        """
+        texts = (part,) if self.spread is None else tuple(self.spread(part))
+        if len(texts) != len(self.opened) - 1:
+            raise InvalidOption(
+                f"url_format gave {len(texts)} texts for a message part, and its URLs have {len(self.opened) - 1} gaps"
+            )
+        return lambda pieces: fill(pieces, texts)
+
+    def made(self, text: str, pieces: Sequence[str]) -> bool:
+        """Whether ``text`` is these pieces, with a message part of this delivery in the gaps."""
+        if len(pieces) == 1:
+            return text == pieces[0]
+        texts = _between(text, pieces, len(self.opened) - 1)
+        if texts is None or fill(pieces, texts) != text:
+            return False
+        said = self._read(texts)
+        return said is not None and (said.delivery_id, said.variant) == self._said
+
+    def _read(self, texts: Sequence[str]) -> MessageToken | None:
+        if self.spread is None:
+            return read_message(texts[0], self._keyring, self._realm)
+        parsed = self._format.parse(fill(self.opened, texts))
+        if parsed is None or parsed.repairs:
+            return None
+        return read_message(parsed.message, self._keyring, self._realm)
+
+    def _head(self, policy: Policy, *, is_seed: bool) -> str:
+        return message_head(
+            self._keyring.key_id, policy, is_seed=is_seed, is_proof=self._is_proof, conceal=self.conceal
+        )
+
+
+def _between(text: str, pieces: Sequence[str], gaps: int) -> list[str] | None:
+    """What stands in the first gaps of the pieces, if the lengths can come out."""
+    length, rest = divmod(len(text) - sum(map(len, pieces)), (len(pieces) - 1) // gaps)
+    if rest or length < gaps:
+        return None
+    found: list[str] = []
+    place = len(pieces[0])
+    for piece in pieces[1:gaps]:
+        end = text.find(piece, place)
+        if end < 0:
+            return None
+        found.append(text[place:end])
+        place = end + len(piece)
+    last = length - sum(map(len, found))
+    return None if last < 0 else [*found, text[place : place + last]]
