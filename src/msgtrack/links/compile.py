@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from attrs import define, evolve, field
+from attrs import define, field
 
 from msgtrack import vocabulary
 from msgtrack.errors import InvalidOption
@@ -202,46 +202,50 @@ class Compiler:
         label = rules.first("label", url, part) or markup.label or (site.text if site else "") or url
         utm = rules.first("utm", url, part)
         parameters = rules.utm if utm is None else utm
-        return self._keyed(
-            TrackedLink(
-                delivery_id=self.delivery_id,
-                id=str(len(self.links) + 2),
-                url=with_parameters(url, parameters) if parameters and kind not in _BARE_TYPES else url,
-                label=label[:_LABEL_LENGTH],
-                category=rules.first("category", url, part) or markup.category or "",
-                type=kind,
-                mode=mode,
-                part=part,
-                variant=self.variant,
-                expires_at=self.expires_at,
-            )
+        return self._kept(
+            url=with_parameters(url, parameters) if parameters and kind not in _BARE_TYPES else url,
+            label=label[:_LABEL_LENGTH],
+            category=rules.first("category", url, part) or markup.category or "",
+            kind=kind,
+            mode=mode,
+            part=part,
         )
 
     def _trap_link(self) -> TrackedLink:
-        return self._keyed(
-            TrackedLink(
-                delivery_id=self.delivery_id,
-                id=str(len(self.links) + 2),
-                url=destination(self.rules.trap, base="", own="")[0],
-                label=TRAP_CATEGORY,
-                category=TRAP_CATEGORY,
-                type=LinkType.OTHER,
-                variant=self.variant,
-                expires_at=self.expires_at,
-            )
+        return self._kept(
+            url=destination(self.rules.trap, base="", own="")[0],
+            label=TRAP_CATEGORY,
+            category=TRAP_CATEGORY,
+            kind=LinkType.OTHER,
+            mode=TrackingMode.ENABLED,
+            part=Part.HTML,
         )
 
-    def _keyed(self, link: TrackedLink) -> TrackedLink:
-        key = link_key(
-            self.keyring,
-            self.realm,
+    def _kept(
+        self, *, url: str, label: str, category: str, kind: LinkType, mode: TrackingMode, part: Part
+    ) -> TrackedLink:
+        ordinal = len(self.links) + 2
+        link = TrackedLink(
             delivery_id=self.delivery_id,
+            id=str(ordinal),
+            url=url,
+            key=link_key(
+                self.keyring,
+                self.realm,
+                delivery_id=self.delivery_id,
+                variant=self.variant,
+                part=part,
+                ordinal=ordinal,
+                url=url,
+            ),
+            label=label,
+            category=category,
+            type=kind,
+            mode=mode,
+            part=part,
             variant=self.variant,
-            part=link.part,
-            ordinal=int(link.id),
-            url=link.url,
+            expires_at=self.expires_at,
         )
-        link = evolve(link, key=key)
         self.links.append(link)
         return link
 
@@ -249,12 +253,16 @@ class Compiler:
         if not markup.type:
             return LinkType.CLICK
         try:
-            return vocabulary.link_type(markup.type)
+            kind = vocabulary.link_type(markup.type)
         except InvalidOption:
+            kind = None
+        # The open is no link: whoever followed one of its type would be shown an image.
+        if kind is None or kind is LinkType.OPEN:
             self._find(
-                "unknown-type", f"no link type is called {markup.type!r:.80}; the link counts as a click", part, place
+                "unknown-type", f"no link has the type {markup.type!r:.80}; the link counts as a click", part, place
             )
             return LinkType.CLICK
+        return kind
 
     def _prepare(self, link: TrackedLink, place: _Place) -> Texts:
         texts = self.writer.link(link)

@@ -11,6 +11,8 @@ __all__ = ["destination", "is_url_text"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+# A plain host and printable ASCII behind it: nothing that a closer look could refuse.
+_PLAIN = re.compile(r"[Hh][Tt]{2}[Pp][Ss]?://[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,9}(?:[/?#][!-~]*)?")
 _URL_TEXT = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 
 
@@ -43,12 +45,20 @@ def destination(url: str, *, base: str, own: str) -> tuple[str, LinkReason]:
             return url, LinkReason.RELATIVE
     if not whole[:8].lower().startswith(("http://", "https://")):
         return url, LinkReason.INVALID_URL if whole[:5].lower() in ("http:", "https") else LinkReason.SCHEME
-    if own and whole.startswith(own):
+    if own and _leads_to(own, whole):
         return whole, LinkReason.ALREADY_TRACKED
     return (whole, LinkReason.TRACKED) if _followable(whole) else (url, LinkReason.INVALID_URL)
 
 
+def _leads_to(base: str, url: str) -> bool:
+    """Whether a URL lies under a base URL; scheme and host are compared without regard to case."""
+    host = base.index("/", base.index("//") + 2)
+    return (url[:host].lower() + url[host:] + "/").startswith(base.lower()[:host] + base[host:])
+
+
 def _followable(url: str) -> bool:
+    if _PLAIN.fullmatch(url):
+        return True
     if _CONTROL.search(url):
         return False
     try:

@@ -12,6 +12,7 @@ Time is linear in the length of the document, for any text whatever; spans come 
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from functools import cached_property, partial
 from typing import NamedTuple
 
@@ -44,7 +45,8 @@ _VML = ("v:", "w:")
 _URL_EDGES = "".join(map(chr, range(0x21)))
 _URL_HOLES = re.compile("[\t\n\r]")
 _AMP_NAMES = frozenset(("\u26a14email", "\u26a1\ufe0f4email", "amp4email"))
-_AMP_PROLOGUE = re.compile(rf"[\ufeff{SPACE}]*+(?:<!--(?:(?!-->).)*-->|<(?:!(?!--)|\?)[^>]*+>|(?=<[hH]))", re.DOTALL)
+_TEMPLATE_TAG = re.compile(r"</?template(?=[\s/>])", re.IGNORECASE)
+_AMP_PROLOGUE = re.compile(rf"[\ufeff{SPACE}]*+(?:<!--.*?-->|<(?:!(?!--)|\?)[^>]*+>|(?=<[hH]))", re.DOTALL)
 
 
 @frozen(kw_only=True)
@@ -169,6 +171,7 @@ class _Scanner:
     end: int = Factory(lambda self: len(self.html), takes_self=True)
     found: list[_Found] = field(factory=list[_Found])
     body_start: int | None = None
+    templates: list[tuple[int, int]] | None = None
     body_end: int | None = None
     base_href: str | None = None
 
@@ -229,9 +232,20 @@ class _Scanner:
         element = lower(name[1])
         if foreign:
             foreign.end(element)
-        if element == "body" and region_end < 0:
+        if element == "body" and region_end < 0 and not self._is_in_template(name.start()):
             self.body_end = name.start()
         return tag.end
+
+    def _is_in_template(self, pos: int) -> bool:
+        """Whether a ``<template>`` is open here, whose content no client shows; looked for once, for few mails have any."""
+        if self.templates is None:
+            self.templates = []
+            depth = 0
+            for tag in _TEMPLATE_TAG.finditer(self.html):
+                depth = max(depth + (-1 if tag[0][1] == "/" else 1), 0)
+                self.templates.append((tag.start(), depth))
+        place = bisect_right(self.templates, (pos, -1)) - 1
+        return place >= 0 and self.templates[place][1] > 0
 
     def _declaration(self, pos: int, end: int, foreign: ForeignContent, region_end: int) -> int:
         """Behind what begins with "<" and is no tag; -1 where it never ends."""

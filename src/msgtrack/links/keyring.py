@@ -7,6 +7,7 @@ language can check them.
 from __future__ import annotations
 
 import hashlib
+import hmac
 from collections.abc import Iterable
 
 from itsdangerous import Signer
@@ -47,9 +48,10 @@ class _TruncatedHmac(SigningAlgorithm):
 
 
 class SigningKey:
-    """One derived key: signs and verifies for one purpose and realm."""
+    """One derived key: signs and verifies for one purpose and realm; ``place`` is that of its secret in the keyring."""
 
-    def __init__(self, secret: bytes, purpose: str, realm: str) -> None:
+    def __init__(self, secret: bytes, purpose: str, realm: str, place: int = 0) -> None:
+        self.place = place
         salt = b"\0".join((b"msgtrack/1", purpose.encode(), realm.encode()))
         self.key = Signer(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
         self._algorithm = _TruncatedHmac(self.key)
@@ -62,7 +64,7 @@ class SigningKey:
 
     def verify(self, text: str, signature: str) -> bool:
         """Whether ``signature`` signs ``text``, compared in constant time."""
-        return self._algorithm.verify_signature(b"", text.encode(), signature.encode())
+        return hmac.compare_digest(digest_text(self._algorithm.digest(text.encode()), MAC_LENGTH), signature)
 
     def digest(self, text: str) -> bytes:
         """The whole 32 bytes of HMAC-SHA256, for keys and pseudonyms."""
@@ -80,6 +82,7 @@ class Keyring:
         self._secrets = secrets
         self._ids = tuple(_key_id(secret) for secret in secrets)
         self._keys: dict[tuple[int, str, str], SigningKey] = {}
+        self._verifying: dict[tuple[int, str, str], list[SigningKey]] = {}
 
     @classmethod
     def from_secrets(cls, sign_secret: str | bytes, *, verify_only: Iterable[str | bytes] = ()) -> Keyring:
@@ -111,13 +114,26 @@ class Keyring:
 
     def verifying_keys(self, key_id: int, purpose: str, realm: str = "") -> list[SigningKey]:
         """All keys whose secret has this id, the signing one first."""
-        return [self._key(index, purpose, realm) for index, known in enumerate(self._ids) if known == key_id]
+        name = (key_id, purpose, realm)
+        keys = self._verifying.get(name)
+        if keys is None:
+            found = [self._key(index, purpose, realm) for index, known in enumerate(self._ids) if known == key_id]
+            keys = self._verifying[name] = found
+        return keys
+
+    def key_at(self, place: int, purpose: str, realm: str = "") -> SigningKey:
+        """The key of one secret, by the place of another key of it."""
+        return self._key(place, purpose, realm)
+
+    def all_keys(self, purpose: str, realm: str = "") -> list[SigningKey]:
+        """The keys of all secrets, the signing one first."""
+        return [self._key(place, purpose, realm) for place in range(len(self._secrets))]
 
     def _key(self, index: int, purpose: str, realm: str) -> SigningKey:
         name = (index, purpose, realm)
         key = self._keys.get(name)
         if key is None:
-            key = self._keys[name] = SigningKey(self._secrets[index], purpose, realm)
+            key = self._keys[name] = SigningKey(self._secrets[index], purpose, realm, index)
         return key
 
     def __repr__(self) -> str:

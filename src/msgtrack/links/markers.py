@@ -11,11 +11,10 @@ from collections.abc import Iterable
 
 from attrs import frozen
 
-from msgtrack._borders import enum_of
+from msgtrack import vocabulary
 from msgtrack.errors import InvalidOption
 from msgtrack.links.html import Attribute, LinkSite
 from msgtrack.links.tags import SPACE
-from msgtrack.model import LinkType
 
 __all__ = [
     "CLASS_MARKERS",
@@ -98,7 +97,6 @@ _OWN = {
 }
 # Names that others use as well. They are ours only when they say something: a label, or a type that exists.
 _SHARED = frozenset(("data-label", "data-category", "data-type"))
-_link_type = enum_of(LinkType, aliases={"email_click": "CLICK", "unsubscription": "OPT_OUT"})
 
 # Every name above holds one of these.
 _HINTS = ("track", "label", "type", "category", "skip-click", "dontconvertlink")
@@ -178,7 +176,7 @@ def _is_marker(attribute: Attribute) -> bool:
 
 def _is_type(value: str) -> bool:
     try:
-        _link_type(value.strip())
+        vocabulary.link_type(value.strip())
     except InvalidOption:
         return False
     return True

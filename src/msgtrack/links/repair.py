@@ -27,11 +27,13 @@ REPAIRS = {
     "unwrapped": "Others put it behind an address of their own, whole; what looks like a path of ours after a scheme is it.",
     "appended-parameters": "A path of ours ends before any `?`, `#` or `&`; what follows was added.",
     "trailing-punctuation": "Brackets, quotes and full stops after a link are read as a part of it; a token ends in none.",
+    "doubled-slashes": "Proxies that join paths carelessly double slashes; between two of ours there is always a token.",
     "case-folding": "Our characters have no upper case, so folding loses nothing.",
 }
 """Every repair by name, with its reason, in the order they are tried."""
 
 _CLEAN = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*(?=/))?([a-z0-9./-]*[a-z0-9/])")
+_SLASHES = re.compile("/{2,}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]{0,30}:/{1,2}[^/?#&]*")
 _WHITE = re.compile(r"[\s\u00ad\u200b-\u200d\u2060\ufeff]+")
 _SOFT_BREAK = re.compile(r"=[ \t]*[\r\n]+")
@@ -60,7 +62,7 @@ def canonical_path(url: str) -> tuple[str, tuple[str, ...]]:
     Scheme and host go unnamed: where a request arrived is the server's business. Text past 16,384 characters is cut.
     """
     clean = _CLEAN.fullmatch(url) if len(url) <= MAX_LENGTH else None
-    if clean is not None:
+    if clean is not None and "//" not in clean[1]:
         return clean[1], ()
     text = url[:MAX_LENGTH]
     repairs: list[str] = []
@@ -91,8 +93,13 @@ def canonical_path(url: str) -> tuple[str, tuple[str, ...]]:
     step("appended-parameters", _without_parameters)
     step("trailing-punctuation", _without_trailing_punctuation)
     step("soft-line-break", _without_soft_rest)
+    step("doubled-slashes", _without_doubled_slashes)
     step("case-folding", _lower)
     return text, tuple(dict.fromkeys(repairs))
+
+
+def _without_doubled_slashes(text: str) -> str:
+    return _SLASHES.sub("/", text)
 
 
 def _without_soft_breaks(text: str) -> str:

@@ -41,7 +41,10 @@ def _mode(value: object) -> TrackingMode | None:
 
 
 def _type(value: object) -> LinkType | None:
-    return None if value is None else vocabulary.link_type(value)
+    kind = None if value is None else vocabulary.link_type(value)
+    if kind is LinkType.OPEN:
+        raise InvalidOption("type='open' is no type of a link: opens are counted by the image")
+    return kind
 
 
 def _markers(value: object) -> str:

@@ -7,6 +7,7 @@ concealed, the signature is made first and then hides the ids. The clauses: ``do
 
 from __future__ import annotations
 
+import hmac
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -14,6 +15,7 @@ from datetime import UTC, datetime, timedelta
 from attrs import frozen
 
 from msgtrack.links.alphabet import (
+    ALPHABET,
     decode_bytes,
     decode_int,
     digest_text,
@@ -32,6 +34,7 @@ __all__ = [
     "concealed_text",
     "decode_id",
     "encode_id",
+    "is_own_link",
     "link_key",
     "link_text",
     "message_head",
@@ -52,6 +55,7 @@ _CONCEALED = 1
 _LINK_IDS = 2
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CONSENTS = (Consent.IDENTIFIED, Consent.PSEUDONYMOUS, Consent.AGGREGATE, Consent.NONE)
+_POLICIES = tuple(Policy(opens=opens, clicks=clicks) for opens in _CONSENTS for clicks in _CONSENTS)
 _CONSENT_BITS = {consent: bits for bits, consent in enumerate(_CONSENTS)}
 _TYPES = (
     LinkType.OTHER,
@@ -67,13 +71,15 @@ _TYPES = (
 )
 _TYPE_BITS = {link_type: bits for bits, link_type in enumerate(_TYPES)}
 _SCHEMES = ("", "https://", "http://", "https://www.", "http://www.")
+_LONGEST_FIRST = tuple(sorted(enumerate(_SCHEMES), key=lambda each: -len(each[1])))
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
 @frozen(kw_only=True)
 class MessageToken:
-    """What a message part says."""
+    """What a message part says; ``place`` is that of the secret that signed it."""
 
+    place: int
     delivery_id: str
     message_id: str
     policy: Policy
@@ -151,14 +157,15 @@ def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "messa
     found = _open(token, keyring, realm, purpose)
     if found is None:
         return None
-    bits, fields = found
+    bits, fields, key = found
     if not 2 <= len(fields) <= 4:
         return None
     try:
         return MessageToken(
+            place=key.place,
             delivery_id=decode_id(fields[0]),
             message_id=decode_id(fields[1]),
-            policy=Policy(opens=_CONSENTS[bits >> 4 & 3], clicks=_CONSENTS[bits >> 2 & 3]),
+            policy=_POLICIES[bits >> 2 & 15],
             is_seed=bool(bits & 2),
             is_proof=bool(bits & 1),
             expires_at=_moment(fields[2]) if len(fields) > 2 else None,
@@ -174,11 +181,8 @@ def link_text(link: TrackedLink, keyring: Keyring, realm: str, *, conceal: bool 
     With ``conceal`` the two ids are hidden; the destination never is.
     """
     bits = conceal << 13 | keyring.key_id << 6 | (link.part is Part.TEXT) << 5 | _TYPE_BITS[link.type] << 1
-    scheme = max(
-        (index for index, start in enumerate(_SCHEMES) if link.url.startswith(start)),
-        key=lambda index: len(_SCHEMES[index]),
-    )
-    destination = encode_int(scheme) + encode_bytes(link.url[len(_SCHEMES[scheme]) :].encode())
+    scheme, start = next(each for each in _LONGEST_FIRST if link.url.startswith(each[1]))
+    destination = ALPHABET[scheme] + encode_bytes(link.url[len(start) :].encode())
     tail = _tail(link.expires_at, link.variant)
     text = f"{_header(bits)}{encode_id(link.id)}-{encode_id(link.delivery_id)}-{destination}{tail}"
     token = text + keyring.signing_key("link", realm).sign(text)
@@ -190,7 +194,7 @@ def read_link(token: str, keyring: Keyring, realm: str) -> TrackedLink | None:
     found = _open(token, keyring, realm, "link", _LINK_IDS)
     if found is None:
         return None
-    bits, fields = found
+    bits, fields, _ = found
     if not 3 <= len(fields) <= 5:
         return None
     try:
@@ -210,7 +214,7 @@ def read_link(token: str, keyring: Keyring, realm: str) -> TrackedLink | None:
 
 def _open(
     token: str, keyring: Keyring, realm: str, purpose: str, hidden: int | None = None
-) -> tuple[int, list[str]] | None:
+) -> tuple[int, list[str], SigningKey] | None:
     if len(token) < HEAD_LENGTH + MAC_LENGTH or not is_token_text(token[:HEAD_LENGTH]):
         return None
     text, signature = token[:-MAC_LENGTH], token[-MAC_LENGTH:]
@@ -221,13 +225,13 @@ def _open(
     if version == _PLAIN:
         for key in keyring.verifying_keys(key_id, purpose, realm):
             if key.verify(text, signature):
-                return bits, text[HEAD_LENGTH:].split("-")
+                return bits, text[HEAD_LENGTH:].split("-"), key
     elif version == _CONCEALED:
         hiding = keyring.verifying_keys(key_id, "conceal", realm)
         for key, hider in zip(keyring.verifying_keys(key_id, purpose, realm), hiding, strict=True):
             plain = _conceal(token, hider, hidden)[:-MAC_LENGTH]
             if key.verify(plain, signature):
-                return bits, plain[HEAD_LENGTH:].split("-")
+                return bits, plain[HEAD_LENGTH:].split("-"), key
     return None
 
 
@@ -247,6 +251,19 @@ def link_key(
     keyring: Keyring, realm: str, *, delivery_id: str, variant: str, part: Part, ordinal: int, url: str
 ) -> str:
     """The key of a registered link: 40 bits of HMAC, the same whenever the same message is compiled again."""
-    fields = (delivery_id, variant, part.value, str(ordinal), url)
-    text = "".join(f"{len(field)}:{field}" for field in fields)
+    text = _link_facts(delivery_id, variant, part, str(ordinal), url)
     return digest_text(keyring.signing_key("link-key", realm).digest(text), KEY_LENGTH)
+
+
+def is_own_link(link: TrackedLink, keyring: Keyring, realm: str) -> bool:
+    """Whether one of our secrets made a registered link's key, in this realm.
+
+    Registries may be shared, and may hold links of secrets that are gone; such a link still redirects.
+    """
+    text = _link_facts(link.delivery_id, link.variant, link.part, link.id, link.url)
+    keys = keyring.all_keys("link-key", realm)
+    return any(hmac.compare_digest(digest_text(key.digest(text), KEY_LENGTH), link.key) for key in keys)
+
+
+def _link_facts(delivery_id: str, variant: str, part: Part, link_id: str, url: str) -> str:
+    return "".join(f"{len(field)}:{field}" for field in (delivery_id, variant, part.value, link_id, url))

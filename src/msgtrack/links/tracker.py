@@ -18,7 +18,7 @@ from msgtrack.links.keyring import Keyring
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.rules import LinkRules
 from msgtrack.links.signing import MessageSigner
-from msgtrack.links.tokens import KEY_LENGTH, MessageToken, read_link, read_message
+from msgtrack.links.tokens import KEY_LENGTH, MessageToken, is_own_link, read_link, read_message
 from msgtrack.links.writing import UrlWriter
 from msgtrack.model import (
     OPEN_LINK_ID,
@@ -224,7 +224,7 @@ class Tracker:
         link = self._find(parsed.link)
         if link is None:
             return Resolution(outcome=_UNKNOWN, repairs=parsed.repairs)
-        if said is not None and not _agree(said, parsed, link):
+        if said is not None and not (_agree(said, parsed, link) and self._is_ours(link)):
             said = None
         outcome = ResolutionOutcome.ANONYMOUS if said is None else ResolutionOutcome.VALID
         ends = [end for end in (link.expires_at, said.expires_at if said else None) if end is not None]
@@ -296,12 +296,17 @@ class Tracker:
         # A registry may hold what somebody else put there: only http(s) is ever followed.
         return found if found is not None and found.url[:8].lower().startswith(("http://", "https://")) else None
 
+    def _is_ours(self, link: TrackedLink) -> bool:
+        # What a signature brought has no key; what a registry brought may be of another realm.
+        return not link.key or is_own_link(link, self.keyring, self.realm)
+
     def _identity(self, said: MessageToken | None) -> dict[str, Any]:
         if said is None:
             return {}
         pseudonym = None
         if Consent.PSEUDONYMOUS in (said.policy.opens, said.policy.clicks):
-            key = self.keyring.signing_key("pseudonym", self.realm)
+            # By the secret that signed: a pseudonym must outlive the change to a new one.
+            key = self.keyring.key_at(said.place, "pseudonym", self.realm)
             name = f"{len(said.delivery_id)}:{said.delivery_id}{said.message_id}"
             pseudonym = "~" + digest_text(key.digest(name), 26)
         return {

@@ -364,3 +364,80 @@ def test_bad_input_is_named() -> None:
 def test_any_url_gives_a_resolution(url: str) -> None:
     assert TRACKER.resolve(url).outcome == "unknown"
     assert TRACKER.resolve(BASE + url).outcome == "unknown"
+
+
+def test_no_link_can_be_of_the_type_of_the_open() -> None:
+    for source in (
+        '<a href="https://a.example/" _type="open">x</a>',
+        '<a href="https://a.example/" _urlType="2">x</a>',
+    ):
+        message = compiled(source)
+        assert message.links[0].type is LinkType.CLICK
+        assert [finding.code for finding in message.findings if finding.code == "unknown-type"] == ["unknown-type"]
+    with pytest.raises(InvalidOption, match="open"):
+        Rule(type="open")
+
+
+def test_a_registry_shared_by_two_realms_lets_no_identity_cross() -> None:
+    registry = MemoryRegistry()
+    trackers = [
+        Tracker(BASE, KEYS, registry=registry, link_style="registered", realm=realm) for realm in ("a", "b", "")
+    ]
+    urls = []
+    for tracker in trackers:
+        message = tracker.compile(html='<a href="https://a.example/">x</a>', delivery_id="1")
+        registry.publish(message)
+        urls.append(hrefs(message.render(message_id="7").html)[0])
+    for own, tracker in enumerate(trackers):
+        for one, two in ((a, b) for a in range(3) for b in range(3)):
+            link, message_part = urls[one].rpartition("/")[0], urls[two].rpartition("/")[2]
+            said = tracker.resolve(f"{link}/{message_part}")
+            assert said.destination == "https://a.example/"
+            assert (said.message_id == "7") == (one == two == own)
+
+
+def test_a_tracker_of_a_realm_reads_its_own_links() -> None:
+    tracker = Tracker(BASE, KEYS, realm="tenant")
+    (url,) = hrefs(
+        tracker.compile(html='<a href="https://a.example/">x</a>', delivery_id="1").render(message_id="7").html
+    )
+    assert (tracker.resolve(url).outcome, tracker.resolve(url).message_id) == ("valid", "7")
+    assert TRACKER.resolve(url).outcome == "unknown"
+
+
+def test_a_pseudonym_outlives_the_change_to_another_secret() -> None:
+    source = '<a href="https://a.example/">x</a>'
+    (url,) = hrefs(compiled(source).render(message_id="7", policy=Policy(clicks="pseudonymous")).html)
+    rotated = Tracker(BASE, Keyring.from_secrets("another secret that is long enough", verify_only=(SECRET,)))
+    assert TRACKER.resolve(url).pseudonym is not None
+    assert rotated.resolve(url).pseudonym == TRACKER.resolve(url).pseudonym
+    (other,) = hrefs(compiled(source).render(message_id="8", policy=Policy(clicks="pseudonymous")).html)
+    assert TRACKER.resolve(other).pseudonym != TRACKER.resolve(url).pseudonym
+
+
+@pytest.mark.parametrize(
+    "own", ["https://T.example.com/abc", "HTTPS://t.example.com/abc", "https://t.example.com", BASE]
+)
+def test_links_to_our_own_server_are_known_in_any_spelling(own: str) -> None:
+    (decision,) = compiled(f'<a href="{own}">x</a>').decisions
+    assert decision.reason == "already-tracked"
+    (decision,) = compiled('<a href="https://t.example.com.evil.example/">x</a>').decisions
+    assert decision.reason == "tracked"
+
+
+@pytest.mark.parametrize(
+    "tail",
+    [
+        '{{ "</body>" }}',
+        '<% "</body>" %>',
+        "{# </body> #}",
+        "<template></body></template>",
+        "<!-- </body> -->",
+        "<script>'</body>'</script>",
+    ],
+)
+def test_the_pixel_goes_into_nothing_that_is_not_the_page(tail: str) -> None:
+    source = f"<body>x</body>{tail}"
+    out = compiled(source).render(message_id="1").html or ""
+    assert out.startswith("<body>x<img ")
+    assert out.endswith(f"</body>{tail}")

@@ -190,8 +190,8 @@ def test_every_link_part_with_every_message_part(style: str) -> None:
         believed = (message.secret, message.realm) == signer and (message.delivery_id, message.variant) == (
             link.delivery_id, link.variant,
         )  # fmt: skip
+        believed = believed and (link.secret, link.realm) == signer
         if style == "stateless":
-            believed = believed and (link.secret, link.realm) == signer
             assert (location == DESTINATION) == ((link.secret, link.realm) == signer)
         else:
             assert location == DESTINATION

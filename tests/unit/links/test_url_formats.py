@@ -31,6 +31,7 @@ DAMAGE = {
     "a line break inside": URL[:40] + "\r\n" + URL[40:],
     "a quoted-printable soft break": URL[:40] + "=\r\n" + URL[40:],
     "a space inside": URL[:40] + " " + URL[40:],
+    "doubled slashes": f"{BASE}//{LINK}//{MESSAGE}",
     "encoded white space": URL[:40] + "%20" + URL[40:],
 }
 
@@ -43,9 +44,7 @@ def test_known_damage_is_undone_and_named(url: str) -> None:
     assert parsed.repairs
 
 
-@pytest.mark.parametrize(
-    "url", [URL, f"/{LINK}/{MESSAGE}", f"//t.example.com/{LINK}/{MESSAGE}", f"//{LINK}//{MESSAGE}"]
-)
+@pytest.mark.parametrize("url", [URL, f"/{LINK}/{MESSAGE}", f"//t.example.com/{LINK}/{MESSAGE}"])
 def test_an_undamaged_url_is_read_as_it_is(url: str) -> None:
     parsed = CompactFormat(BASE).parse(url)
     if url.startswith("//t."):
