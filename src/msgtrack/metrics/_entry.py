@@ -40,12 +40,16 @@ class Indicators:
         """The indicators of one delivery, or of several together.
 
         Args:
-            store: where the facts are. delivery_id: an id, or several. Estimates are then made per delivery and
-            summed, rates computed anew from sums, and persons counted once however many of the deliveries they
-            clicked in. audience: whose events count: ``all``, or one or several of ``human``, ``proxy``, ``unsure``
-            and ``machine``. Messages count whole. since: leave out events before this moment. until: leave out
-            events from this moment on. zone: name of the zone that bins are aligned to. now: the moment of the
-            report, kept with the table. clip: show forwards below zero as 0.
+            store: where the facts are.
+            delivery_id: an id, or several. Estimates are then made per delivery and summed, rates computed anew from
+                sums, and persons counted once however many of the deliveries they clicked in.
+            audience: whose events count: ``all``, or one or several of ``human``, ``proxy``, ``unsure`` and
+                ``machine``. Messages count whole.
+            since: leave out events before this moment.
+            until: leave out events from this moment on.
+            zone: name of the zone that bins are aligned to.
+            now: the moment of the report, kept with the table.
+            clip: show forwards below zero as 0.
 
         Raises:
             InvalidValue: no delivery was named, or the store knows nothing of one of them.

@@ -89,13 +89,15 @@ class Table(Mapping[str, Value]):
         """The indicator of this key in rows, in their order.
 
         Args:
-            key: of an indicator. by: ``domain`` (by sends, descending), ``link``, ``label``, ``url``, ``category``
-            (by clicks, descending, then label) or ``bin``. Links are named by their id, after their delivery's id
-            and a slash when several deliveries were asked for. A link without a label goes by its URL; one that
-            nobody registered has the label, URL and category "". Bins are named by their start in the table's zone,
-            ISO 8601; those in which nothing happened are left out, and the value before them goes on. bin_seconds:
-            the width of bins: 300, 600, 1800, 3600, 10800 or 86400. By default it follows the time from launch to
-            the last event: 5 minutes up to 3 hours, 10 minutes up to a day, an hour up to a week, then a day.
+            key: of an indicator.
+            by: ``domain`` (by sends, descending), ``link``, ``label``, ``url``, ``category`` (by clicks, descending,
+                then label) or ``bin``. Links are named by their id, after their delivery's id and a slash when
+                several deliveries were asked for. A link without a label goes by its URL; one that nobody
+                registered has the label, URL and category "". Bins are named by their start in the table's zone,
+                ISO 8601; those in which nothing happened are left out, and the value before them goes on.
+            bin_seconds: the width of bins: 300, 600, 1800, 3600, 10800 or 86400. By default it follows the time from
+                launch to the last event: 5 minutes up to 3 hours, 10 minutes up to a day, an hour up to a week, then
+                a day.
 
         Raises:
             InvalidOption: the indicator does not come by that grouping, or bins have no such width.
