@@ -11,7 +11,6 @@ import hmac
 from collections.abc import Iterable
 
 from itsdangerous import Signer
-from itsdangerous.signer import SigningAlgorithm
 
 from msgtrack.errors import InvalidValue, WeakSecret
 from msgtrack.links.alphabet import LOW_BITS, digest_text
@@ -25,10 +24,10 @@ MIN_SECRET_BYTES = 32
 _BLOCK = 64
 
 
-class _TruncatedHmac(SigningAlgorithm):
-    """HMAC-SHA256 of one fixed key as 16 characters of our alphabet.
+class _PreparedHmac:
+    """HMAC-SHA256 of one fixed key.
 
-    The two padded blocks are hashed once; a signature copies both states (RFC 2104), half the time of ``hmac.digest``.
+    The two padded blocks are hashed once; a digest copies both states (RFC 2104), half the time of ``hmac.digest``.
     """
 
     def __init__(self, key: bytes) -> None:
@@ -43,9 +42,6 @@ class _TruncatedHmac(SigningAlgorithm):
         outer.update(inner.digest())
         return outer.digest()
 
-    def get_signature(self, key: bytes, value: bytes) -> bytes:
-        return digest_text(self.digest(value), MAC_LENGTH).encode()
-
 
 class SigningKey:
     """One derived key: signs and verifies for one purpose and realm; ``place`` is that of its secret in the keyring."""
@@ -54,17 +50,16 @@ class SigningKey:
         self.place = place
         salt = b"\0".join((b"msgtrack/1", purpose.encode(), realm.encode()))
         self.key = Signer(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
-        self._algorithm = _TruncatedHmac(self.key)
-        self._digest = self._algorithm.digest
+        self._digest = _PreparedHmac(self.key).digest
 
     def sign(self, text: str) -> str:
         """The 16 characters that sign ``text``."""
         # As digest_text does it; each message asks for this once.
         return self._digest(text.encode())[:MAC_LENGTH].translate(LOW_BITS).decode()
 
-    def verify(self, text: str, signature: str) -> bool:
-        """Whether ``signature`` signs ``text``, compared in constant time."""
-        return hmac.compare_digest(digest_text(self._algorithm.digest(text.encode()), MAC_LENGTH), signature)
+    def verify(self, text: str, signature: str, length: int = MAC_LENGTH) -> bool:
+        """Whether ``signature``, of ``length`` characters of ASCII, signs ``text``; compared in constant time."""
+        return hmac.compare_digest(digest_text(self._digest(text.encode()), length), signature)
 
     def digest(self, text: str) -> bytes:
         """The whole 32 bytes of HMAC-SHA256, for keys and pseudonyms."""
@@ -110,30 +105,27 @@ class Keyring:
 
     def signing_key(self, purpose: str, realm: str = "") -> SigningKey:
         """The key that signs for a purpose in a realm."""
-        return self._key(0, purpose, realm)
+        return self.key_at(0, purpose, realm)
 
     def verifying_keys(self, key_id: int, purpose: str, realm: str = "") -> list[SigningKey]:
         """All keys whose secret has this id, the signing one first."""
         name = (key_id, purpose, realm)
         keys = self._verifying.get(name)
         if keys is None:
-            found = [self._key(index, purpose, realm) for index, known in enumerate(self._ids) if known == key_id]
+            found = [self.key_at(place, purpose, realm) for place, known in enumerate(self._ids) if known == key_id]
             keys = self._verifying[name] = found
         return keys
 
-    def key_at(self, place: int, purpose: str, realm: str = "") -> SigningKey:
-        """The key of one secret, by the place of another key of it."""
-        return self._key(place, purpose, realm)
-
     def all_keys(self, purpose: str, realm: str = "") -> list[SigningKey]:
         """The keys of all secrets, the signing one first."""
-        return [self._key(place, purpose, realm) for place in range(len(self._secrets))]
+        return [self.key_at(place, purpose, realm) for place in range(len(self._secrets))]
 
-    def _key(self, index: int, purpose: str, realm: str) -> SigningKey:
-        name = (index, purpose, realm)
+    def key_at(self, place: int, purpose: str, realm: str = "") -> SigningKey:
+        """The key of the secret at a place, which a key that verified tells."""
+        name = (place, purpose, realm)
         key = self._keys.get(name)
         if key is None:
-            key = self._keys[name] = SigningKey(self._secrets[index], purpose, realm, index)
+            key = self._keys[name] = SigningKey(self._secrets[place], purpose, realm, place)
         return key
 
     def __repr__(self) -> str:

@@ -13,9 +13,9 @@ from msgtrack.links.tokens import (
     concealed_text,
     encode_id,
     message_head,
-    message_tail,
     message_text,
     read_message,
+    tail_text,
 )
 from msgtrack.links.writing import Texts, fill, spread_of
 from msgtrack.model import Policy
@@ -58,7 +58,7 @@ class MessageSigner:
         self._is_proof = is_proof
         self._said = (delivery_id, variant)
         self._delivery = encode_id(delivery_id)
-        self._tail = message_tail(None, variant)
+        self._tail = tail_text(None, variant)
         self._signing = keyring.signing_key("message", realm)
         self._hiding = keyring.signing_key("conceal", realm) if conceal else None
         self._default_head = self._head(PLAIN_POLICY, is_seed=False)

@@ -18,9 +18,7 @@ import re
 
 from attrs import define, field, frozen
 
-from msgtrack.links.positions import LineIndex
-
-__all__ = ["TextSite", "position", "scan_text"]
+__all__ = ["TextSite", "scan_text"]
 
 
 @frozen(kw_only=True)
@@ -68,11 +66,6 @@ def scan_text(text: str) -> tuple[TextSite, ...]:
             url = _BREAK.sub("", text[scheme.start() : pos])
             sites.append(TextSite(start=scheme.start(), end=pos, url=url))
     return tuple(sites)
-
-
-def position(text: str, offset: int) -> tuple[int, int]:
-    """Line and column of an offset, both from 1; for many offsets of one text, keep a ``LineIndex``."""
-    return LineIndex(text).position(offset)
 
 
 @define

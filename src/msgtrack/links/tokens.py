@@ -7,7 +7,6 @@ concealed, the signature is made first and then hides the ids. The clauses: ``do
 
 from __future__ import annotations
 
-import hmac
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
@@ -38,10 +37,10 @@ __all__ = [
     "link_key",
     "link_text",
     "message_head",
-    "message_tail",
     "message_text",
     "read_link",
     "read_message",
+    "tail_text",
 ]
 
 KEY_LENGTH = 8
@@ -118,7 +117,8 @@ def _seconds(moment: datetime | None) -> str:
     return "" if moment is None else encode_int(max(0, int(moment.timestamp())))
 
 
-def _tail(expires_at: datetime | None, variant: str) -> str:
+def tail_text(expires_at: datetime | None, variant: str) -> str:
+    """What follows the ids of a part: expiry and variant, empty when there is neither."""
     if variant:
         return f"-{_seconds(expires_at)}-{encode_id(variant)}"
     return f"-{_seconds(expires_at)}" if expires_at is not None else ""
@@ -145,11 +145,6 @@ def message_text(head: str, delivery: str, message_id: str, tail: str, key: Sign
 def concealed_text(token: str, key: SigningKey) -> str:
     """A message part whose ids are hidden; its head must say so. ``key`` is that of the purpose ``conceal``."""
     return _conceal(token, key)
-
-
-def message_tail(expires_at: datetime | None, variant: str) -> str:
-    """What follows the ids of a message part: expiry and variant, empty when there is neither."""
-    return _tail(expires_at, variant)
 
 
 def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "message") -> MessageToken | None:
@@ -183,7 +178,7 @@ def link_text(link: TrackedLink, keyring: Keyring, realm: str, *, conceal: bool 
     bits = conceal << 13 | keyring.key_id << 6 | (link.part is Part.TEXT) << 5 | _TYPE_BITS[link.type] << 1
     scheme, start = next(each for each in _LONGEST_FIRST if link.url.startswith(each[1]))
     destination = ALPHABET[scheme] + encode_bytes(link.url[len(start) :].encode())
-    tail = _tail(link.expires_at, link.variant)
+    tail = tail_text(link.expires_at, link.variant)
     text = f"{_header(bits)}{encode_id(link.id)}-{encode_id(link.delivery_id)}-{destination}{tail}"
     token = text + keyring.signing_key("link", realm).sign(text)
     return _conceal(token, keyring.signing_key("conceal", realm), _LINK_IDS) if conceal else token
@@ -262,7 +257,7 @@ def is_own_link(link: TrackedLink, keyring: Keyring, realm: str) -> bool:
     """
     text = _link_facts(link.delivery_id, link.variant, link.part, link.id, link.url)
     keys = keyring.all_keys("link-key", realm)
-    return any(hmac.compare_digest(digest_text(key.digest(text), KEY_LENGTH), link.key) for key in keys)
+    return any(key.verify(text, link.key, KEY_LENGTH) for key in keys)
 
 
 def _link_facts(delivery_id: str, variant: str, part: Part, link_id: str, url: str) -> str:

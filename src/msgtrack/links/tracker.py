@@ -224,7 +224,7 @@ class Tracker:
         link = self._find(parsed.link)
         if link is None:
             return Resolution(outcome=_UNKNOWN, repairs=parsed.repairs)
-        if said is not None and not (_agree(said, parsed, link) and self._is_ours(link)):
+        if said is not None and not (_agree(said, parsed, link) and self._is_ours(parsed.link, link)):
             said = None
         outcome = ResolutionOutcome.ANONYMOUS if said is None else ResolutionOutcome.VALID
         ends = [end for end in (link.expires_at, said.expires_at if said else None) if end is not None]
@@ -289,16 +289,16 @@ class Tracker:
         )
 
     def _find(self, link: str) -> TrackedLink | None:
-        if len(link) == KEY_LENGTH and is_token_text(link):
+        if _is_key(link):
             found = self.registry.find(link) if self.registry is not None else None
         else:
             found = read_link(link, self.keyring, self.realm)
         # A registry may hold what somebody else put there: only http(s) is ever followed.
         return found if found is not None and found.url[:8].lower().startswith(("http://", "https://")) else None
 
-    def _is_ours(self, link: TrackedLink) -> bool:
-        # What a signature brought has no key; what a registry brought may be of another realm.
-        return not link.key or is_own_link(link, self.keyring, self.realm)
+    def _is_ours(self, part: str, link: TrackedLink) -> bool:
+        # What our signature brought is ours; what a registry brought may be of another realm, or of another key.
+        return not _is_key(part) or (link.key == part and is_own_link(link, self.keyring, self.realm))
 
     def _identity(self, said: MessageToken | None) -> dict[str, Any]:
         if said is None:
@@ -316,6 +316,10 @@ class Tracker:
             "is_proof": said.is_proof,
             "pseudonym": pseudonym,
         }
+
+
+def _is_key(part: str) -> bool:
+    return len(part) == KEY_LENGTH and is_token_text(part)
 
 
 def _agree(said: MessageToken, parsed: ParsedUrl, link: TrackedLink) -> bool:

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,7 +23,7 @@ from msgtrack.errors import (
     UnknownOption,
 )
 from msgtrack.links import CompiledMessage, MemoryRegistry
-from msgtrack.model import LinkType, Part, TrackingMode
+from msgtrack.model import LinkType, Part, TrackedLink, TrackingMode
 
 SECRET = "a secret that is long enough to sign with"
 BASE = "https://t.example.com/"
@@ -441,3 +442,29 @@ def test_the_pixel_goes_into_nothing_that_is_not_the_page(tail: str) -> None:
     out = compiled(source).render(message_id="1").html or ""
     assert out.startswith("<body>x<img ")
     assert out.endswith(f"</body>{tail}")
+
+
+@pytest.mark.parametrize(
+    ("change", "destination"),
+    [
+        ({"key": ""}, "https://a.example/"),
+        ({"key": "00000000"}, "https://a.example/"),
+        ({"url": "https://evil.example/"}, "https://evil.example/"),
+        ({"id": "9"}, "https://a.example/"),
+        ({"url": "javascript:alert(1)"}, None),
+    ],
+)
+def test_a_registry_that_says_otherwise_names_nobody(change: dict[str, str], destination: str | None) -> None:
+    registry = MemoryRegistry()
+    tracker = Tracker(BASE, KEYS, registry=registry, link_style="registered")
+    message = tracker.compile(html='<a href="https://a.example/">x</a>', delivery_id="1")
+    registry.publish(message)
+    (url,) = hrefs(message.render(message_id="7").html)
+    assert tracker.resolve(url).message_id == "7"
+
+    class Other(MemoryRegistry):
+        def find(self, key: str) -> TrackedLink | None:
+            return evolve(message.links[0], **change)
+
+    said = Tracker(BASE, KEYS, registry=Other(), link_style="registered").resolve(url)
+    assert (said.destination, said.message_id) == (destination, None)

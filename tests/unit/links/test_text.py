@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from msgtrack.links.text import position, scan_text
+from msgtrack.links.positions import LineIndex
+from msgtrack.links.text import scan_text
 
 
 def urls(text: str) -> list[str]:
@@ -162,5 +163,10 @@ class TestTemplateTags:
 
 def test_positions_count_from_one() -> None:
     text = "a\r\nb\nhttps://e.example/\rc"
-    assert [position(text, offset) for offset in (0, 3, 5, text.index("c"))] == [(1, 1), (2, 1), (3, 1), (4, 1)]
-    assert position(text, 7) == (3, 3)
+    assert [LineIndex(text).position(offset) for offset in (0, 3, 5, text.index("c"))] == [
+        (1, 1),
+        (2, 1),
+        (3, 1),
+        (4, 1),
+    ]
+    assert LineIndex(text).position(7) == (3, 3)

@@ -27,10 +27,10 @@ from msgtrack.links.tokens import (
     link_key,
     link_text,
     message_head,
-    message_tail,
     message_text,
     read_link,
     read_message,
+    tail_text,
 )
 from msgtrack.links.writing import fill
 from msgtrack.model import Part
@@ -196,7 +196,7 @@ def our_message(of: dict[str, Any]) -> str:
     keys, conceal = keys_of(of), of.get("conceal", False)
     policy = Policy(opens=of["opens"], clicks=of["clicks"])
     head = message_head(keys.key_id, policy, is_seed=of["seed"], is_proof=of["proof"], conceal=conceal)
-    tail = message_tail(moment(of["expires_at"]), of["variant"])
+    tail = tail_text(moment(of["expires_at"]), of["variant"])
     token = message_text(
         head, encode_id(of["delivery_id"]), of["message_id"], tail, keys.signing_key("message", of["realm"])
     )

@@ -20,10 +20,10 @@ from msgtrack.links.tokens import (
     link_key,
     link_text,
     message_head,
-    message_tail,
     message_text,
     read_link,
     read_message,
+    tail_text,
 )
 from msgtrack.model import Consent, LinkType, Part, Policy, ResolutionOutcome, TrackedLink
 
@@ -58,7 +58,7 @@ def make_message(
     conceal: bool = False,
 ) -> str:
     head = message_head(keys.key_id, policy or Policy(), is_seed=seed, is_proof=proof, conceal=conceal)
-    tail = message_tail(expires_at, variant)
+    tail = tail_text(expires_at, variant)
     token = message_text(head, encode_id(delivery_id), message_id, tail, keys.signing_key(purpose, realm))
     return concealed_text(token, keys.signing_key("conceal", realm)) if conceal else token
 
