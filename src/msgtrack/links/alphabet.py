@@ -6,8 +6,6 @@ folding it back cannot mend.
 
 from __future__ import annotations
 
-import base64
-
 __all__ = [
     "ALPHABET",
     "LOW_BITS",
@@ -24,8 +22,6 @@ ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 _PYTHON_DIGITS = "0123456789abcdefghijklmnopqrstuv"
 _TO_PYTHON = str.maketrans(ALPHABET, _PYTHON_DIGITS)
-_B32 = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
-_FROM_B32 = str.maketrans(_B32, ALPHABET)
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 LOW_BITS = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
 """A table for ``bytes.translate``: each byte becomes the letter of its low five bits."""
@@ -57,9 +53,37 @@ def decode_int(text: str) -> int:
     return int(text.translate(_TO_PYTHON), 32)
 
 
+_BLOCK_BYTES = 40
+_BLOCK_LETTERS = 64
+
+
+def _masks(letters: int) -> tuple[int, int, int]:
+    """For one step of :func:`_spread`: how far the upper halves move, where lower halves stay, where upper ones arrive."""
+    half = (1 << 5 * letters) - 1
+    lower = sum(half << place for place in range(0, 8 * _BLOCK_LETTERS, 16 * letters))
+    return 3 * letters, lower, lower << 8 * letters
+
+
+_STEPS = tuple(_masks(letters) for letters in (32, 16, 8, 4, 2, 1))
+
+
+def _spread(block: bytes) -> bytes:
+    """At most 40 bytes as 64 bytes that hold five bits each."""
+    # Halves move apart six times over; whole-number arithmetic does for all letters at once what a loop would do for each.
+    number = int.from_bytes(block.ljust(_BLOCK_BYTES, b"\0"), "big")
+    for distance, lower, upper in _STEPS:
+        number = number & lower | number << distance & upper
+    return number.to_bytes(_BLOCK_LETTERS, "big")
+
+
 def encode_bytes(data: bytes) -> str:
     """Bytes, five bits a character, without padding."""
-    return base64.b32encode(data).decode().rstrip("=").translate(_FROM_B32)
+    size = len(data)
+    if size <= _BLOCK_BYTES:
+        spread = _spread(data)
+    else:
+        spread = b"".join([_spread(data[at : at + _BLOCK_BYTES]) for at in range(0, size, _BLOCK_BYTES)])
+    return spread[: -(-8 * size // 5)].translate(LOW_BITS).decode()
 
 
 def decode_bytes(text: str) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from enum import StrEnum
 from typing import Any, Protocol
 
 from attrs import field, frozen
@@ -11,98 +10,22 @@ from attrs import field, frozen
 from msgtrack._borders import text_id
 from msgtrack.errors import InvalidOption, NotOurs, NotPublished, NotSupported, RenderError
 from msgtrack.links.compiled_bytes import pack, unpack
+from msgtrack.links.decisions import Edit, Finding, LinkDecision
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.headers import unsubscribe_headers
 from msgtrack.links.keyring import Keyring
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.signing import PLAIN_POLICY, MessageSigner
-from msgtrack.links.writing import UrlWriter
-from msgtrack.model import Consent, Part, Policy, TrackedLink, TrackingMode
+from msgtrack.links.writing import open_texts
+from msgtrack.model import Consent, Part, Policy, TrackedLink
 
 __all__ = [
     "CompiledMessage",
     "CompiledPart",
-    "Edit",
-    "Finding",
-    "LinkDecision",
-    "LinkReason",
+    "Contents",
     "Placeholder",
     "RenderedMessage",
 ]
-
-
-class LinkReason(StrEnum):
-    """Why a link is tracked or left alone; a closed list.
-
-    ``tracked``: it is. ``marker``: an opt-out marker stands on it. ``rule``: a rule leaves it out.
-    ``switched-off``: links are not tracked in this message. ``empty``, ``fragment``: there is nowhere to go, or
-    only within the page. ``scheme``: mailto, tel and whatever is not http(s). ``relative``: there is no ``<base
-    href>`` to make it whole. ``template-tag``: it holds a tag of a template language. ``invalid-url``: no browser
-    could follow it. ``already-tracked``: it leads to our own server. ``url-as-text``: its visible text is a URL,
-    and the rules say to skip those. ``memory``: it is remembered as never tracked. ``amp``: the part is AMP for mail.
-    """
-
-    TRACKED = "tracked"
-    MARKER = "marker"
-    RULE = "rule"
-    SWITCHED_OFF = "switched-off"
-    EMPTY = "empty"
-    FRAGMENT = "fragment"
-    SCHEME = "scheme"
-    RELATIVE = "relative"
-    TEMPLATE_TAG = "template-tag"
-    INVALID_URL = "invalid-url"
-    ALREADY_TRACKED = "already-tracked"
-    URL_AS_TEXT = "url-as-text"
-    MEMORY = "memory"
-    AMP = "amp"
-
-
-@frozen(kw_only=True)
-class LinkDecision:
-    """What became of one link of the message: where it stands (line and column from 1), and why.
-
-    ``url`` is where the author's link leads; ``mode`` the one that the rules or the memory gave it, None where neither
-    had a word on it.
-    """
-
-    part: Part
-    line: int
-    column: int
-    url: str
-    tracked: bool
-    reason: LinkReason
-    link_id: str | None = None
-    mode: TrackingMode | None = None
-
-
-@frozen(kw_only=True)
-class Finding:
-    """Something a sender should look at before sending; ``severity`` is ``info`` or ``warning``.
-
-    ``code`` is one of ``msgtrack.links.FINDINGS``. What concerns a part as a whole stands at line 1, column 1.
-    """
-
-    code: str
-    severity: str
-    message: str
-    part: Part
-    line: int
-    column: int
-
-
-@frozen(kw_only=True)
-class Edit:
-    """One change to the author's text: the characters from ``start`` to ``end`` of the source give way.
-
-    ``kind`` is ``link`` (a destination), ``marker`` (removed, or inserted for a provider), ``pixel`` or ``trap`` (both
-    inserted). Where something is inserted, start equals end.
-    """
-
-    part: Part
-    start: int
-    end: int
-    kind: str
 
 
 @frozen(kw_only=True)
@@ -176,6 +99,32 @@ class HoldsKeys(Protocol):
         ...
 
 
+class Contents(Protocol):
+    """What a compiled message tells of the author's text; it may be made when it is first asked for."""
+
+    @property
+    def links(self) -> tuple[TrackedLink, ...]:
+        """The tracked links."""
+        ...
+
+    @property
+    def decisions(self) -> tuple[LinkDecision, ...]:
+        """What became of each link."""
+        ...
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The changes."""
+        ...
+
+
+@frozen(kw_only=True)
+class _ReadContents:
+    links: tuple[TrackedLink, ...]
+    decisions: tuple[LinkDecision, ...]
+    edits: tuple[Edit, ...]
+
+
 @frozen(kw_only=True, eq=False)
 class CompiledMessage:
     """What ``Tracker.compile`` makes of a message: render it, look into it, undo it."""
@@ -183,12 +132,10 @@ class CompiledMessage:
     delivery_id: str
     variant: str
     kind: str
-    links: tuple[TrackedLink, ...]
-    decisions: tuple[LinkDecision, ...]
     findings: tuple[Finding, ...]
-    edits: tuple[Edit, ...]
     placeholders: tuple[Placeholder, ...]
     parts: tuple[CompiledPart, ...] = field(repr=False)
+    _contents: Contents = field(repr=False)
     _signer: MessageSigner | None = field(repr=False)
     _html: CompiledPart | None = field(init=False, repr=False)
     _text: CompiledPart | None = field(init=False, repr=False)
@@ -200,6 +147,21 @@ class CompiledMessage:
         put = object.__setattr__
         put(self, "_html", by_part.get(Part.HTML))
         put(self, "_text", by_part.get(Part.TEXT))
+
+    @property
+    def links(self) -> tuple[TrackedLink, ...]:
+        """The tracked links, in the order of the source; HTML first."""
+        return self._contents.links
+
+    @property
+    def decisions(self) -> tuple[LinkDecision, ...]:
+        """What became of each link, tracked or not, in the order of the source."""
+        return self._contents.decisions
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """All changes to the author's text, in the order of the source."""
+        return self._contents.edits
 
     def render(
         self,
@@ -311,18 +273,20 @@ class CompiledMessage:
         """
         if tracker is None:
             found = unpack(data, {**_WRITTEN, **_SETTINGS}, None)
-            return cls(**{name: found[name] for name in _WRITTEN}, signer=None)
+            for name in _SETTINGS:
+                del found[name]
+            return cls._read(found, None)
         keyring, realm = tracker.keyring, tracker.realm
         found = unpack(
             data, {**_WRITTEN, **_SETTINGS}, lambda key_id: keyring.verifying_keys(key_id, "compiled", realm)
         )
         opened, conceal, registered = (found.pop(name) for name in _SETTINGS)
         said = {"delivery_id": found["delivery_id"], "variant": found["variant"]}
-        writer = UrlWriter(tracker.url_format, keyring, realm, **said, registered=registered, conceal=conceal)
-        if writer.open != opened:
+        written = open_texts(tracker.url_format, **said)
+        if written != opened:
             raise InvalidOption(
                 f"the message was compiled for URLs such as {'…'.join(opened)!r}, this tracker writes "
-                f"{'…'.join(writer.open)!r}"
+                f"{'…'.join(written)!r}"
             )
         if registered and tracker.registry is None:
             raise InvalidOption(
@@ -338,7 +302,12 @@ class CompiledMessage:
             conceal=conceal,
             opened=opened,
         )
-        return cls(**found, signer=signer)
+        return cls._read(found, signer)
+
+    @classmethod
+    def _read(cls, found: dict[str, Any], signer: MessageSigner | None) -> CompiledMessage:
+        contents = _ReadContents(**{name: found.pop(name) for name in ("links", "decisions", "edits")})
+        return cls(**found, contents=contents, signer=signer)
 
     def _keyless(self) -> RenderError:
         return RenderError(

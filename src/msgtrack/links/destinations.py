@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from urllib.parse import urljoin, urlsplit
 
-from msgtrack.links.compiled import LinkReason
+from msgtrack.links.decisions import LinkReason
 
 __all__ = ["destination", "is_url_text"]
 
@@ -26,6 +26,8 @@ def destination(url: str, *, base: str, own: str) -> tuple[str, LinkReason]:
 
     ``//host`` becomes https; a relative link is joined to the base; everything else stays as written.
     """
+    if _PLAIN.fullmatch(url):
+        return url, LinkReason.ALREADY_TRACKED if own and _leads_to(own, url) else LinkReason.TRACKED
     if not url:
         return url, LinkReason.EMPTY
     if url.startswith("#"):

@@ -34,7 +34,13 @@ def decode_attribute(value: str) -> str:
     >>> decode_attribute("https://e.example/?a=1&copy=2&amp;b=&#x33;")
     'https://e.example/?a=1&copy=2&b=3'
     """
-    return _REFERENCE.sub(_in_attribute, value) if "&" in value else value
+    ampersands = value.count("&")
+    if not ampersands:
+        return value
+    # Most addresses hold no other reference.
+    if ampersands == value.count("&amp;"):
+        return value.replace("&amp;", "&")
+    return _REFERENCE.sub(_in_attribute, value)
 
 
 def decode_text(text: str) -> str:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
-from msgtrack.links.compiled import Finding
+from msgtrack.links.decisions import Finding
 from msgtrack.links.positions import LineIndex
 from msgtrack.model import Part
 
@@ -109,7 +109,9 @@ def new_finding(code: str, message: str, part: Part, place: tuple[int, int]) -> 
     return Finding(code=code, severity=FINDINGS[code][0], message=message, part=part, line=place[0], column=place[1])
 
 
-def part_findings(part: Part, source: str, index: LineIndex, slots: Sequence[Slot]) -> list[Finding]:
+def part_findings(
+    part: Part, source: str, index: LineIndex, slots: Sequence[Slot], pieces: Sequence[str]
+) -> list[Finding]:
     """What a rendered part gives rise to as a whole: long lines, growth, an open image where nobody sees it.
 
     Args:
@@ -117,28 +119,18 @@ def part_findings(part: Part, source: str, index: LineIndex, slots: Sequence[Slo
         source: the author's text.
         index: its lines.
         slots: the edits, in order.
+        pieces: the part cut at the gaps that every message fills.
     """
-    lines: list[str] = []
-    places: list[tuple[int, int]] = []
-    length = done = pixel_end = 0
-    pixel = -1
-    for start, end, kind, texts in slots:
-        # What a message fills in stands here as one of its usual length, shared out over the gaps.
-        written = ("x" * (MESSAGE_TOKEN_LENGTH // max(1, len(texts) - 1))).join(texts)
-        lines += (source[done:start], written)
-        length += start - done + len(written)
-        places.append((length, end))
-        if kind == "pixel":
-            pixel, pixel_end = start, length
-        done = end
-    lines.append(source[done:])
-    rendered = "".join(lines)
+    # What a message fills in stands here as one of its usual length, shared out over the gaps of a URL.
+    gaps = max((len(texts) - 1 for *_, texts in slots), default=0)
+    filler = "x" * (MESSAGE_TOKEN_LENGTH // max(1, gaps))
+    rendered = filler.join(pieces)
     found = []
-    if pixel >= 0 and pixel_end > CLIP_SIZE // 4:
-        size = octets(rendered[:pixel_end])
-        if size > CLIP_SIZE:
-            message = f"the open image ends {size:,} octets into the HTML, past {CLIP_SIZE:,}"
-            found.append(new_finding("clipped-pixel", message, part, index.position(pixel)))
+    if len(rendered) > (CLIP_SIZE if rendered.isascii() else CLIP_SIZE // 4):
+        for (pixel_end, _), (start, _, kind, _) in zip(_places(slots, filler), slots, strict=True):
+            if kind == "pixel" and (size := octets(rendered[:pixel_end])) > CLIP_SIZE:
+                message = f"the open image ends {size:,} octets into the HTML, past {CLIP_SIZE:,}"
+                found.append(new_finding("clipped-pixel", message, part, index.position(start)))
     # What is written is ASCII, so a part grows by no more octets than characters.
     if len(rendered) - len(source) >= GROWTH_FLOOR:
         size, source_size = octets(rendered), octets(source)
@@ -148,11 +140,21 @@ def part_findings(part: Part, source: str, index: LineIndex, slots: Sequence[Slo
     long = _first_long_line(rendered)
     if long is not None:
         count, offset, line_size = long
+        places = list(_places(slots, filler))
         behind = bisect_right(places, (offset, len(source)))
         there = places[behind - 1][1] + offset - places[behind - 1][0] if behind else offset
         message = f"{count} rendered lines are over {LINE_LIMIT} octets, the first has {line_size:,}"
         found.append(new_finding("long-line", message, part, (index.position(there)[0], 1)))
     return found
+
+
+def _places(slots: Sequence[Slot], filler: str) -> Iterator[tuple[int, int]]:
+    """Where each edit ends: the offset in the rendered text, and the one in the source."""
+    length = done = 0
+    for start, end, _, texts in slots:
+        length += start - done + sum(map(len, texts)) + (len(texts) - 1) * len(filler)
+        done = end
+        yield length, end
 
 
 def octets(text: str) -> int:

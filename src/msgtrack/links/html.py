@@ -12,8 +12,7 @@ Time is linear in the length of the document, for any text whatever; spans come 
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
-from functools import cached_property, partial
+from functools import partial
 from typing import NamedTuple
 
 from attrs import Factory, define, field, frozen
@@ -26,8 +25,8 @@ from msgtrack.links.tags import (
     LINK_HINT,
     LINK_TAG,
     RAW_TEXT,
-    SKIP,
     SPACE,
+    STEP,
     TAG_NAME,
     Attribute,
     lower,
@@ -43,13 +42,13 @@ __all__ = ["Attribute", "HtmlScan", "LinkSite", "holds_template_tag", "scan_html
 _LINK_ELEMENTS = frozenset(("a", "area"))
 _VML = ("v:", "w:")
 _URL_EDGES = "".join(map(chr, range(0x21)))
+_BLANK = frozenset(("", *SPACE))
 _URL_HOLES = re.compile("[\t\n\r]")
 _AMP_NAMES = frozenset(("\u26a14email", "\u26a1\ufe0f4email", "amp4email"))
-_TEMPLATE_TAG = re.compile(r"</?template(?=[\s/>])", re.IGNORECASE)
 _AMP_PROLOGUE = re.compile(rf"[\ufeff{SPACE}]*+(?:<!--.*?-->|<(?:!(?!--)|\?)[^>]*+>|(?=<[hH]))", re.DOTALL)
 
 
-@frozen(kw_only=True)
+@define(kw_only=True)
 class LinkSite:
     """One link of a document.
 
@@ -78,7 +77,7 @@ class LinkSite:
     _limit: int = field(repr=False, eq=False, alias="limit")
     _closed_by_limit: bool = field(default=False, repr=False, eq=False, alias="closed_by_limit")
 
-    @cached_property
+    @property
     def attributes(self) -> tuple[Attribute, ...]:
         """All attributes of the tag in source order; where a name is repeated, the first counts."""
         return tuple(read_attributes(self._masked, self.name_end, self.tag_end, self._html))
@@ -93,7 +92,7 @@ class LinkSite:
         """The source of the tag."""
         return self._html[self.tag_start : self.tag_end]
 
-    @cached_property
+    @property
     def text(self) -> str:
         """The visible text, white space collapsed; of a link around an image, the image's ``alt``.
 
@@ -171,7 +170,7 @@ class _Scanner:
     end: int = Factory(lambda self: len(self.html), takes_self=True)
     found: list[_Found] = field(factory=list[_Found])
     body_start: int | None = None
-    templates: list[tuple[int, int]] | None = None
+    templates: int = 0
     body_end: int | None = None
     base_href: str | None = None
 
@@ -183,15 +182,17 @@ class _Scanner:
         while True:
             if foreign:
                 pos = html.find("<", pos, end)
-            elif (skipped := SKIP.match(html, pos, end)) is not None:
-                pos = skipped.end()
+                link = None if pos < 0 else LINK_TAG.match(html, pos, end)
+            else:
+                link = STEP.match(html, pos, end)
+            if link is not None:
+                pos = link.end()
+                if link[1] is not None:
+                    tag_start = link.start(1) - 1
+                    self.found.append(_Found(lower(link[1]), tag_start, pos, *link.span(2), '"', region_end))
+                    continue
             if pos < 0 or pos >= end:
                 return
-            link = LINK_TAG.match(html, pos, end)
-            if link is not None:
-                self.found.append(_Found(link[1], pos, link.end(), *link.span(2), '"', region_end))
-                pos = link.end()
-                continue
             name = TAG_NAME.match(html, pos, end)
             if name is None:
                 behind = self._declaration(pos, end, foreign, region_end)
@@ -220,8 +221,11 @@ class _Scanner:
             attributes = partial(read_attributes, html, name.end(), tag.end)
             if foreign.start(element, attributes, self_closing=tag.self_closing):
                 return tag.end
-        if element == "body" and self.body_start is None and region_end < 0:
-            self.body_start = tag.end
+        if region_end < 0:
+            if element == "template":
+                self.templates += 1
+            elif element == "body" and self.body_start is None:
+                self.body_start = tag.end
         return raw_text_end(element, html, tag.end, end) if element in RAW_TEXT else tag.end
 
     def _end_tag(self, name: re.Match[str], end: int, foreign: ForeignContent, region_end: int) -> int:
@@ -232,20 +236,13 @@ class _Scanner:
         element = lower(name[1])
         if foreign:
             foreign.end(element)
-        if element == "body" and region_end < 0 and not self._is_in_template(name.start()):
-            self.body_end = name.start()
+        if region_end < 0:
+            # What stands in a template no client shows.
+            if element == "template":
+                self.templates = max(0, self.templates - 1)
+            elif element == "body" and not self.templates:
+                self.body_end = name.start()
         return tag.end
-
-    def _is_in_template(self, pos: int) -> bool:
-        """Whether a ``<template>`` is open here, whose content no client shows; looked for once, for few mails have any."""
-        if self.templates is None:
-            self.templates = []
-            depth = 0
-            for tag in _TEMPLATE_TAG.finditer(self.html):
-                depth = max(depth + (-1 if tag[0][1] == "/" else 1), 0)
-                self.templates.append((tag.start(), depth))
-        place = bisect_right(self.templates, (pos, -1)) - 1
-        return place >= 0 and self.templates[place][1] > 0
 
     def _declaration(self, pos: int, end: int, foreign: ForeignContent, region_end: int) -> int:
         """Behind what begins with "<" and is no tag; -1 where it never ends."""
@@ -292,13 +289,13 @@ class _Scanner:
         return tuple(reversed(sites))
 
     def _site(self, found: _Found, limit: int, *, closed_by_limit: bool) -> LinkSite:
-        value = self.source[found.start : found.end]
-        raw = value.strip(SPACE)
-        start = found.start
-        if len(raw) < len(value):
+        start, end = found.start, found.end
+        value = raw = self.source[start:end]
+        if value[:1] in _BLANK or value[-1:] in _BLANK:
+            raw = value.strip(SPACE)
             start += len(value) - len(value.lstrip(SPACE)) if raw else 0
         return LinkSite(
-            element=lower(found.element),
+            element=found.element,
             start=start,
             end=start + len(raw),
             quote=found.quote,

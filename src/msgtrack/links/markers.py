@@ -98,9 +98,6 @@ _OWN = {
 # Names that others use as well. They are ours only when they say something: a label, or a type that exists.
 _SHARED = frozenset(("data-label", "data-category", "data-type"))
 
-# Every name above holds one of these.
-_HINTS = ("track", "label", "type", "category", "skip-click", "dontconvertlink")
-
 
 @frozen(kw_only=True)
 class Markup:
@@ -129,7 +126,17 @@ def markup_of(site: LinkSite) -> Markup:
     'Shop'
     """
     tag = site.tag.lower()
-    return read_markup(site.attributes) if any(hint in tag for hint in _HINTS) else _NO_MARKUP
+    # Every name above holds one of these.
+    if (
+        "track" in tag
+        or "label" in tag
+        or "type" in tag
+        or "category" in tag
+        or "skip-click" in tag
+        or "dontconvertlink" in tag
+    ):
+        return read_markup(site.attributes)
+    return _NO_MARKUP
 
 
 def read_markup(attributes: Iterable[Attribute]) -> Markup:

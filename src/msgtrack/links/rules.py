@@ -13,7 +13,7 @@ from attrs import field, frozen
 from msgtrack import vocabulary
 from msgtrack._borders import one_of
 from msgtrack.errors import InvalidOption, InvalidValue
-from msgtrack.links.compiled import LinkReason
+from msgtrack.links.decisions import LinkReason
 from msgtrack.links.destinations import destination
 from msgtrack.links.markers import EMITTED
 from msgtrack.links.memory import LinkMemory

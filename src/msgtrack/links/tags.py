@@ -23,8 +23,8 @@ __all__ = [
     "LINK_HINT",
     "LINK_TAG",
     "RAW_TEXT",
-    "SKIP",
     "SPACE",
+    "STEP",
     "TAG_NAME",
     "Attribute",
     "Tag",
@@ -113,27 +113,33 @@ _OF_INTEREST = "|".join(
         _any_case("iframe", "math", "plaintext", "xmp"),
         f"[nN][oO](?:{_any_case('embed', 'frames')})",
         f"[sS](?:{_any_case('cript', 'tyle', 'vg')})",
-        f"[tT](?:{_any_case('itle', 'extarea')})",
+        f"[tT](?:{_any_case('itle', 'emplate', 'extarea')})",
         "[vVwW]:",
     )
 )
 _DULL = (
-    rf"<(?:/(?!{_any_case('body')})[a-zA-Z][^{SPACE}/>]*+>"
+    rf"<(?:/(?!{_any_case('body', 'template')})[a-zA-Z][^{SPACE}/>]*+>"
     rf"|(?:{_COMMON}|(?!{_OF_INTEREST})[a-zA-Z][a-zA-Z0-9]*+.)(?:(?<=>)|{_PLAIN_REST})"
     rf"|!--[^->]*+-->"
     rf"|!(?!--)[^>]*+>"
     rf"|\?[^>]*+>"
     rf"|(?![a-zA-Z!/?]))"
 )
-SKIP = re.compile(rf"(?:[^<]*+{_DULL}){{0,400}}[^<]*+", re.DOTALL)
-"""Text, and markup that cannot matter; always matches, and stops at a "<" or at the end. Not for foreign content."""
-
-LINK_TAG = re.compile(
+_SKIP = rf"(?:[^<]*+{_DULL}){{0,400}}[^<]*+"
+_LINK_TAG = (
     rf"""<({_any_case("area", "a")}|[vVwW]:[a-zA-Z]++)"""
     rf"""(?:[{SPACE}]++(?!{_any_case("href=")})[^{SPACE}/>"'=]++="[^"]*+"){{0,16}}"""
     rf"""[{SPACE}]++{_any_case("href")}="([^"]*+)"(?:>|{_PLAIN_REST})"""
 )
-"""A link tag as most are written; the rest goes through :func:`read_tag`. Groups: element, value of ``href``."""
+STEP = re.compile(f"{_SKIP}(?:{_LINK_TAG})?", re.DOTALL)
+"""Text and markup that cannot matter, and a link tag behind it as most are written; always matches.
+
+Groups: element, value of ``href``. Without them it stops at a "<" or at the end; other link tags go through
+:func:`read_tag`. Not for foreign content.
+"""
+
+LINK_TAG = re.compile(_LINK_TAG)
+"""The link tag of :data:`STEP` by itself."""
 
 _RAW_TEXT_ENDS = {
     name: re.compile(rf"</{_any_case(name)}(?=[{SPACE}/>])")

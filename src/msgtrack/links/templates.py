@@ -34,7 +34,10 @@ def holds_template_tag(text: str) -> bool:
     >>> holds_template_tag("https://shop.example/?c={{ coupon }}"), holds_template_tag("https://shop.example/100%25")
     (True, False)
     """
-    return _TAG.search(text) is not None
+    # Of these marks every tag has one, and few links have any.
+    if "{" in text or "%" in text or "<" in text or "[" in text or "*" in text:
+        return _TAG.search(text) is not None
+    return False
 
 
 _LONGEST = 2_000
@@ -71,6 +74,15 @@ _KINDS = "|".join(
     )
 )
 _MASKED = re.compile(rf"{_OPENING}(?:{_KINDS})", re.DOTALL)
+# By the mark that stands behind the angle bracket, which is the rarer of the two.
+_ANGLES = (
+    ("%", re.compile("%(?<=<%)")),
+    ("?", re.compile(r"\?(?<=<\?)")),
+    ("#", re.compile("#(?:(?<=<#)|(?<=</#))")),
+    ("@", re.compile("@(?:(?<=<@)|(?<=</@))")),
+)
+_BRACES = re.compile(rf"\{{(?:[{{%\#$]|(?<=[$\#]\{{)|{_SMARTY})")
+_BRACKETS = re.compile(r"\[[\[%]")
 _TAG_NAME_BEFORE = re.compile(r"<[a-zA-Z][^\s/>\"'=]{0,30}\Z")
 _PARTING = frozenset(" \t\n\f\r\"'>")
 
@@ -84,6 +96,8 @@ def masked(html: str) -> str:
     >>> masked('<a href="<%= f("x") %>" {% if a > b %}id=x{% endif %}>')
     '<a href="             "               id=xxxxxxxxxxxx>'
     """
+    if not _may_hold_tags(html):
+        return html
     pieces: list[str] = []
     done = 0
     for tag in _MASKED.finditer(html):
@@ -94,6 +108,16 @@ def masked(html: str) -> str:
         return html
     pieces.append(html[done:])
     return "".join(pieces)
+
+
+def _may_hold_tags(html: str) -> bool:
+    # Single characters are looked for much quicker than pairs, and most mails have few of these.
+    return (
+        ("{" in html and _BRACES.search(html) is not None)
+        or ("[" in html and _BRACKETS.search(html) is not None)
+        or ("|" in html and "*|" in html)
+        or any(mark in html and pattern.search(html) is not None for mark, pattern in _ANGLES)
+    )
 
 
 def _filler(before: list[str], length: int) -> str:

@@ -29,13 +29,13 @@ from msgtrack.model import Consent, LinkType, Part, Policy, TrackedLink
 __all__ = [
     "HEAD_LENGTH",
     "KEY_LENGTH",
+    "LinkKeys",
+    "LinkTexts",
     "MessageToken",
     "concealed_text",
     "decode_id",
     "encode_id",
     "is_own_link",
-    "link_key",
-    "link_text",
     "message_head",
     "message_text",
     "read_link",
@@ -70,7 +70,9 @@ _TYPES = (
 )
 _TYPE_BITS = {link_type: bits for bits, link_type in enumerate(_TYPES)}
 _SCHEMES = ("", "https://", "http://", "https://www.", "http://www.")
-_LONGEST_FIRST = tuple(sorted(enumerate(_SCHEMES), key=lambda each: -len(each[1])))
+_LONGEST_FIRST = tuple(sorted(zip(ALPHABET, _SCHEMES, strict=False), key=lambda each: -len(each[1])))
+# The ids of links, which count from 2.
+_SMALL_IDS = {str(number): encode_int(number) for number in range(1_000)}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
@@ -92,6 +94,9 @@ def encode_id(value: str) -> str:
     """An id in our alphabet: canonical decimals as numbers, canonical UUIDs as ``..`` and 16 bytes, other text as
     ``.`` and UTF-8.
     """
+    small = _SMALL_IDS.get(value)
+    if small is not None:
+        return small
     if value.isascii() and value.isdigit() and (value[0] != "0" or value == "0"):
         return encode_int(int(value))
     if _UUID.fullmatch(value):
@@ -170,18 +175,40 @@ def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "messa
         return None
 
 
-def link_text(link: TrackedLink, keyring: Keyring, realm: str, *, conceal: bool = False) -> str:
-    """The link part of a stateless link: id, delivery, destination, expiry and variant, signed.
+class LinkTexts:
+    """Writes the link parts of one delivery's stateless links: destination, expiry and variant, signed.
 
     With ``conceal`` the two ids are hidden; the destination never is.
     """
-    bits = conceal << 13 | keyring.key_id << 6 | (link.part is Part.TEXT) << 5 | _TYPE_BITS[link.type] << 1
-    scheme, start = next(each for each in _LONGEST_FIRST if link.url.startswith(each[1]))
-    destination = ALPHABET[scheme] + encode_bytes(link.url[len(start) :].encode())
-    tail = tail_text(link.expires_at, link.variant)
-    text = f"{_header(bits)}{encode_id(link.id)}-{encode_id(link.delivery_id)}-{destination}{tail}"
-    token = text + keyring.signing_key("link", realm).sign(text)
-    return _conceal(token, keyring.signing_key("conceal", realm), _LINK_IDS) if conceal else token
+
+    def __init__(
+        self,
+        keyring: Keyring,
+        realm: str,
+        *,
+        delivery_id: str,
+        variant: str,
+        expires_at: datetime | None,
+        conceal: bool = False,
+    ) -> None:
+        self._sign = keyring.signing_key("link", realm).sign
+        self._hider = keyring.signing_key("conceal", realm) if conceal else None
+        self._bits = conceal << 13 | keyring.key_id << 6
+        self._heads: dict[int, str] = {}
+        self._delivery = f"-{encode_id(delivery_id)}-"
+        self._tail = tail_text(expires_at, variant)
+
+    def text(self, part: Part, link_id: str, url: str, link_type: LinkType) -> str:
+        """The link part of one link."""
+        bits = self._bits | (part is Part.TEXT) << 5 | _TYPE_BITS[link_type] << 1
+        head = self._heads.get(bits)
+        if head is None:
+            head = self._heads[bits] = _header(bits)
+        scheme, length = _scheme(url)
+        destination = encode_bytes(url[length:].encode())
+        text = f"{head}{encode_id(link_id)}{self._delivery}{scheme}{destination}{self._tail}"
+        token = text + self._sign(text)
+        return token if self._hider is None else _conceal(token, self._hider, _LINK_IDS)
 
 
 def read_link(token: str, keyring: Keyring, realm: str) -> TrackedLink | None:
@@ -242,12 +269,26 @@ def _conceal(token: str, key: SigningKey, fields: int | None = None) -> str:
     return f"{head}{''.join(mixed)}{shown}{signature}"
 
 
-def link_key(
-    keyring: Keyring, realm: str, *, delivery_id: str, variant: str, part: Part, ordinal: int, url: str
-) -> str:
-    """The key of a registered link: 40 bits of HMAC, the same whenever the same message is compiled again."""
-    text = _link_facts(delivery_id, variant, part, str(ordinal), url)
-    return digest_text(keyring.signing_key("link-key", realm).digest(text), KEY_LENGTH)
+def _scheme(url: str) -> tuple[str, int]:
+    """The letter that stands for the beginning of a URL, and the length of that."""
+    for letter, start in _LONGEST_FIRST:
+        if start and url.startswith(start):
+            return letter, len(start)
+    return ALPHABET[0], 0
+
+
+class LinkKeys:
+    """Makes the keys of one delivery's registered links: 40 bits of HMAC each, the same whenever the same message is
+    compiled again.
+    """
+
+    def __init__(self, keyring: Keyring, realm: str, *, delivery_id: str, variant: str) -> None:
+        self._digest = keyring.signing_key("link-key", realm).digest
+        self._start = _link_facts(delivery_id, variant)
+
+    def key(self, part: Part, link_id: str, url: str) -> str:
+        """The key of one link."""
+        return digest_text(self._digest(self._start + _link_facts(part.value, link_id, url)), KEY_LENGTH)
 
 
 def is_own_link(link: TrackedLink, keyring: Keyring, realm: str) -> bool:
@@ -255,10 +296,10 @@ def is_own_link(link: TrackedLink, keyring: Keyring, realm: str) -> bool:
 
     Registries may be shared, and may hold links of secrets that are gone; such a link still redirects.
     """
-    text = _link_facts(link.delivery_id, link.variant, link.part, link.id, link.url)
+    text = _link_facts(link.delivery_id, link.variant, link.part.value, link.id, link.url)
     keys = keyring.all_keys("link-key", realm)
     return any(key.verify(text, link.key, KEY_LENGTH) for key in keys)
 
 
-def _link_facts(delivery_id: str, variant: str, part: Part, link_id: str, url: str) -> str:
-    return "".join(f"{len(field)}:{field}" for field in (delivery_id, variant, part.value, link_id, url))
+def _link_facts(*facts: str) -> str:
+    return "".join([f"{len(fact)}:{fact}" for fact in facts])

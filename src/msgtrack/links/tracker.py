@@ -13,13 +13,14 @@ from msgtrack.links.alphabet import digest_text, is_token_text
 from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compile import Compiler
 from msgtrack.links.compiled import CompiledMessage
+from msgtrack.links.drafts import Draft
 from msgtrack.links.formats import CompactFormat, ParsedUrl, UrlFormat, base_of
 from msgtrack.links.keyring import Keyring
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.rules import LinkRules
 from msgtrack.links.signing import MessageSigner
-from msgtrack.links.tokens import KEY_LENGTH, MessageToken, is_own_link, read_link, read_message
-from msgtrack.links.writing import UrlWriter
+from msgtrack.links.tokens import KEY_LENGTH, LinkKeys, LinkTexts, MessageToken, is_own_link, read_link, read_message
+from msgtrack.links.writing import UrlWriter, open_texts
 from msgtrack.model import (
     OPEN_LINK_ID,
     Consent,
@@ -150,23 +151,18 @@ class Tracker:
         if _syntax(syntax) != "none" or loaders:
             raise NotSupported(f"placeholders (syntax={syntax!r}) are not there yet", hint="use syntax='none'")
         delivery, variant = text_id(delivery_id), text_id(variant) if variant else ""
+        said = {"delivery_id": delivery, "variant": variant}
+        expires = optional_utc(expires_at)
+        draft = Draft(delivery, variant, expires, LinkKeys(self.keyring, self.realm, **said))
+        stateless = None
+        if self.link_style == "stateless":
+            stateless = LinkTexts(self.keyring, self.realm, **said, expires_at=expires, conceal=self.conceal_ids)
+        opened = open_texts(self.url_format, **said)
         compiler = Compiler(
-            delivery_id=delivery,
-            variant=variant,
+            draft=draft,
+            writer=UrlWriter(self.url_format, opened, draft, stateless),
             rules=rules or LinkRules(),
-            expires_at=optional_utc(expires_at),
             pixel=_pixel(pixel),
-            keyring=self.keyring,
-            realm=self.realm,
-            writer=UrlWriter(
-                self.url_format,
-                self.keyring,
-                self.realm,
-                delivery_id=delivery,
-                variant=variant,
-                registered=self.link_style == "registered",
-                conceal=self.conceal_ids,
-            ),
             own=self.base_url,
         )
         parts = []
@@ -176,25 +172,21 @@ class Tracker:
             parts.append(compiler.text(text))
         compiler.finish(parts, are_ids_concealed=self.conceal_ids)
         return CompiledMessage(
-            delivery_id=compiler.delivery_id,
-            variant=compiler.variant,
+            **said,
             kind=_kind(kind),
-            links=tuple(compiler.links),
-            decisions=tuple(compiler.decisions),
             findings=tuple(compiler.findings),
-            edits=tuple(compiler.edits),
             placeholders=(),
             parts=tuple(parts),
+            contents=draft,
             signer=MessageSigner(
                 self.keyring,
                 self.realm,
                 self.url_format,
                 self.registry if self.link_style == "registered" else None,
-                delivery_id=delivery,
-                variant=variant,
+                **said,
                 is_proof=_kind(kind) == "proof",
                 conceal=self.conceal_ids,
-                opened=compiler.writer.open,
+                opened=opened,
             ),
         )
 

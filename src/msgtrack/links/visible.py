@@ -36,6 +36,8 @@ def visible_text(html: str, pos: int, limit: int, element: str, *, closed_by_lim
         texts.append(source[pos : limit if opened < 0 else opened])
         if opened < 0:
             break
+        if element == "a" and html.startswith("</a>", opened):
+            return _shown(texts, alternatives)
         name = TAG_NAME.match(html, opened, limit)
         if name is None:
             pos = _behind_oddity(html, opened, limit, texts)

@@ -5,58 +5,63 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from msgtrack.errors import InvalidOption
+from msgtrack.links.drafts import Draft, LinkDraft
 from msgtrack.links.formats import UrlFormat
-from msgtrack.links.keyring import Keyring
-from msgtrack.links.tokens import link_text
+from msgtrack.links.tokens import LinkTexts
 from msgtrack.model import OPEN_LINK_ID, LinkType, TrackedLink
 
-__all__ = ["Texts", "UrlWriter", "fill", "spread_of"]
+__all__ = ["Texts", "UrlWriter", "fill", "open_texts", "spread_of"]
 
 Texts = tuple[str, ...]
 """The fixed texts of a URL, with a gap between each two that every message fills."""
 
 
-class UrlWriter:
-    """Writes the URLs of one delivery and variant: ``open`` holds the fixed texts of the open's URL.
+_TEXT = frozenset((str,))
+
+
+def open_texts(url_format: UrlFormat, *, delivery_id: str, variant: str) -> Texts:
+    """The fixed texts of the open's URL, of one delivery and variant.
 
     Raises:
         InvalidId: the format cannot write the delivery's id.
         InvalidOption: the format gave something else than texts with a gap between each two.
     """
+    opened = TrackedLink(delivery_id=delivery_id, id=OPEN_LINK_ID, url="", type=LinkType.OPEN, variant=variant)
+    own = getattr(url_format, "prepare_link", None)
+    return _checked(url_format.prepare(OPEN_LINK_ID) if own is None else own(opened, OPEN_LINK_ID))
 
-    def __init__(
-        self,
-        url_format: UrlFormat,
-        keyring: Keyring,
-        realm: str,
-        *,
-        delivery_id: str,
-        variant: str,
-        registered: bool,
-        conceal: bool,
-    ) -> None:
-        self._format = url_format
-        self._keyring = keyring
-        self._realm = realm
-        self._registered = registered
-        self._conceal = conceal
-        opened = TrackedLink(delivery_id=delivery_id, id=OPEN_LINK_ID, url="", type=LinkType.OPEN, variant=variant)
-        self.open = self._texts(opened, OPEN_LINK_ID)
 
-    def link(self, link: TrackedLink) -> Texts:
-        """The fixed texts of a link's URL."""
-        part = link.key if self._registered else link_text(link, self._keyring, self._realm, conceal=self._conceal)
-        texts = self._texts(link, part)
-        if len(texts) != len(self.open):
+class UrlWriter:
+    """Writes the URLs of one compilation's links; ``opened`` holds the fixed texts of the open's URL."""
+
+    def __init__(self, url_format: UrlFormat, opened: Texts, draft: Draft, stateless: LinkTexts | None) -> None:
+        self.opened = opened
+        self._prepare = url_format.prepare
+        self._prepare_link = getattr(url_format, "prepare_link", None)
+        self._draft = draft
+        self._stateless = stateless
+
+    def link(self, link: LinkDraft) -> Texts:
+        """The fixed texts of a link's URL.
+
+        Raises:
+            InvalidId: the format cannot write the link's id.
+            InvalidOption: the format gave something else than as many texts as for the open.
+        """
+        signed = self._stateless
+        part = self._draft.key(link) if signed is None else signed.text(link.part, link.id, link.url, link.type)
+        own = self._prepare_link
+        texts = _checked(self._prepare(part) if own is None else own(self._draft.value(link), part))
+        if len(texts) != len(self.opened):
             raise InvalidOption("url_format must give as many texts for each link as for the open")
         return texts
 
-    def _texts(self, link: TrackedLink, part: str) -> Texts:
-        own = getattr(self._format, "prepare_link", None)
-        texts = tuple(self._format.prepare(part) if own is None else own(link, part))
-        if len(texts) < 2 or not all(isinstance(text, str) for text in texts):
-            raise InvalidOption("url_format must give at least two texts for a link: before and after the message part")
-        return texts
+
+def _checked(given: Sequence[str]) -> Texts:
+    texts = tuple(given)
+    if len(texts) < 2 or not _TEXT.issuperset(map(type, texts)):
+        raise InvalidOption("url_format must give at least two texts for a link: before and after the message part")
+    return texts
 
 
 def spread_of(url_format: UrlFormat) -> Callable[[str], Sequence[str]] | None:

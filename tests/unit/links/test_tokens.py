@@ -14,11 +14,11 @@ from msgtrack.links.alphabet import ALPHABET, decode_bytes, decode_int, encode_b
 from msgtrack.links.keyring import MAC_LENGTH, Keyring
 from msgtrack.links.tokens import (
     HEAD_LENGTH,
+    LinkKeys,
+    LinkTexts,
     concealed_text,
     decode_id,
     encode_id,
-    link_key,
-    link_text,
     message_head,
     message_text,
     read_link,
@@ -41,6 +41,18 @@ policies = st.builds(Policy, opens=st.sampled_from(Consent), clicks=st.sampled_f
 moments = st.datetimes(min_value=datetime(1970, 1, 1), max_value=datetime(2200, 1, 1), timezones=st.just(UTC)).map(
     lambda moment: moment.replace(microsecond=0)
 )
+
+
+def link_text(link: TrackedLink, keyring: Keyring, realm: str, *, conceal: bool = False) -> str:
+    texts = LinkTexts(
+        keyring,
+        realm,
+        delivery_id=link.delivery_id,
+        variant=link.variant,
+        expires_at=link.expires_at,
+        conceal=conceal,
+    )
+    return texts.text(link.part, link.id, link.url, link.type)
 
 
 def make_message(
@@ -219,15 +231,17 @@ def test_link_keys_differ_by_each_of_their_parts(delivery_id: str, other: str) -
     assume(delivery_id != other)
 
     def key(**changes: object) -> str:
-        fields = {"delivery_id": delivery_id, "variant": "", "part": Part.HTML, "ordinal": 2, "url": "https://a/"}
-        return link_key(KEYS, "", **{**fields, **changes})  # type: ignore[arg-type]
+        fields = {"delivery_id": delivery_id, "variant": "", "part": Part.HTML, "link_id": "2", "url": "https://a/"}
+        fields |= changes  # type: ignore[arg-type]
+        said = {name: fields.pop(name) for name in ("delivery_id", "variant")}
+        return LinkKeys(KEYS, "", **said).key(**fields)  # type: ignore[arg-type]
 
     assert key() == key()
     changes: list[dict[str, object]] = [
         {"delivery_id": other},
         {"variant": other},
         {"part": Part.TEXT},
-        {"ordinal": 3},
+        {"link_id": "3"},
         {"url": "https://b/"},
     ]
     for change in changes:
