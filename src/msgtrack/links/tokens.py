@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
-
-from attrs import frozen
+from typing import NamedTuple
 
 from msgtrack.links.alphabet import (
     ALPHABET,
@@ -74,8 +73,7 @@ _LONGEST_FIRST = tuple(sorted(enumerate(_SCHEMES), key=lambda each: -len(each[1]
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@frozen(kw_only=True)
-class MessageToken:
+class MessageToken(NamedTuple):
     """What a message part says; ``place`` is that of the secret that signed it."""
 
     place: int

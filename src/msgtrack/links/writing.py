@@ -10,7 +10,7 @@ from msgtrack.links.keyring import Keyring
 from msgtrack.links.tokens import link_text
 from msgtrack.model import OPEN_LINK_ID, LinkType, TrackedLink
 
-__all__ = ["Texts", "UrlWriter", "fill", "spread_of"]
+__all__ = ["Texts", "UrlWriter", "fill", "spread_of", "texts_of"]
 
 Texts = tuple[str, ...]
 """The fixed texts of a URL, with a gap between each two that every message fills."""
@@ -41,22 +41,29 @@ class UrlWriter:
         self._registered = registered
         self._conceal = conceal
         opened = TrackedLink(delivery_id=delivery_id, id=OPEN_LINK_ID, url="", type=LinkType.OPEN, variant=variant)
-        self.open = self._texts(opened, OPEN_LINK_ID)
+        self.open = texts_of(url_format, opened, OPEN_LINK_ID)
 
     def link(self, link: TrackedLink) -> Texts:
         """The fixed texts of a link's URL."""
         part = link.key if self._registered else link_text(link, self._keyring, self._realm, conceal=self._conceal)
-        texts = self._texts(link, part)
+        texts = texts_of(self._format, link, part)
         if len(texts) != len(self.open):
             raise InvalidOption("url_format must give as many texts for each link as for the open")
         return texts
 
-    def _texts(self, link: TrackedLink, part: str) -> Texts:
-        own = getattr(self._format, "prepare_link", None)
-        texts = tuple(self._format.prepare(part) if own is None else own(link, part))
-        if len(texts) < 2 or not all(isinstance(text, str) for text in texts):
-            raise InvalidOption("url_format must give at least two texts for a link: before and after the message part")
-        return texts
+
+def texts_of(url_format: UrlFormat, link: TrackedLink, part: str) -> Texts:
+    """The fixed texts that a format writes for a link part.
+
+    Raises:
+        InvalidId: the format cannot write the delivery's id.
+        InvalidOption: it gave something else than texts with a gap between each two.
+    """
+    own = getattr(url_format, "prepare_link", None)
+    texts = tuple(url_format.prepare(part) if own is None else own(link, part))
+    if len(texts) < 2 or not all(isinstance(text, str) for text in texts):
+        raise InvalidOption("url_format must give at least two texts for a link: before and after the message part")
+    return texts
 
 
 def spread_of(url_format: UrlFormat) -> Callable[[str], Sequence[str]] | None:
