@@ -11,12 +11,23 @@ from enum import StrEnum
 
 from attrs import frozen
 
-from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit, Transaction, Unknown
+from msgtrack.events import (
+    Click,
+    Event,
+    MirrorPageView,
+    Open,
+    OptOutClick,
+    PageVisit,
+    Transaction,
+    Unknown,
+    Unsubscribed,
+)
 from msgtrack.hits import Hit
 from msgtrack.model import (
     OPEN_LINK_ID,
     Client,
     Consent,
+    HostedPage,
     LinkType,
     PeoplePolicy,
     Resolution,
@@ -30,17 +41,20 @@ __all__ = ["Decision", "Reason", "decide", "person_key"]
 class Reason(StrEnum):
     """Why a hit became what it became; a closed list.
 
-    ``click``, ``open``, ``mirror-page``, ``opt-out``, ``web``: a reaction of a message. ``other``: a link of a type that no
-    indicator counts. ``anonymous-link``: a good
-    link whose identity does not hold. ``expired``, ``unknown``: see :class:`~msgtrack.model.ResolutionOutcome`.
-    ``head``, ``prefetch``, ``method``: no reader asked. ``refused``: a foreign server answered with an error.
-    ``not-followed``: the recipient does not wish to be counted.
+    ``click``, ``open``, ``mirror-page``, ``web``: a reaction of a message. ``opt-out``: an unsubscription link of the
+    author's was followed, or the recipient left by our own opt-out (``POST``). ``opt-out-page``, ``preferences``: our own
+    page was looked at. ``other``: a link of a type that no indicator counts. ``anonymous-link``: a good link whose
+    identity does not hold. ``expired``, ``unknown``: see :class:`~msgtrack.model.ResolutionOutcome`. ``head``,
+    ``prefetch``, ``method``: no reader asked. ``refused``: the answer was an error. ``not-followed``: the recipient does
+    not wish to be counted.
     """
 
     CLICK = "click"
     OPEN = "open"
     MIRROR_PAGE = "mirror-page"
     OPT_OUT = "opt-out"
+    OPT_OUT_PAGE = "opt-out-page"
+    PREFERENCES = "preferences"
     WEB = "web"
     OTHER = "other"
     ANONYMOUS_LINK = "anonymous-link"
@@ -75,6 +89,10 @@ _REACTIONS: dict[LinkType, tuple[type[Event], Reason]] = {
     LinkType.TRANSACTION: (Transaction, Reason.WEB),
 }
 _CLICK = (Click, Reason.CLICK)
+_PAGES: dict[HostedPage | None, Reason] = {
+    HostedPage.OPT_OUT: Reason.OPT_OUT_PAGE,
+    HostedPage.PREFERENCES: Reason.PREFERENCES,
+}
 # nginx's word for a reader who did not wait for the answer; the request was made all the same.
 _CLIENT_CLOSED = 499
 
@@ -91,14 +109,16 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
 
     Any hit gives a decision; nothing is raised. A hit means an event only when a reader asked (``GET``, no
     prefetch), the URL is ours and not expired, the server that took it did not answer with an error, and the
-    recipient's policy admits it.
+    recipient's policy admits it. A ``POST`` means one on our own opt-out alone: ``Unsubscribed``, which names the
+    message whatever the policy, because it is the recipient's own wish.
     """
     resolution = resolver.resolve(hit.url, at=hit.received_at)
     outcome = resolution.outcome
+    is_wish = hit.method == "POST" and resolution.hosted is HostedPage.OPT_OUT
     reason = None
     if outcome is ResolutionOutcome.UNKNOWN:
         reason = Reason.UNKNOWN
-    elif hit.method != "GET":
+    elif hit.method != "GET" and not is_wish:
         reason = Reason.HEAD if hit.method == "HEAD" else Reason.METHOD
     elif hit.purpose:
         reason = Reason.PREFETCH
@@ -108,15 +128,21 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
         reason = Reason.REFUSED
     if reason is not None:
         return Decision(reason=reason, resolution=resolution)
-    kind, reason = _REACTIONS.get(resolution.link_type, _CLICK)
     consent = _consent(resolution)
+    if is_wish:
+        left = _wish(hit, resolution, consent, source)
+        return Decision(reason=Reason.OPT_OUT, resolution=resolution, consent=consent, event=left)
+    kind, reason = _REACTIONS.get(resolution.link_type, _CLICK)
     if outcome is ResolutionOutcome.ANONYMOUS:
         reason = Reason.ANONYMOUS_LINK
+    reason = _PAGES.get(resolution.hosted, reason)
     if consent is Consent.NONE:
         return Decision(reason=Reason.NOT_FOLLOWED, resolution=resolution, consent=consent)
     identified = consent is Consent.IDENTIFIED
     source_id = hit.source_id
-    if source_id is None and people is not None and people.key == "hash" and identified:
+    # Whoever leaves is not told apart from others on the way out.
+    may_key = identified and resolution.hosted is not HostedPage.OPT_OUT
+    if source_id is None and people is not None and people.key == "hash" and may_key:
         source_id = person_key(hit, resolver)
     event = kind(
         occurred_at=hit.received_at,
@@ -124,7 +150,7 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
         message_id=_named(resolution, consent),
         link_id=OPEN_LINK_ID if kind is Open else resolution.link_id,
         part=resolution.part,
-        source_id=source_id if identified else None,
+        source_id=source_id if may_key else None,
         client=Client(user_agent=hit.user_agent) if identified and hit.user_agent else None,
         is_seed=resolution.is_seed,
         is_proof=resolution.is_proof,
@@ -132,6 +158,19 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
         request_id=hit.request_id,
     )
     return Decision(reason=reason, resolution=resolution, consent=consent, event=event)
+
+
+def _wish(hit: Hit, resolution: Resolution, consent: Consent, source: str) -> Unsubscribed:
+    return Unsubscribed(
+        occurred_at=hit.received_at,
+        delivery_id=resolution.delivery_id,
+        message_id=resolution.message_id,
+        client=Client(user_agent=hit.user_agent) if consent is Consent.IDENTIFIED and hit.user_agent else None,
+        is_seed=resolution.is_seed,
+        is_proof=resolution.is_proof,
+        source=source,
+        request_id=hit.request_id,
+    )
 
 
 def _consent(resolution: Resolution) -> Consent:

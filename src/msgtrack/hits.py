@@ -42,9 +42,9 @@ class Hit:
     """One request, wherever it came from; a live request and its line in a log become the same value.
 
     ``url`` is what was asked for: an absolute URL, or path and query. ``purpose`` is empty for a reader's request
-    and ``prefetch`` when the client said that nobody looks yet. ``status`` is what a foreign server answered, None
-    when the answer was ours. ``client_ip`` is empty unless a policy keeps it. ``request_id`` is the server's own
-    name of the request, if it gave one.
+    and ``prefetch`` when the client said that nobody looks yet. ``status`` is what a foreign server answered; None
+    when the answer was ours, unless we refused a page of our own. ``client_ip`` is empty unless a policy keeps it.
+    ``request_id`` is the server's own name of the request, if it gave one.
     """
 
     method: str = field(converter=as_text)

@@ -35,6 +35,7 @@ from msgtrack.vocabulary import (
     Consent,
     FailureReason,
     FailureType,
+    HostedPage,
     LinkType,
     MessageStatus,
     Part,
@@ -51,6 +52,7 @@ __all__ = [
     "Delivery",
     "FailureReason",
     "FailureType",
+    "HostedPage",
     "LinkType",
     "Message",
     "MessageStatus",
@@ -86,6 +88,10 @@ class Policy:
 
     opens: Consent = field(default=Consent.IDENTIFIED, converter=vocabulary.consent)
     clicks: Consent = field(default=Consent.IDENTIFIED, converter=vocabulary.consent)
+
+
+def _optional_hosted(value: object) -> HostedPage | None:
+    return None if value is None else vocabulary.hosted_page(value)
 
 
 def _policy(value: Policy) -> Policy:
@@ -231,13 +237,17 @@ class TrackedLink:
 
 
 @closed
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)  # so that its layout is that of its fields alone: see _trusted
 class Resolution:
     """What a tracked URL says, as far as it can be believed.
 
     ``destination`` is a http(s) URL or None (opens have none). ``message_id``, ``policy``, ``is_seed`` and
     ``is_proof`` speak only when ``outcome`` is ``valid`` or ``expired``; ``pseudonym`` stands for the message under
     a pseudonymous policy. ``repairs`` names the gateway damage that was undone first.
+
+    ``hosted`` is the page of our own server that the URL asks for, and None for links of the author's. So an opt-out
+    link to the author's page and the hosted opt-out have the same ``link_type``, and differ here. It speaks whatever
+    the ``outcome``: a hosted URL that no key knows still asks for its page.
     """
 
     outcome: ResolutionOutcome = field(converter=vocabulary.resolution_outcome)
@@ -254,3 +264,4 @@ class Resolution:
     expires_at: datetime | None = field(default=None, converter=optional_utc)
     pseudonym: str | None = field(default=None, converter=optional_text)
     repairs: tuple[str, ...] = field(default=(), converter=texts)
+    hosted: HostedPage | None = field(default=None, converter=_optional_hosted)

@@ -17,6 +17,7 @@ __all__ = [
     "Consent",
     "FailureReason",
     "FailureType",
+    "HostedPage",
     "LinkType",
     "MessageStatus",
     "Part",
@@ -26,6 +27,7 @@ __all__ = [
     "consent",
     "failure_reason",
     "failure_type",
+    "hosted_page",
     "link_type",
     "message_status",
     "part",
@@ -134,6 +136,18 @@ class Consent(StrEnum):
     NONE = "none"
 
 
+class HostedPage(StrEnum):
+    """A page that our own server shows to the reader of one message.
+
+    ``OPT_OUT``: asks whether to stop, and takes the answer (RFC 8058). ``MIRROR``: the web copy of the message.
+    ``PREFERENCES``: what the reader wishes to receive.
+    """
+
+    OPT_OUT = "opt-out"
+    MIRROR = "mirror"
+    PREFERENCES = "preferences"
+
+
 class ResolutionOutcome(StrEnum):
     """What a tracked URL turned out to be.
 
@@ -157,6 +171,7 @@ _failure_reason = enum_of(FailureReason)
 _audience = enum_of(Audience)
 _part = enum_of(Part, aliases={"h": "HTML", "t": "TEXT"})
 _consent = enum_of(Consent)
+_hosted_page = enum_of(HostedPage)
 _resolution_outcome = enum_of(ResolutionOutcome)
 
 
@@ -198,6 +213,11 @@ def part(value: object) -> Part:
 def consent(value: object) -> Consent:
     """A member of :class:`Consent`."""
     return _consent(value)
+
+
+def hosted_page(value: object) -> HostedPage:
+    """A member of :class:`HostedPage`."""
+    return _hosted_page(value)
 
 
 def resolution_outcome(value: object) -> ResolutionOutcome:

@@ -1,6 +1,7 @@
 """The ``campaign`` format: ``<base>r/?id=h617791,71ffa3,71ffa8&s=…``, the shape that campaign tools are known for.
 
-``id`` holds a letter for the content (``h`` or ``t``) and three ids in hex: message, delivery and link. ``s`` holds
+``id`` holds a letter for the content (``h`` or ``t``, or that of a page of our own server: ``u``, ``m``, ``p``) and
+three ids in hex: message, delivery and link. ``s`` holds
 the link's key and all of the compact message part but its two ids, so both formats say the same under the same
 signature. The clauses: ``docs/spec/tokens.md``.
 """
@@ -13,6 +14,7 @@ from urllib.parse import unquote
 from msgtrack.errors import InvalidId, InvalidOption
 from msgtrack.links.alphabet import decode_int, encode_int
 from msgtrack.links.formats import ParsedUrl, base_of
+from msgtrack.links.hosted import HOSTED_LINK_ID, PAGES
 from msgtrack.links.keyring import MAC_LENGTH
 from msgtrack.links.repair import MAX_LENGTH
 from msgtrack.links.tokens import HEAD_LENGTH, KEY_LENGTH, decode_id
@@ -68,13 +70,14 @@ class CampaignFormat:
             InvalidId: the delivery's or the link's id is no whole number of at most 64 bits.
             InvalidOption: the link is stateless.
         """
-        key = "" if part == OPEN_LINK_ID else part
+        key = "" if part == OPEN_LINK_ID or part in PAGES else part
         if len(key) > KEY_LENGTH:
             raise InvalidOption(
                 "url_format='campaign' holds no destinations", hint="use link_style='registered' and a registry"
             )
         delivery, link_id = _number("delivery_id", link.delivery_id), _number("link_id", link.id)
-        return f"{self._base}r/?id={_LETTERS[link.part]}", f",{delivery:x},{link_id:x}&s={key}", ""
+        letter = part if part in PAGES else _LETTERS[link.part]
+        return f"{self._base}r/?id={letter}", f",{delivery:x},{link_id:x}&s={key}", ""
 
     def spread(self, message: str) -> tuple[str, ...]:
         """The message's id in hex, and the rest of the message part: head, expiry and variant, signature.
@@ -97,8 +100,8 @@ class CampaignFormat:
             return None
         place, (letter, message, delivery, link) = found
         said, more = _signature(text, place)
-        is_open = link == OPEN_LINK_ID
-        length = 0 if is_open else KEY_LENGTH
+        is_open, is_hosted = link == OPEN_LINK_ID, letter in PAGES
+        length = 0 if is_open or is_hosted else KEY_LENGTH
         whole = _whole(said, length)
         if whole is None and said.startswith("3d") and (whole := _whole(said[2:], length)) is not None:
             more.append("quoted-printable")
@@ -106,10 +109,13 @@ class CampaignFormat:
         part = _PARTS.get(letter)
         token = ""
         # One spelling each: a leading zero, or a letter that is not ours, is no damage that mail does.
-        if whole is not None and all(map(_HEX.fullmatch, (message, delivery, link))) and part is not None:
+        is_known = link == HOSTED_LINK_ID if is_hosted else part is not None
+        if whole is not None and all(map(_HEX.fullmatch, (message, delivery, link))) and is_known:
             token = f"{head}{encode_int(int(delivery, 16))}-{encode_int(int(message, 16))}{tail}{mac}"
         if is_open and part is not Part.HTML:
             token = ""
+        if is_hosted:
+            return ParsedUrl(link=letter, message=token, repairs=tuple(dict.fromkeys(repairs + more)))
         return ParsedUrl(
             link=OPEN_LINK_ID if is_open else key,
             message=token,

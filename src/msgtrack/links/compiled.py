@@ -12,7 +12,6 @@ from msgtrack.errors import InvalidOption, NotOurs, NotPublished, NotSupported, 
 from msgtrack.links.compiled_bytes import pack, unpack
 from msgtrack.links.decisions import Edit, Finding, LinkDecision
 from msgtrack.links.formats import UrlFormat
-from msgtrack.links.headers import unsubscribe_headers
 from msgtrack.links.keyring import Keyring
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.signing import PLAIN_POLICY, MessageSigner
@@ -180,11 +179,13 @@ class CompiledMessage:
             policy: how far this recipient may be followed; frozen in the links. ``opens="none"`` leaves the open
                 image out.
             seed: whether the recipient is a seed address, left out of indicators.
-            unsubscribe: addresses (https, http or mailto) for the ``List-Unsubscribe`` header; an https one adds
-                the one-click header of RFC 8058.
+            unsubscribe: one or several for the ``List-Unsubscribe`` header: addresses (https, http or mailto), or the
+                word ``hosted`` for the opt-out page of our own server, whatever the policy. An https one adds the
+                one-click header of RFC 8058.
 
         Raises:
             InvalidId: the message id is empty or too long, or the URL format cannot write it.
+            InvalidOption: an address of ``unsubscribe`` is unfit for a header.
             NotPublished: the links are registered and nobody published them.
             RenderError: the message was read from bytes without a tracker.
         """
@@ -202,7 +203,7 @@ class CompiledMessage:
             if html is None
             else join(html.pieces if policy.opens is not Consent.NONE else html.pieces_without_pixel),
             text=None if text is None else join(text.pieces),
-            headers={} if unsubscribe is None else unsubscribe_headers(unsubscribe),
+            headers={} if unsubscribe is None else signer.headers(unsubscribe, token),
             findings=(_ADDRESS,) if "@" in name and not signer.conceal else (),
         )
 

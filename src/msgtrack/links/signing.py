@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 
 from msgtrack.errors import InvalidOption
 from msgtrack.links.formats import UrlFormat
-from msgtrack.links.keyring import Keyring
+from msgtrack.links.headers import ADDRESS, unsubscribe_headers
+from msgtrack.links.hosted import HOSTED_PARTS, hosted_link
+from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.tokens import (
     MessageToken,
@@ -17,8 +19,8 @@ from msgtrack.links.tokens import (
     read_message,
     tail_text,
 )
-from msgtrack.links.writing import Texts, fill, spread_of
-from msgtrack.model import Policy
+from msgtrack.links.writing import Texts, fill, spread_of, texts_of
+from msgtrack.model import HostedPage, Policy
 
 __all__ = ["PLAIN_POLICY", "MessageSigner"]
 
@@ -62,12 +64,41 @@ class MessageSigner:
         self._signing = keyring.signing_key("message", realm)
         self._hiding = keyring.signing_key("conceal", realm) if conceal else None
         self._default_head = self._head(PLAIN_POLICY, is_seed=False)
+        self._pages: dict[HostedPage, tuple[SigningKey, Texts]] = {}
 
     def part(self, message_id: str, policy: Policy, *, is_seed: bool) -> str:
         """The message part of one message."""
         head = self._default_head if policy is PLAIN_POLICY and not is_seed else self._head(policy, is_seed=is_seed)
         token = message_text(head, self._delivery, message_id, self._tail, self._signing)
         return token if self._hiding is None else concealed_text(token, self._hiding)
+
+    def hosted_url(self, page: HostedPage, part: str) -> str:
+        """The URL of a page of ours for the message of a message part: the same text, signed by the page's own key.
+
+        Raises:
+            InvalidId: the format cannot write an id.
+            InvalidOption: what the format wrote does not fit into a header.
+        """
+        key, texts = self._pages.get(page) or self._prepared(page)
+        hiding = self._hiding
+        text = (part if hiding is None else concealed_text(part, hiding))[:-MAC_LENGTH]
+        token = text + key.sign(text)
+        if hiding is not None:
+            token = concealed_text(token, hiding)
+        if self.spread is None:
+            return token.join(texts)
+        return _checked(self.joiner(token)(texts))
+
+    def headers(self, unsubscribe: str | Sequence[str], part: str) -> dict[str, str]:
+        """The headers that take a recipient out; see ``unsubscribe_headers``, whose errors are raised."""
+        return unsubscribe_headers(unsubscribe, lambda: self.hosted_url(HostedPage.OPT_OUT, part))
+
+    def _prepared(self, page: HostedPage) -> tuple[SigningKey, Texts]:
+        link = hosted_link(page, *self._said)
+        texts = texts_of(self._format, link, HOSTED_PARTS[page])
+        _checked("".join(texts))
+        made = self._pages[page] = self._keyring.signing_key(page.value, self._realm), texts
+        return made
 
     def joiner(self, part: str) -> Callable[[Sequence[str]], str]:
         """What puts a message part into every gap between pieces, for formats that spread it.
@@ -105,6 +136,12 @@ class MessageSigner:
         return message_head(
             self._keyring.key_id, policy, is_seed=is_seed, is_proof=self._is_proof, conceal=self.conceal
         )
+
+
+def _checked(url: str) -> str:
+    if not ADDRESS.fullmatch(url):
+        raise InvalidOption(f"url_format wrote {url!r:.120}, which is no https or http address fit for a header")
+    return url
 
 
 def _between(text: str, pieces: Sequence[str], gaps: int) -> list[str] | None:

@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 import uuid
 from datetime import UTC, datetime, timedelta
-
-from attrs import frozen
+from typing import NamedTuple
 
 from msgtrack.links.alphabet import (
     ALPHABET,
@@ -76,8 +75,7 @@ _SMALL_IDS = {str(number): encode_int(number) for number in range(1_000)}
 _UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@frozen(kw_only=True)
-class MessageToken:
+class MessageToken(NamedTuple):
     """What a message part says; ``place`` is that of the secret that signed it."""
 
     place: int

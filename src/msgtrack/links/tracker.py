@@ -9,31 +9,23 @@ from typing import Any, Never
 
 from msgtrack._borders import one_of, optional_utc, text_id, utc
 from msgtrack.errors import CompileError, InvalidOption, InvalidValue, NotSupported, UnknownOption
-from msgtrack.links.alphabet import digest_text, is_token_text
 from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compile import Compiler
 from msgtrack.links.compiled import CompiledMessage
 from msgtrack.links.drafts import Draft
-from msgtrack.links.formats import CompactFormat, ParsedUrl, UrlFormat, base_of
+from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
+from msgtrack.links.hosted import HOSTED_PARTS, hosted_link
 from msgtrack.links.keyring import Keyring
 from msgtrack.links.registry import LinkRegistry
+from msgtrack.links.resolving import UrlReader
 from msgtrack.links.rules import LinkRules
-from msgtrack.links.signing import MessageSigner
-from msgtrack.links.tokens import KEY_LENGTH, LinkKeys, LinkTexts, MessageToken, is_own_link, read_link, read_message
-from msgtrack.links.writing import UrlWriter, open_texts
-from msgtrack.model import (
-    OPEN_LINK_ID,
-    Consent,
-    LinkType,
-    Policy,
-    Resolution,
-    ResolutionOutcome,
-    TrackedLink,
-)
+from msgtrack.links.signing import PLAIN_POLICY, MessageSigner
+from msgtrack.links.tokens import LinkKeys, LinkTexts
+from msgtrack.links.writing import UrlWriter, open_texts, texts_of
+from msgtrack.model import HostedPage, Policy, Resolution
 
 __all__ = ["Tracker"]
 
-_UNKNOWN = ResolutionOutcome.UNKNOWN
 _SYNTAXES = ("none", "campaign", "jinja", "django", "liquid", "handlebars", "merge", "percent")
 _syntax = one_of("syntax", _SYNTAXES)
 _pixel = one_of("pixel", ("bottom", "top", "none"))
@@ -59,7 +51,7 @@ class Tracker:
         InvalidOption: an option has a value outside its list, or the base URL is unfit.
         UnknownOption: there is no option of this name.
 
-    A tracker holds no state beside its keys; one may serve any number of threads.
+    A tracker holds no state beside its keys and what it has checked with them; one may serve any number of threads.
     """
 
     def __init__(
@@ -87,6 +79,7 @@ class Tracker:
         self.realm = realm
         self.url_format = _format(url_format, self.base_url)
         self.conceal_ids = _flag("conceal_ids", conceal_ids)
+        self._reader = UrlReader(keyring, realm)
         if self.link_style == "registered" and registry is None:
             raise InvalidOption(
                 "link_style='registered' needs a registry", hint="Tracker(..., registry=MemoryRegistry())"
@@ -206,34 +199,64 @@ class Tracker:
         Known gateway damage is undone first. Any text gives a resolution, nothing is raised for bad URLs. With
         ``at``, links past their expiry are ``expired``.
         """
-        parsed = self.url_format.parse(url)
-        if parsed is None:
-            return Resolution(outcome=_UNKNOWN)
-        said = read_message(parsed.message, self.keyring, self.realm) if parsed.message else None
-        moment = None if at is None else utc(at)
-        if parsed.link == OPEN_LINK_ID:
-            return self._open(said, moment, parsed.repairs)
-        link = self._find(parsed.link)
-        if link is None:
-            return Resolution(outcome=_UNKNOWN, repairs=parsed.repairs)
-        if said is not None and not (_agree(said, parsed, link) and self._is_ours(parsed.link, link)):
-            said = None
-        outcome = ResolutionOutcome.ANONYMOUS if said is None else ResolutionOutcome.VALID
-        ends = [end for end in (link.expires_at, said.expires_at if said else None) if end is not None]
-        if moment is not None and ends and moment >= min(ends):
-            outcome = ResolutionOutcome.EXPIRED
-        return Resolution(
-            outcome=outcome,
-            destination=None if outcome is ResolutionOutcome.EXPIRED else link.url,
-            delivery_id=link.delivery_id,
-            link_id=link.id,
-            link_type=link.type,
-            part=link.part,
-            variant=link.variant,
-            expires_at=min(ends, default=None),
-            repairs=parsed.repairs,
-            **self._identity(said),
-        )
+        return self._reader.read(self.url_format.parse(url), self.registry, None if at is None else utc(at))
+
+    def opt_out_url(
+        self,
+        *,
+        delivery_id: str | int,
+        message_id: str | int,
+        variant: str = "",
+        policy: Policy = PLAIN_POLICY,
+        seed: bool = False,
+        kind: str = "normal",
+    ) -> str:
+        """The URL of our own opt-out page for one message, as ``render(unsubscribe="hosted")`` puts it into the headers.
+
+        Whoever holds it can take the recipient out: it belongs into that recipient's message alone. It never expires,
+        and names the message whatever the policy, because leaving is the recipient's own wish.
+
+        Args:
+            delivery_id: the delivery's id.
+            message_id: the message's id.
+            variant: the content variant that the message has.
+            policy: how far this recipient may be followed; a visit of the page that changes nothing follows it.
+            seed: whether the recipient is a seed address.
+            kind: ``normal`` or ``proof``, as for :meth:`compile`.
+
+        Raises:
+            InvalidId: an id is unfit, or the URL format cannot write it.
+            InvalidOption: ``kind`` is neither.
+        """
+        return self._page_url(HostedPage.OPT_OUT, delivery_id, message_id, variant, policy, seed, kind)
+
+    def mirror_url(
+        self,
+        *,
+        delivery_id: str | int,
+        message_id: str | int,
+        variant: str = "",
+        policy: Policy = PLAIN_POLICY,
+        seed: bool = False,
+        kind: str = "normal",
+    ) -> str:
+        """The URL of the mirror page that ``RedirectHandler(mirror=...)`` makes; otherwise as :meth:`opt_out_url`."""
+        return self._page_url(HostedPage.MIRROR, delivery_id, message_id, variant, policy, seed, kind)
+
+    def preferences_url(
+        self,
+        *,
+        delivery_id: str | int,
+        message_id: str | int,
+        variant: str = "",
+        policy: Policy = PLAIN_POLICY,
+        seed: bool = False,
+        kind: str = "normal",
+    ) -> str:
+        """The URL of the page that ``RedirectHandler(preferences=...)`` makes or names; otherwise as
+        :meth:`opt_out_url`.
+        """
+        return self._page_url(HostedPage.PREFERENCES, delivery_id, message_id, variant, policy, seed, kind)
 
     def person_salt(self, day: str) -> bytes:
         """A secret of one day, for person keys made by hashing; see ``PeoplePolicy``."""
@@ -265,62 +288,31 @@ class Tracker:
         """
         raise NotSupported(f"correlation with the provider {provider!r} is not there yet")
 
-    def _open(self, said: MessageToken | None, at: datetime | None, repairs: tuple[str, ...]) -> Resolution:
-        if said is None:
-            return Resolution(outcome=_UNKNOWN, link_type=LinkType.OPEN, link_id=OPEN_LINK_ID, repairs=repairs)
-        expired = at is not None and said.expires_at is not None and at >= said.expires_at
-        return Resolution(
-            outcome=ResolutionOutcome.EXPIRED if expired else ResolutionOutcome.VALID,
-            delivery_id=said.delivery_id,
-            link_id=OPEN_LINK_ID,
-            link_type=LinkType.OPEN,
-            variant=said.variant,
-            expires_at=said.expires_at,
-            repairs=repairs,
-            **self._identity(said),
+    def _page_url(
+        self,
+        page: HostedPage,
+        delivery_id: str | int,
+        message_id: str | int,
+        variant: str,
+        policy: Policy,
+        seed: bool,
+        kind: str,
+    ) -> str:
+        if not isinstance(policy, Policy):
+            raise InvalidValue(f"policy must be a Policy, not {policy!r:.80}")
+        delivery, variant = text_id(delivery_id), text_id(variant) if variant else ""
+        signer = MessageSigner(
+            self.keyring,
+            self.realm,
+            self.url_format,
+            None,
+            delivery_id=delivery,
+            variant=variant,
+            is_proof=_kind(kind) == "proof",
+            conceal=self.conceal_ids,
+            opened=texts_of(self.url_format, hosted_link(page, delivery, variant), HOSTED_PARTS[page]),
         )
-
-    def _find(self, link: str) -> TrackedLink | None:
-        if _is_key(link):
-            found = self.registry.find(link) if self.registry is not None else None
-        else:
-            found = read_link(link, self.keyring, self.realm)
-        # A registry may hold what somebody else put there: only http(s) is ever followed.
-        return found if found is not None and found.url[:8].lower().startswith(("http://", "https://")) else None
-
-    def _is_ours(self, part: str, link: TrackedLink) -> bool:
-        # What our signature brought is ours; what a registry brought may be of another realm, or of another key.
-        return not _is_key(part) or (link.key == part and is_own_link(link, self.keyring, self.realm))
-
-    def _identity(self, said: MessageToken | None) -> dict[str, Any]:
-        if said is None:
-            return {}
-        pseudonym = None
-        if Consent.PSEUDONYMOUS in (said.policy.opens, said.policy.clicks):
-            # By the secret that signed: a pseudonym must outlive the change to a new one.
-            key = self.keyring.key_at(said.place, "pseudonym", self.realm)
-            name = f"{len(said.delivery_id)}:{said.delivery_id}{said.message_id}"
-            pseudonym = "~" + digest_text(key.digest(name), 26)
-        return {
-            "message_id": said.message_id,
-            "policy": said.policy,
-            "is_seed": said.is_seed,
-            "is_proof": said.is_proof,
-            "pseudonym": pseudonym,
-        }
-
-
-def _is_key(part: str) -> bool:
-    return len(part) == KEY_LENGTH and is_token_text(part)
-
-
-def _agree(said: MessageToken, parsed: ParsedUrl, link: TrackedLink) -> bool:
-    """Whether the message part, and what the URL says in plain, are of this link."""
-    return (
-        (said.delivery_id, said.variant) == (link.delivery_id, link.variant)
-        and parsed.link_id in (None, link.id)
-        and parsed.part in (None, link.part)
-    )
+        return signer.hosted_url(page, signer.part(text_id(message_id), policy, is_seed=_flag("seed", seed)))
 
 
 def _refuse(where: str, unknown: Mapping[str, object]) -> None:

@@ -10,7 +10,7 @@ from msgtrack.links.formats import UrlFormat
 from msgtrack.links.tokens import LinkTexts
 from msgtrack.model import OPEN_LINK_ID, LinkType, TrackedLink
 
-__all__ = ["Texts", "UrlWriter", "fill", "open_texts", "spread_of"]
+__all__ = ["Texts", "UrlWriter", "fill", "open_texts", "spread_of", "texts_of"]
 
 Texts = tuple[str, ...]
 """The fixed texts of a URL, with a gap between each two that every message fills."""
@@ -27,8 +27,18 @@ def open_texts(url_format: UrlFormat, *, delivery_id: str, variant: str) -> Text
         InvalidOption: the format gave something else than texts with a gap between each two.
     """
     opened = TrackedLink(delivery_id=delivery_id, id=OPEN_LINK_ID, url="", type=LinkType.OPEN, variant=variant)
+    return texts_of(url_format, opened, OPEN_LINK_ID)
+
+
+def texts_of(url_format: UrlFormat, link: TrackedLink, part: str) -> Texts:
+    """The fixed texts that a format writes for a link part.
+
+    Raises:
+        InvalidId: the format cannot write the delivery's or the link's id.
+        InvalidOption: it gave something else than texts with a gap between each two.
+    """
     own = getattr(url_format, "prepare_link", None)
-    return _checked(url_format.prepare(OPEN_LINK_ID) if own is None else own(opened, OPEN_LINK_ID))
+    return _checked(url_format.prepare(part) if own is None else own(link, part))
 
 
 class UrlWriter:

@@ -9,7 +9,12 @@ from typing import Any
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request
 
-__all__ = ["TrackingApp", "utc_now"]
+__all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
+
+MAX_BODY = 65_536
+"""Bytes of a posted body that are taken; more is answered with 413."""
+
+_TOO_MUCH = b"There is too much of this.\n"
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -29,6 +34,7 @@ class TrackingApp:
         handler: decides what each request means.
         record: takes each hit before the answer leaves, such as ``SegmentWriter(...).write``; None keeps nothing.
             It must not raise for trouble of its own: the reader's answer does not wait for it to be well.
+            A request with too large a body (over :data:`MAX_BODY`) is refused and not recorded.
         on_shutdown: called when the server says goodbye, such as ``SegmentWriter(...).close``.
         clock: gives the present; another clock lets a test or a demonstration run on a time scale of its own.
     """
@@ -51,10 +57,21 @@ class TrackingApp:
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
         elif scope["type"] == "http":
-            await self._http(scope, send)
+            await self._http(scope, receive, send)
 
-    async def _http(self, scope: Scope, send: Send) -> None:
-        outcome = self._handler.handle(_request(scope, self._clock()))
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        # The moment of the request is when it came, however slowly its body follows.
+        received_at = self._clock()
+        body: bytes | None = b""
+        if scope["method"] == "POST":
+            try:
+                body = await _body(scope, receive)
+            except ConnectionError:
+                return
+        if body is None:
+            await _refuse(send)
+            return
+        outcome = self._handler.handle(_request(scope, received_at, body))
         if outcome.hit is not None and self._record is not None:
             self._record(outcome.hit)
         response = outcome.response
@@ -76,7 +93,41 @@ class TrackingApp:
                 return
 
 
-def _request(scope: Scope, received_at: datetime) -> Request:
+async def _body(scope: Scope, receive: Receive) -> bytes | None:
+    """The whole body; None when there is too much of it.
+
+    Raises:
+        ConnectionError: the client left before it had said everything.
+    """
+    said = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"")
+    if said.isdigit() and (len(said) > 9 or int(said) > MAX_BODY):
+        return None
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            raise ConnectionError
+        part: bytes = message.get("body", b"")
+        body += part
+        if len(body) > MAX_BODY:
+            return None
+        if not message.get("more_body", False):
+            return body
+
+
+async def _refuse(send: Send) -> None:
+    # What is left of the body is not read, so the connection cannot serve another request.
+    headers = [
+        (b"content-type", b"text/plain; charset=utf-8"),
+        (b"content-length", str(len(_TOO_MUCH)).encode()),
+        (b"cache-control", b"no-store"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": 413, "headers": headers})
+    await send({"type": "http.response.body", "body": _TOO_MUCH})
+
+
+def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
     raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
     url = raw.decode("latin-1")
     if scope.get("query_string"):
@@ -86,6 +137,7 @@ def _request(scope: Scope, received_at: datetime) -> Request:
         method=scope["method"],
         url=url,
         headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
+        body=body,
         client_ip=client[0] if client else "",
         received_at=received_at,
     )

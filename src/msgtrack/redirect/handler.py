@@ -1,34 +1,26 @@
-"""The redirect, as a pure function: a request in, a response and a hit out. Servers are thin edges around it.
-
-A reader is never stranded: a good link with a damaged identity still redirects, an expired one leads to the
-delivery's substitution page. Destinations come from a signature or from the registry, never from the request.
-"""
+"""The handler: what each request is answered with, and what is kept of it."""
 
 from __future__ import annotations
 
 import copy
-import html
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Mapping
 from typing import Any, Protocol
 from urllib.parse import quote, urlsplit
 
-from attrs import evolve, field, frozen
+from attrs import evolve
 
-from msgtrack._borders import closed, utc
-from msgtrack._borders import text as as_text
 from msgtrack.decide import Decision, Reason, decide, person_key
-from msgtrack.errors import InvalidOption, InvalidValue, NotSupported
+from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.hits import Hit, header_text
-from msgtrack.model import Consent, Delivery, LinkType, PeoplePolicy, Resolution
+from msgtrack.model import Consent, Delivery, HostedPage, LinkType, PeoplePolicy, Resolution, ResolutionOutcome
 from msgtrack.protocols import Resolver
+from msgtrack.redirect.exchange import Outcome, Request, Response
+from msgtrack.redirect.opting_out import asks_to_leave
+from msgtrack.redirect.pages import COMMON, PIXEL, ask_page, authors_page, done_page, lost_page, plain_page
 
-__all__ = ["PIXEL", "Outcome", "PeoplePolicy", "RedirectHandler", "Request", "Response", "random_source_id"]
-
-PIXEL = bytes.fromhex("47494638396101000100800000000000ffffff21f90401000000002c00000000010001000002024401003b")
-"""A transparent GIF of one pixel, 43 bytes."""
+__all__ = ["RedirectHandler", "random_source_id"]
 
 _MAX_URL = 16_384
 # IDNA 2003, which Python knows, maps these to others; the rules of today keep them.
@@ -36,66 +28,12 @@ _DEVIATING = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
 _SOURCE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _PURPOSE_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 _PREFETCH = ("prefetch", "prerender", "preview")
-_COMMON = (
-    ("cache-control", "no-store"),
-    ("referrer-policy", "no-referrer"),
-    ("x-robots-tag", "noindex"),
-    ("x-content-type-options", "nosniff"),
-)
-_PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-    "<title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
-)
+_ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:\S*\s*")
 
 
 def random_source_id() -> str:
     """A fresh person key: 32 random hexadecimal digits."""
     return uuid.uuid4().hex
-
-
-def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
-    try:
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
-        return tuple((as_text(name).lower(), as_text(value)) for name, value in pairs)
-    except (TypeError, ValueError) as error:
-        raise InvalidValue(f"headers must be pairs of name and value, as text: {error}") from None
-
-
-@closed
-@frozen(kw_only=True)
-class Request:
-    """One request as a server sees it. ``url`` is absolute, or path and query; ``received_at`` aware; header names
-    in any case.
-    """
-
-    method: str = field(converter=as_text)
-    url: str = field(converter=as_text)
-    headers: tuple[tuple[str, str], ...] = field(default=(), converter=_pairs)
-    body: bytes = b""
-    client_ip: str = field(default="", converter=as_text)
-    received_at: datetime = field(converter=utc)
-
-    def header(self, name: str) -> str:
-        """The first header of this (lower-case) name, or empty text."""
-        return next((value for known, value in self.headers if known == name), "")
-
-
-@frozen(kw_only=True)
-class Response:
-    """What to answer: status, headers as pairs of lower-case name and value, body."""
-
-    status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes = b""
-
-
-@frozen(kw_only=True)
-class Outcome:
-    """What a request came to: the response to send, the hit to log (None: nothing to log), and the reason."""
-
-    response: Response
-    hit: Hit | None
-    reason: str
 
 
 class _Links(Protocol):
@@ -109,15 +47,16 @@ class RedirectHandler:
         tracker: who reads tracked URLs.
         links: a registry for registered links, when the tracker has none of its own.
         deliveries: deliveries by id, for their substitution URLs.
-        mirror: the mirror-page renderer; not there yet.
-        preferences: the preferences page; not there yet.
+        mirror: makes the mirror page of a message, HTML and complete, of what its URL says; None where there is none.
+            Without it mirror URLs lead nowhere.
+        preferences: the same for the preferences page; it may also give the http(s) URL of a page elsewhere.
         people: how browsers are told apart.
         fallback_url: where expired links lead when their delivery names no page.
         new_source_id: makes person keys; random by default.
 
     Raises:
         InvalidOption: ``fallback_url`` is not http(s).
-        NotSupported: ``mirror`` or ``preferences`` is given.
+        InvalidValue: ``mirror`` or ``preferences`` cannot be called, or ``people`` is no PeoplePolicy.
     """
 
     def __init__(
@@ -125,15 +64,15 @@ class RedirectHandler:
         tracker: Resolver,
         links: _Links | None = None,
         deliveries: Mapping[str, Delivery] | None = None,
-        mirror: Callable[[Resolution], str] | None = None,
-        preferences: Callable[[Resolution], str] | None = None,
+        mirror: Callable[[Resolution], str | None] | None = None,
+        preferences: Callable[[Resolution], str | None] | None = None,
         people: PeoplePolicy | None = None,
         fallback_url: str | None = None,
         new_source_id: Callable[[], str] = random_source_id,
     ) -> None:
         for name, hook in (("mirror", mirror), ("preferences", preferences)):
-            if hook is not None:
-                raise NotSupported(f"the hosted {name} page is not there yet", hint="link to a page of your own")
+            if hook is not None and not callable(hook):
+                raise InvalidValue(f"{name} must be a function of a Resolution, not {hook!r:.80}")
         if people is not None and not isinstance(people, PeoplePolicy):
             raise InvalidValue(f"people must be a PeoplePolicy, not {people!r:.80}")
         if fallback_url is not None and (not isinstance(fallback_url, str) or _location(fallback_url) is None):
@@ -146,6 +85,7 @@ class RedirectHandler:
         self._people = people if people is not None else PeoplePolicy()
         self._fallback = fallback_url
         self._new_source_id = new_source_id
+        self._hooks = {HostedPage.MIRROR: mirror, HostedPage.PREFERENCES: preferences}
         base = getattr(tracker, "base_url", "https://")
         self._secure = base.startswith("https://")
 
@@ -153,7 +93,7 @@ class RedirectHandler:
         """The outcome of one request. Any request gives one; nothing is raised for what a client sends.
 
         Raises:
-            InvalidValue: ``request`` is no Request.
+            InvalidValue: ``request`` is no Request, or ``mirror`` or ``preferences`` gave something that is no text.
         """
         if not isinstance(request, Request):
             raise InvalidValue(f"handle takes a Request, not {type(request).__name__}")
@@ -162,8 +102,12 @@ class RedirectHandler:
             return service
         hit = self._hit(request)
         decision = decide(hit, self._resolver)
+        response = self._response(request, hit, decision)
+        if decision.resolution.hosted is not None and response.status >= 400:
+            # A page that was refused is no event, live and read from the log: the hit says so.
+            hit = evolve(hit, status=response.status)
+            decision = decide(hit, self._resolver)
         hit, cookie = self._person(request, hit, decision)
-        response = self._response(decision)
         if cookie:
             response = evolve(response, headers=(*response.headers, ("set-cookie", cookie)))
         if request.method == "HEAD":
@@ -184,6 +128,9 @@ class RedirectHandler:
     def _person(self, request: Request, hit: Hit, decision: Decision) -> tuple[Hit, str]:
         people = self._people
         if decision.consent is not Consent.IDENTIFIED or people.key == "none":
+            return hit, ""
+        # Whoever leaves is not told apart from others on the way out.
+        if decision.resolution.hosted is HostedPage.OPT_OUT:
             return hit, ""
         if people.key == "hash":
             key = person_key(evolve(hit, client_ip=request.client_ip), self._resolver)
@@ -206,22 +153,42 @@ class RedirectHandler:
             parts.append("Secure")
         return "; ".join([*parts, "HttpOnly", "SameSite=Lax"])
 
-    def _response(self, decision: Decision) -> Response:
+    def _response(self, request: Request, hit: Hit, decision: Decision) -> Response:
         resolution, reason = decision.resolution, decision.reason
-        if reason is Reason.METHOD:
-            page = _page(405, "Not possible", "This address can only be looked at.")
-            return evolve(page, headers=(*page.headers, ("allow", "GET, HEAD")))
+        page = resolution.hosted
+        allowed = ("GET", "HEAD", "POST") if page is HostedPage.OPT_OUT else ("GET", "HEAD")
+        if reason is not Reason.UNKNOWN and hit.method not in allowed:
+            refused = plain_page(405, "Not possible", "This address can only be looked at.")
+            return evolve(refused, headers=(*refused.headers, ("allow", ", ".join(allowed))))
+        if page is HostedPage.OPT_OUT:
+            return _opt_out(request, decision)
+        if page is not None and resolution.outcome is ResolutionOutcome.VALID:
+            return self._authors_page(page, resolution)
         if resolution.link_type is LinkType.OPEN and resolution.destination is None:
             # The image is drawn whatever the token says: a broken picture helps nobody.
             status = 404 if reason is Reason.UNKNOWN else 200
-            return Response(status=status, headers=(*_COMMON, ("content-type", "image/gif")), body=PIXEL)
+            return Response(status=status, headers=(*COMMON, ("content-type", "image/gif")), body=PIXEL)
         target = resolution.destination or self._substitute(decision)
         location = None if target is None else _location(target)
         if location is not None:
-            return Response(status=302, headers=(*_COMMON, ("location", location)))
+            return Response(status=302, headers=(*COMMON, ("location", location)))
         if resolution.expires_at is not None and resolution.destination is None:
-            return _page(410, "This link has expired", "The page it led to is no longer offered.")
-        return _page(404, "Page not found", "This address leads nowhere. It may have been damaged on its way to you.")
+            return plain_page(410, "This link has expired", "The page it led to is no longer offered.")
+        return _nowhere()
+
+    def _authors_page(self, page: HostedPage, resolution: Resolution) -> Response:
+        hook = self._hooks[page]
+        made = None if hook is None else hook(resolution)
+        if made is None:
+            return _nowhere()
+        if not isinstance(made, str):
+            raise InvalidValue(f"the {page.value} page must be text or None, not {type(made).__name__}")
+        if page is not HostedPage.PREFERENCES or not _ADDRESS.fullmatch(made):
+            return authors_page(made)
+        location = _location(made.strip())
+        if location is None:
+            raise InvalidValue(f"the preferences page {made!r:.120} is neither HTML nor an http(s) URL")
+        return Response(status=302, headers=(*COMMON, ("location", location)))
 
     def _substitute(self, decision: Decision) -> str | None:
         resolution = decision.resolution
@@ -238,7 +205,7 @@ def _service_page(request: Request) -> Outcome | None:
     if path.endswith("/r/test"):
         stamp = request.received_at.strftime("%Y-%m-%d %H:%M:%S.") + f"{request.received_at.microsecond // 1000:03d}Z"
         body = f"<redir status='OK' date='{stamp}'/>\n".encode()
-        response = Response(status=200, headers=(*_COMMON, ("content-type", "application/xml")), body=body)
+        response = Response(status=200, headers=(*COMMON, ("content-type", "application/xml")), body=body)
         return Outcome(response=response, hit=None, reason="health")
     if path.endswith("/robots.txt"):
         headers = (("cache-control", "max-age=86400"), ("content-type", "text/plain; charset=utf-8"))
@@ -250,10 +217,19 @@ def _service_page(request: Request) -> Outcome | None:
     return None
 
 
-def _page(status: int, title: str, text: str) -> Response:
-    body = _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
-    policy = ("content-security-policy", "default-src 'none'")
-    return Response(status=status, headers=(*_COMMON, ("content-type", "text/html; charset=utf-8"), policy), body=body)
+def _nowhere() -> Response:
+    return plain_page(404, "Page not found", "This address leads nowhere. It may have been damaged on its way to you.")
+
+
+def _opt_out(request: Request, decision: Decision) -> Response:
+    """The page asks, whatever the token; only a ``POST`` acts, and one that says nothing else than that."""
+    if request.method != "POST":
+        return ask_page()
+    if not asks_to_leave(request):
+        return ask_page(400)
+    if decision.reason is Reason.UNKNOWN:
+        return lost_page()
+    return done_page() if decision.event is not None else ask_page()
 
 
 def _cookie(request: Request, name: str) -> str | None:
