@@ -63,6 +63,9 @@ class Parser:
         self.start = self.end = span[0]
         self.kind, self.token = "", ""
         self.bound(span[1] - span[0])
+        ended = self.text.find("%>", span[0])
+        if ended >= 0:
+            self.refuse("a tag ends with the first %>, in quotes too", at=ended, hint=r'write "%\u003e"')
         self.advance()
 
     def whole(self) -> tuple[Node, bool]:

@@ -450,6 +450,13 @@ class TestPositions:
             assert found.position(found.text.index(word) + 1) == (2, 2)
         assert found.position(found.text.index("z")) == (2, 25)
 
+    def test_a_value_stands_where_its_instruction_does(self) -> None:
+        found = expand("a\n\n  <%@ value object='provider' xpath='name' %>z", LOADERS, part="html")
+        for offset in range(5, 9):
+            assert found.position(offset) == (3, 3)
+            assert (found.origin(offset).line, found.origin(offset).column) == (3, 3)
+        assert found.position(9) == (3, 46)
+
     def test_its_origin_is_the_included_text(self) -> None:
         found = self.found()
         origin = found.origin(found.text.index("two"))

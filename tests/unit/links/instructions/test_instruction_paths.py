@@ -126,6 +126,18 @@ def test_methods_privates_and_text_have_no_children() -> None:
             select(item, read_path(xpath))
 
 
+def test_methods_of_objects_are_out_of_reach() -> None:
+    class Secret:
+        name = "n"
+
+        def password(self) -> str:
+            return "p"
+
+    assert select(Secret(), read_path("name")) == ["n"]
+    with pytest.raises(PathError):
+        select(Secret(), read_path("password"))
+
+
 def test_the_name_a_loop_goes_by() -> None:
     assert read_path("a/b[@c='d']").last_name == "b"
     assert read_path(".").last_name == ""
