@@ -56,6 +56,7 @@ class Compiler:
     realm: str
     writer: UrlWriter
     own: str
+    links_before: int = 0
     links: list[TrackedLink] = field(factory=list)
     decisions: list[LinkDecision] = field(factory=list)
     findings: list[Finding] = field(factory=list)
@@ -224,7 +225,7 @@ class Compiler:
     def _kept(
         self, *, url: str, label: str, category: str, kind: LinkType, mode: TrackingMode, part: Part
     ) -> TrackedLink:
-        ordinal = len(self.links) + 2
+        ordinal = self.links_before + len(self.links) + 2
         link = TrackedLink(
             delivery_id=self.delivery_id,
             id=str(ordinal),
