@@ -131,15 +131,28 @@ class MissingExtra(MsgtrackError, ImportError):
 
 
 class CompileError(MsgtrackError):
-    """A message that cannot be tracked as asked; ``line`` and ``column`` count from 1 where known."""
+    """A message that cannot be tracked as asked.
+
+    ``line`` and ``column`` count from 1 where known; ``code`` says which rule was broken, where there are several.
+    """
 
     code = "compile"
 
-    def __init__(self, message: str, *, line: int | None = None, column: int | None = None, hint: str = "") -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        line: int | None = None,
+        column: int | None = None,
+        code: str | None = None,
+        hint: str = "",
+    ) -> None:
         where = "" if line is None else f" at line {line}, column {column}"
         super().__init__(message + where, hint=hint)
         self.line = line
         self.column = column
+        if code is not None:
+            self.code = code
 
 
 class RenderError(MsgtrackError):

@@ -11,7 +11,6 @@ import importlib
 import inspect
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from email.message import EmailMessage
 from operator import attrgetter
 from typing import Any
 
@@ -38,6 +37,10 @@ BUILT: dict[str, str] = {
         "expires_at=None, kind='normal')"
     ),
     "msgtrack:Tracker.resolve": "(self, url)",
+    "msgtrack:Tracker.track": (
+        "(self, email_message, *, delivery_id, message_id, values=..., rules=..., policy=..., unsubscribe=None)"
+    ),
+    "msgtrack:Tracker.correlation": "(self, provider, *, delivery_id, message_id)",
     "msgtrack:LinkRules": "(*, rules=())",
     "msgtrack:Rule": "()",
     "msgtrack:Policy": "(*, opens=..., clicks=...)",
@@ -78,10 +81,6 @@ BUILT: dict[str, str] = {
 
 # Names that are to come, by the signature they will have.
 PLANNED: dict[str, str] = {
-    "msgtrack:Tracker.track": (
-        "(self, email_message, *, delivery_id, message_id, values=..., rules=..., policy=..., unsubscribe=None)"
-    ),
-    "msgtrack:Tracker.correlation": "(self, provider, *, delivery_id, message_id)",
     "msgtrack.links:CompiledMessage.slots": "(self, *, message_id, values=..., policy=...)",
     "msgtrack.links:CompiledMessage.source": "(self, syntax)",
     "msgtrack.links:StoreRegistry": "(store)",
@@ -101,8 +100,6 @@ def _compiled() -> CompiledMessage:
 
 # Options and calls that are there by name and refuse; the call shows how they will be used.
 REFUSED: dict[str, Callable[[], object]] = {
-    "Tracker.track": lambda: TRACKER.track(EmailMessage(), delivery_id="1", message_id="7"),
-    "Tracker.correlation": lambda: TRACKER.correlation("sendgrid", delivery_id="1", message_id="7"),
     "CompiledMessage.slots": lambda: _compiled().slots(message_id="7"),
     "CompiledMessage.source": lambda: _compiled().source("jinja"),
     "recipient_report": lambda: recipient_report(open_store("memory:"), recipient_id="r7", now=NOON),

@@ -52,6 +52,7 @@ class Compiler:
     rules: LinkRules
     pixel: str
     own: str
+    links_before: int = 0
     provider: str = field(init=False)
     findings: list[Finding] = field(factory=list)
 
@@ -198,7 +199,7 @@ class Compiler:
 
     def _kept(self, url: str, label: str, category: str, kind: LinkType, mode: TrackingMode, part: Part) -> LinkDraft:
         links = self.draft.link_drafts
-        link = LinkDraft(str(len(links) + _FIRST_ID), url, label, category, kind, mode, part)
+        link = LinkDraft(str(self.links_before + len(links) + _FIRST_ID), url, label, category, kind, mode, part)
         links.append(link)
         return link
 

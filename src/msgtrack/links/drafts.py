@@ -70,7 +70,8 @@ class Draft:
             id=link.id,
             url=link.url,
             key=self.key(link),
-            label=link.label,
+            # A lone surrogate stands for an octet that no charset explains; no store could write it.
+            label=link.label if link.label.isprintable() else link.label.encode("utf-8", "replace").decode(),
             category=link.category,
             type=link.type,
             mode=link.mode,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from email.message import EmailMessage
 from typing import Any, Never
 
-from msgtrack._borders import one_of, optional_utc, text_id, utc
+from msgtrack._borders import count, one_of, optional_utc, text_id, utc
 from msgtrack.errors import CompileError, InvalidOption, InvalidValue, NotSupported, UnknownOption
 from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compile import Compiler
@@ -16,11 +15,13 @@ from msgtrack.links.drafts import Draft
 from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
 from msgtrack.links.hosted import HOSTED_PARTS, hosted_link
 from msgtrack.links.keyring import Keyring
+from msgtrack.links.mail import CompiledMail, M, compile_mail
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.resolving import UrlReader
 from msgtrack.links.rules import LinkRules
 from msgtrack.links.signing import PLAIN_POLICY, MessageSigner
 from msgtrack.links.tokens import LinkKeys, LinkTexts
+from msgtrack.links.verp import MailAddresses
 from msgtrack.links.writing import UrlWriter, open_texts, texts_of
 from msgtrack.model import HostedPage, Policy, Resolution
 
@@ -33,7 +34,7 @@ _kind = one_of("kind", ("normal", "proof"))
 _link_style = one_of("link_style", ("stateless", "registered"))
 
 
-class Tracker:
+class Tracker(MailAddresses):
     """Makes tracked messages and reads tracked URLs, for one base URL and one realm.
 
     Args:
@@ -108,6 +109,7 @@ class Tracker:
         pixel: str = "bottom",
         expires_at: datetime | None = None,
         kind: str = "normal",
+        links_before: int = 0,
         **unknown: Never,
     ) -> CompiledMessage:
         """Find the links of a message and make them tracked, once for all its recipients.
@@ -124,6 +126,7 @@ class Tracker:
             expires_at: the moment from which the links lead to the substitution page; None is never. Opens do not
                 expire.
             kind: ``normal``, or ``proof``, whose reactions are left out of indicators.
+            links_before: links of the delivery that were numbered already, in another part of the same message.
 
         Raises:
             CompileError: there is neither an HTML nor a text part.
@@ -157,6 +160,7 @@ class Tracker:
             rules=rules or LinkRules(),
             pixel=_pixel(pixel),
             own=self.base_url,
+            links_before=count(links_before),
         )
         parts = []
         if html is not None:
@@ -262,31 +266,62 @@ class Tracker:
         """A secret of one day, for person keys made by hashing; see ``PeoplePolicy``."""
         return self.keyring.signing_key("people", self.realm).digest(day)
 
+    def compile_message(self, email_message: M, *, delivery_id: str | int, **options: Any) -> CompiledMail[M]:
+        """A whole message, compiled once for all its recipients; ``render`` makes a new message of each.
+
+        Args:
+            email_message: an ``EmailMessage``, or a ``Message`` of any kind; it is not changed.
+            delivery_id: the delivery's id, at most 64 bytes of UTF-8.
+            options: what :meth:`compile` takes beside the parts.
+
+        Raises:
+            InvalidValue: it is no message; an id or an option is unfit.
+            UnknownOption: there is no option of this name.
+        """
+        return compile_mail(self.compile, email_message, delivery_id=delivery_id, **options)
+
     def track(
         self,
-        email_message: EmailMessage,
+        email_message: M,
         *,
         delivery_id: str | int,
         message_id: str | int,
         values: Mapping[str, object] | None = None,
         rules: LinkRules | None = None,
         policy: Policy | None = None,
-        unsubscribe: str | None = None,
-    ) -> EmailMessage:
-        """A whole message, its parts tracked.
+        unsubscribe: str | Sequence[str] | None = None,
+        seed: bool = False,
+        **options: Any,
+    ) -> M:
+        """A whole message, its bodies tracked, for one recipient: a new message of the same class.
+
+        The bodies are the HTML and plain-text parts that are no attachments; every other part stays as it is, byte for
+        byte, and so do signed and encrypted ones. Sign the message after this, not before. For many recipients
+        :meth:`compile_message` does the work once, and says what was left alone and why.
+
+        Args:
+            email_message: an ``EmailMessage``, or a ``Message`` of any kind; it is not changed.
+            delivery_id: the delivery's id, at most 64 bytes of UTF-8.
+            message_id: the message's id; not the header ``Message-ID``.
+            values: what the placeholders stand for.
+            rules: which links, and how.
+            policy: how far this recipient may be followed.
+            unsubscribe: addresses for ``List-Unsubscribe``, in place of the one that was there.
+            seed: whether the recipient is a seed address.
+            options: what else :meth:`compile` takes.
+
+        Registered links are published to the tracker's registry on the way.
 
         Raises:
-            NotSupported: always; compile the parts and build the message from what ``render`` gives.
+            InvalidValue: it is no message; an id, an address or an option is unfit.
+            UnknownOption: there is no option of this name.
         """
-        raise NotSupported("whole messages cannot be tracked in one step yet", hint="use compile() and render()")
-
-    def correlation(self, provider: str, *, delivery_id: str | int, message_id: str | int) -> dict[str, str]:
-        """What to send along so that a provider's webhooks find the message again.
-
-        Raises:
-            NotSupported: always; providers come later.
-        """
-        raise NotSupported(f"correlation with the provider {provider!r} is not there yet")
+        mail = self.compile_message(email_message, delivery_id=delivery_id, rules=rules, **options)
+        if self.registry is not None and self.link_style == "registered":
+            self.registry.publish(mail)
+        return mail.render(
+            message_id=message_id, values=values, policy=policy or Policy(), seed=seed, unsubscribe=unsubscribe
+        )
 
     def _page_url(
         self,
