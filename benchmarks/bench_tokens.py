@@ -82,6 +82,7 @@ def _row(name: str, ours: Callable[[], object], limit: Callable[[str], object], 
 _stateless, _long, _image = _made("stateless")
 _registered, _short, _ = _made("registered")
 _damaged = by_name("wrapped-twice")(_short)
+_hosted = _stateless.opt_out_url(delivery_id="4711", message_id="1234567")
 _hit = Hit(method="GET", url=_short, received_at=_AT)
 
 _keys, _part = Keyring.from_secrets(SECRET), _short.rsplit("/", 1)[1]
@@ -91,6 +92,7 @@ BENCHMARKS = [
     _row("resolve an open", lambda: _stateless.resolve(_image), _bare_message, f"{BASE}/1/{_message}"),
     _row("resolve a registered click", lambda: _registered.resolve(_short), _bare_registered, f"{BASE}/YG57FGBV/{_message}"),
     _row("resolve a stateless click", lambda: _stateless.resolve(_long), _bare_stateless, f"{BASE}/{_link}/{_message}"),
+    _row("resolve a hosted opt-out", lambda: _stateless.resolve(_hosted), _bare_message, f"{BASE}/u/{_message}"),
     _row("decide on a registered click", lambda: decide(_hit, _registered), _bare_registered, f"{BASE}/YG57FGBV/{_message}"),
     _row("resolve a click wrapped twice", lambda: _registered.resolve(_damaged), _bare_registered, f"{BASE}/YG57FGBV/{_message}"),
 ]  # fmt: skip

@@ -41,6 +41,9 @@ BUILT: dict[str, str] = {
         "(self, email_message, *, delivery_id, message_id, values=..., rules=..., policy=..., unsubscribe=None)"
     ),
     "msgtrack:Tracker.correlation": "(self, provider, *, delivery_id, message_id)",
+    "msgtrack:Tracker.opt_out_url": "(self, *, delivery_id, message_id, variant='', policy=..., seed=False, kind='normal')",
+    "msgtrack:Tracker.mirror_url": "(self, *, delivery_id, message_id, variant='', policy=..., seed=False, kind='normal')",
+    "msgtrack:Tracker.preferences_url": "(self, *, delivery_id, message_id, variant='', policy=..., seed=False, kind='normal')",
     "msgtrack:LinkRules": "(*, rules=())",
     "msgtrack:Rule": "()",
     "msgtrack:Policy": "(*, opens=..., clicks=...)",
@@ -110,8 +113,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     "syntax='handlebars'": lambda: TRACKER.compile(html=HTML, delivery_id="1", syntax="handlebars"),
     "syntax='merge'": lambda: TRACKER.compile(html=HTML, delivery_id="1", syntax="merge"),
     "syntax='percent'": lambda: TRACKER.compile(html=HTML, delivery_id="1", syntax="percent"),
-    "RedirectHandler(mirror=)": lambda: RedirectHandler(TRACKER, mirror=lambda _: ""),
-    "RedirectHandler(preferences=)": lambda: RedirectHandler(TRACKER, preferences=lambda _: ""),
     "parse(judge=)": lambda: list(_parse()([], judge=object())),
     "collect(judge=)": lambda: collect({}, open_store("memory:"), tracker=TRACKER, now=NOON, judge=object()),  # type: ignore[arg-type]
     "collect(consent=)": lambda: collect({}, open_store("memory:"), tracker=TRACKER, now=NOON, consent=object()),  # type: ignore[arg-type]
@@ -309,6 +310,22 @@ def test_registered_links_work_as_written() -> None:
     registry.publish(compiled)
     registry.publish(compiled)
     assert compiled.render(message_id="7").html
+
+
+def test_the_hosted_opt_out_works_as_written() -> None:
+    compiled = _compiled()
+    headers = compiled.render(message_id="7", unsubscribe="hosted").headers
+    url = TRACKER.opt_out_url(delivery_id="spring", message_id="7")
+    assert url == TRACKER.opt_out_url(delivery_id="spring", message_id="7", policy=Policy())
+    assert headers == {"List-Unsubscribe": f"<{url}>", "List-Unsubscribe-Post": "List-Unsubscribe=One-Click"}
+    two = compiled.render(message_id="7", unsubscribe=("hosted", "mailto:leave@shop.example")).headers
+    assert two["List-Unsubscribe"] == f"<{url}>, <mailto:leave@shop.example>"
+    handler = RedirectHandler(TRACKER)
+    asked = handler.handle(Request(method="GET", url=url, received_at=NOON))
+    left = handler.handle(Request(method="POST", url=url, body=b"List-Unsubscribe=One-Click", received_at=NOON))
+    assert (asked.response.status, asked.reason) == (200, "opt-out-page")
+    assert (left.response.status, left.reason) == (200, "opt-out")
+    assert TRACKER.resolve(url).hosted == "opt-out"
 
 
 def test_indicators_work_as_written() -> None:

@@ -322,8 +322,6 @@ def test_unsubscribe_headers() -> None:
     for bad in ("https://a.example/\r\nBcc: x", "https://a.example/>", "javascript:x", "", []):
         with pytest.raises(InvalidOption, match="unsubscribe"):
             message.render(message_id="1", unsubscribe=bad)
-    with pytest.raises(NotSupported, match="hosted"):
-        message.render(message_id="1", unsubscribe="hosted")
 
 
 def test_bad_input_is_named() -> None:

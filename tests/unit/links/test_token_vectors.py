@@ -19,7 +19,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msgtrack import Keyring, Policy, TrackedLink
+from msgtrack import Keyring, Policy, TrackedLink, Tracker
+from msgtrack.links import MemoryRegistry
 from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.tokens import (
     LinkKeys,
@@ -128,8 +129,14 @@ class Spec:
         bits = self.POLICIES.index(of["opens"]) << 4 | self.POLICIES.index(of["clicks"]) << 2
         text = self.head(bits | of["seed"] << 1 | of["proof"], conceal=of["conceal"])
         text += f"{self.id(of['delivery_id'])}-{self.id(of['message_id'])}{self.tail(of['expires_at'], of['variant'])}"
-        token = text + self.sign("message", text)
+        token = text + self.sign(of.get("page", "message"), text)  # T24
         return self.conceal(token, len(text) - 3) if of["conceal"] else token
+
+    def hosted(self, of: dict[str, Any], form: str) -> str:
+        letter = {"opt-out": "u", "mirror": "m", "preferences": "p"}[of["page"]]
+        if form == "campaign":  # T26
+            return self.campaign({**of, "part": letter, "link_id": "0", "link_key": ""})
+        return f"https://t.example.com/{letter}/{self.message(of)}"  # T25
 
     def opened(self, token: str, purpose: str, hidden: int) -> tuple[int, list[str]]:
         bits = self.read_number(token[:3])
@@ -279,6 +286,33 @@ def test_campaign_urls(vector: dict[str, Any]) -> None:
     assert (parsed.link, parsed.message, parsed.repairs) == (vector["link_key"] or "1", vector["message_part"], ())
 
 
+def our_hosted(of: dict[str, Any], form: str) -> str:
+    registered = {"link_style": "registered", "registry": MemoryRegistry()} if form == "campaign" else {}
+    tracker = Tracker(
+        "https://t.example.com",
+        keys_of(of),
+        realm=of["realm"],
+        url_format=form,
+        conceal_ids=of["conceal"],
+        **registered,  # type: ignore[arg-type]
+    )
+    make = {"opt-out": tracker.opt_out_url, "mirror": tracker.mirror_url, "preferences": tracker.preferences_url}
+    return make[of["page"]](
+        delivery_id=of["delivery_id"],
+        message_id=of["message_id"],
+        variant=of["variant"],
+        policy=Policy(opens=of["opens"], clicks=of["clicks"]),
+        seed=of["seed"],
+        kind="proof" if of["proof"] else "normal",
+    )
+
+
+@pytest.mark.parametrize("vector", VECTORS["hosted_urls"], ids=lambda vector: vector["url"][22:50])
+def test_hosted_urls(vector: dict[str, Any]) -> None:
+    assert spec_of(vector).hosted(vector, vector["format"]) == vector["url"]
+    assert our_hosted(vector, vector["format"]) == vector["url"]
+
+
 ids = st.one_of(
     st.integers(min_value=0, max_value=2**70).map(str),
     st.uuids().map(str),
@@ -320,6 +354,12 @@ def test_both_write_the_same_message_parts(message: dict[str, Any]) -> None:
     token = our_message(message)
     assert token == spec_of(message).message(message)
     assert spec_of(message).read_message(token) == told(message)
+
+
+@given(messages, st.sampled_from(["opt-out", "mirror", "preferences"]))
+def test_both_write_the_same_hosted_urls(message: dict[str, Any], page: str) -> None:
+    said = {**message, "page": page, "expires_at": None}
+    assert our_hosted(said, "compact") == spec_of(said).hosted(said, "compact")
 
 
 @given(links)

@@ -1,4 +1,4 @@
-"""The ASGI edge says what the pure handler says, over real HTTP."""
+"""The ASGI edge says what the pure handler says, over real HTTP. Clauses of docs/spec/redirect.md: R2, R22, R23."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ from pathlib import Path
 import pytest
 
 from msgtrack import Keyring, Tracker
+from msgtrack.decide import decide
 from msgtrack.hits import Hit
 from msgtrack.io import SegmentFolder, SegmentWriter
 from msgtrack.redirect import RedirectHandler, Request
-from msgtrack.web.asgi import TrackingApp
+from msgtrack.web.asgi import MAX_BODY, TrackingApp
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 TRACKER = Tracker("https://t.example.com", Keyring.from_secrets("a secret that is long enough to sign with"))
@@ -49,17 +50,34 @@ def uvicorn_serving(app: TrackingApp) -> Iterator[int]:
             thread.join(10)
 
 
-def ask(port: int, method: str, url: str, headers: dict[str, str]) -> tuple[int, dict[str, str], bytes]:
+def ask(
+    port: int, method: str, url: str, headers: dict[str, str], body: bytes | Iterator[bytes] | None = None
+) -> tuple[int, dict[str, str], bytes]:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request(method, url, headers=headers)
+        connection.request(method, url, body=body, headers=headers)
         answer = connection.getresponse()
         return answer.status, {name.lower(): value for name, value in answer.getheaders()}, answer.read()
     finally:
         connection.close()
 
 
+OPT_OUT = TRACKER.opt_out_url(delivery_id="spring", message_id="7").removeprefix("https://t.example.com")
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+BODIES = {
+    "one click": b"List-Unsubscribe=One-Click",
+    "large": b"List-Unsubscribe=One-Click&x=".ljust(MAX_BODY, b"x"),
+    "other": b"a=b",
+}
 REQUESTS = [
+    ("GET", OPT_OUT, {}),
+    ("HEAD", OPT_OUT, {}),
+    ("POST", OPT_OUT, {**FORM, "X-Body": "one click"}),
+    ("POST", OPT_OUT, {**FORM, "X-Body": "large"}),
+    ("POST", OPT_OUT, {**FORM, "X-Body": "other"}),
+    ("POST", OPT_OUT, {}),
+    ("PUT", OPT_OUT, {**FORM, "X-Body": "one click"}),
+    ("POST", OPT_OUT[:-1], {**FORM, "X-Body": "one click"}),
     ("GET", CLICK, {}),
     ("GET", CLICK, {"Cookie": "uuid230=known-person", "User-Agent": "Browser/1"}),
     ("GET", OPEN, {}),
@@ -84,9 +102,12 @@ def test_the_edge_says_what_the_handler_says(tmp_path: Path) -> None:
     with uvicorn_serving(app) as port:
         for method, url, headers in REQUESTS:
             sent = {"User-Agent": "", **headers}
-            status, got, body = ask(port, method, url, sent)
+            posted = BODIES.get(headers.get("X-Body", ""), b"")
+            status, got, body = ask(port, method, url, sent, posted or None)
             outcome = HANDLER.handle(
-                Request(method=method, url=url, headers=sent.items(), client_ip="127.0.0.1", received_at=AT)
+                Request(
+                    method=method, url=url, headers=sent.items(), body=posted, client_ip="127.0.0.1", received_at=AT
+                )
             )
             expected = outcome.response
             assert (status, body) == (expected.status, expected.body), (method, url)
@@ -94,9 +115,64 @@ def test_the_edge_says_what_the_handler_says(tmp_path: Path) -> None:
             hits += [outcome.hit] if outcome.hit else []
     (batch,) = SegmentFolder(tmp_path).read(None)
     written = [record for record in batch.records if isinstance(record, Hit)]
-    assert [(hit.method, hit.url, hit.source_id, hit.purpose) for hit in written] == [
-        (hit.method, hit.url, hit.source_id, hit.purpose) for hit in hits
+    assert [(hit.method, hit.url, hit.source_id, hit.purpose, hit.status) for hit in written] == [
+        (hit.method, hit.url, hit.source_id, hit.purpose, hit.status) for hit in hits
     ]
+    kinds = [event.kind for hit in written if (event := decide(hit, TRACKER).event) is not None]
+    assert kinds.count("unsubscribed") == 3
+
+
+def test_too_much_is_refused_and_not_recorded() -> None:
+    """R22: whether its length was said or not."""
+    hits: list[Hit] = []
+    body = b"List-Unsubscribe=One-Click&x=".ljust(MAX_BODY + 1, b"x")
+    with uvicorn_serving(TrackingApp(HANDLER, record=hits.append, clock=lambda: AT)) as port:
+        assert ask(port, "POST", OPT_OUT, FORM, body)[0] == 413
+        assert ask(port, "POST", OPT_OUT, FORM, iter([body[:40_000], body[40_000:]]))[0] == 413
+        assert not hits
+        assert ask(port, "POST", OPT_OUT, FORM, iter([body[:10], body[10:26]]))[0] == 200
+        assert ask(port, "GET", OPT_OUT, {})[0] == 200
+    assert [hit.method for hit in hits] == ["POST", "GET"]
+
+
+def _play(
+    messages: list[dict[str, object]], length: bytes | None = None, method: str = "POST"
+) -> tuple[list[dict[str, object]], list[Hit]]:
+    """What an application sends and records, given what the server would tell it."""
+    sent: list[dict[str, object]] = []
+    hits: list[Hit] = []
+
+    async def send(message: dict[str, object]) -> None:
+        sent.append(message)
+
+    async def receive() -> dict[str, object]:
+        return messages.pop(0)
+
+    headers = [] if length is None else [(b"Content-Length", length)]
+    scope = {"type": "http", "method": method, "path": OPT_OUT, "query_string": b"", "headers": headers}
+    asyncio.run(TrackingApp(HANDLER, record=hits.append, clock=lambda: AT)(scope, receive, send))  # type: ignore[arg-type]
+    return sent, hits
+
+
+def test_bodies_come_in_pieces_or_not_at_all() -> None:
+    """R22."""
+    whole: list[dict[str, object]] = [
+        {"type": "http.request", "body": b"List-Unsub", "more_body": True},
+        {"type": "http.request", "more_body": True},
+        {"type": "http.request", "body": b"scribe=One-Click"},
+    ]
+    sent, hits = _play(list(whole), b"26")
+    assert (sent[0]["status"], [hit.status for hit in hits]) == (200, [None])
+    assert _play([whole[0], {"type": "http.disconnect"}]) == ([], [])
+    # A length over the limit is believed at once: nothing is read.
+    for length in (b"65537", b"9" * 5_000):
+        sent, hits = _play([], length)
+        assert (sent[0]["status"], hits) == (413, [])
+    for odd in (b"", b"-5", b"abc", "\u0661".encode()):
+        assert _play(list(whole), odd)[0][0]["status"] == 200
+    # Of other methods no body is read.
+    assert _play([], method="GET")[0][0]["status"] == 200
+    assert _play([], method="PUT")[0][0]["status"] == 405
 
 
 def test_a_hit_is_recorded_before_the_answer_leaves() -> None:
