@@ -210,6 +210,8 @@ def test_a_value_its_name_and_whether_it_is_encoded(syntax: str, tag: str, name:
         ),
         ("handlebars", "{{=<% %>=}}", [("unsupported", "{{=<% %>=}}", "=")]),
         ("handlebars", "{{{x}}{{y", [("broken", "{{", "")]),
+        ("handlebars", "{{{&x}}}{{y}}", [("broken", "{{{&x}}}", "")]),
+        ("handlebars", "{{ #if x}}", [("broken", "{{ #if x}}", "")]),
         (
             "campaign",
             "<% if (x) { %><%@ include view='a' %>",
