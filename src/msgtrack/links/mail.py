@@ -18,7 +18,6 @@ from msgtrack._borders import text_id
 from msgtrack.errors import InvalidValue, RenderError
 from msgtrack.links.compiled import CompiledMessage, Finding, LinkDecision
 from msgtrack.links.findings import LINE_LIMIT
-from msgtrack.links.headers import unsubscribe_headers
 from msgtrack.links.mail_parts import (
     MAIL_FINDINGS,
     BodyPart,
@@ -112,7 +111,7 @@ class CompiledMail(Generic[M]):
 
     @property
     def compiled(self) -> tuple[CompiledMessage, ...]:
-        """The compiled messages, the main one first; empty when there is no body."""
+        """The compiled messages, the main one first; an empty one when there is no body."""
         return tuple(unit.compiled for unit in self._units)
 
     @property
@@ -161,8 +160,6 @@ class CompiledMail(Generic[M]):
             for part, text in ((unit.html, out.html), (unit.text, out.text)):
                 if part is not None and text is not None:
                     _write(copies[part.place], root, part, text)
-        if not self._units and unsubscribe is not None:
-            headers = unsubscribe_headers(unsubscribe)
         if headers:
             put_headers(root, {"List-Unsubscribe-Post": None, **_folded(headers)})
         return cast("M", root)
@@ -195,8 +192,9 @@ def compile_mail(
         findings += _lifted(compiled.findings, html, text, is_main=not units)
         units.append(_Unit(compiled=_storable(compiled), html=html, text=text))
     if not units:
-        # The options are looked at all the same: a misspelt one must not wait for a message with a body.
-        compiling(delivery_id=delivery_id, text="", **options)
+        # A message without a body has headers all the same, and a misspelt option must not wait for one with a body.
+        nothing = compiling(delivery_id=delivery_id, text="", **options)
+        units.append(_Unit(compiled=nothing, html=None, text=None))
     return CompiledMail(
         delivery_id=text_id(delivery_id),
         bodies=tuple(
