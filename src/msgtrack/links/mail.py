@@ -6,6 +6,7 @@ the byte (``docs/how-to/whole-messages.md`` says what the standard library itsel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from email.message import Message
 from email.policy import Compat32, EmailPolicy
@@ -14,7 +15,7 @@ from typing import Any, Generic, TypeVar, cast
 from attrs import evolve, field, frozen
 
 from msgtrack._borders import text_id
-from msgtrack.errors import InvalidValue
+from msgtrack.errors import InvalidValue, RenderError
 from msgtrack.links.compiled import CompiledMessage
 from msgtrack.links.decisions import Finding, LinkDecision
 from msgtrack.links.findings import LINE_LIMIT
@@ -36,26 +37,44 @@ __all__ = ["MAIL_FINDINGS", "CompiledMail", "MailBody", "MailFinding", "compile_
 M = TypeVar("M", bound=Message)
 
 _FOLD = 76
+_LINE_END = re.compile(r"\r\n|\r|\n")
 # Said once of the whole message, or of no use for a second body.
 _ONCE = frozenset(("missing-text-part", "address-as-id"))
 
 
-class _AsWritten(Compat32):
-    """The older policy, that leaves header lines alone which need no folding: it takes white space off their ends."""
+class _AsWritten(EmailPolicy):
+    """The policy of new messages, that leaves the lines of headers alone which it has read."""
 
     def fold_binary(self, name: str, value: Any) -> bytes:
         """A header as octets, as it was read if mail can carry it so."""
-        if not isinstance(value, str):
-            return super().fold_binary(name, value)
-        lines = value.splitlines() or [""]
-        is_folded = all(line[:1] in (" ", "\t") for line in lines[1:])
-        is_short = len(name) + 2 + len(lines[0]) <= LINE_LIMIT and all(len(line) <= LINE_LIMIT for line in lines[1:])
-        try:
-            octets = f"{name}: {self.linesep.join(lines)}{self.linesep}".encode("ascii", "surrogateescape")
-        except UnicodeEncodeError:
-            return super().fold_binary(name, value)
-        is_plain = octets.isascii() or self.cte_type == "8bit"
-        return octets if is_folded and is_short and is_plain else super().fold_binary(name, value)
+        # What a program has set is an object of the policy's own, and has a name.
+        octets = None if hasattr(value, "name") else _verbatim(self, name, value)
+        return super().fold_binary(name, value) if octets is None else octets
+
+
+class _OlderAsWritten(Compat32):
+    """The policy of older messages, that does the same."""
+
+    def fold_binary(self, name: str, value: Any) -> bytes:
+        """A header as octets, as it was read if mail can carry it so."""
+        octets = _verbatim(self, name, value)
+        return super().fold_binary(name, value) if octets is None else octets
+
+
+def _verbatim(policy: Any, name: str, value: object) -> bytes | None:
+    """A header line for line, or None where it needs folding or encoding."""
+    if not isinstance(value, str):
+        return None
+    first, *others = _LINE_END.split(value)
+    if len(name) + 2 + len(first) > LINE_LIMIT or not all(
+        line[:1] in (" ", "\t") and len(line) <= LINE_LIMIT for line in others
+    ):
+        return None
+    try:
+        octets = f"{name}: {policy.linesep.join((first, *others))}{policy.linesep}".encode("ascii", "surrogateescape")
+    except UnicodeEncodeError:
+        return None
+    return octets if octets.isascii() or policy.cte_type == "8bit" else None
 
 
 @frozen(kw_only=True)
@@ -93,8 +112,8 @@ class CompiledMail(Generic[M]):
 
     @property
     def compiled(self) -> tuple[CompiledMessage, ...]:
-        """The compiled messages, the main one first; empty when there is no body."""
-        return tuple(unit.compiled for unit in self._units if unit.html is not None or unit.text is not None)
+        """The compiled messages, the main one first; an empty one when there is no body."""
+        return tuple(unit.compiled for unit in self._units)
 
     @property
     def links(self) -> tuple[TrackedLink, ...]:
@@ -129,6 +148,7 @@ class CompiledMail(Generic[M]):
             InvalidId: the message id is empty or too long, or the URL format cannot write it.
             InvalidOption: an unsubscribe address is unfit.
             NotPublished: the links are registered and nobody published them.
+            RenderError: a value has letters that a body's charset does not.
         """
         name = text_id(message_id)
         copies = copied(self._message)
@@ -173,8 +193,9 @@ def compile_mail(
         findings += _lifted(compiled.findings, html, text, is_main=not units)
         units.append(_Unit(compiled=compiled, html=html, text=text))
     if not units:
-        # The options are looked at all the same: a misspelt one must not wait for a message with a body.
-        units.append(_Unit(compiled=compiling(delivery_id=delivery_id, text="", **options), html=None, text=None))
+        # A message without a body has headers all the same, and a misspelt option must not wait for one with a body.
+        nothing = compiling(delivery_id=delivery_id, text="", **options)
+        units.append(_Unit(compiled=nothing, html=None, text=None))
     return CompiledMail(
         delivery_id=text_id(delivery_id),
         bodies=tuple(
@@ -238,15 +259,23 @@ def _is_mended(finding: Finding, bodies: Mapping[Part, BodyPart]) -> bool:
 def _keeping(policy: Any, newline: str) -> Any:
     """The policy of a message, made to write headers and line ends as they were read."""
     ends = newline if policy.linesep == "\n" else policy.linesep
-    if isinstance(policy, EmailPolicy):
-        return policy.clone(linesep=ends, refold_source="none")
+    if type(policy) is EmailPolicy:
+        return _AsWritten(**{**vars(policy), "linesep": ends, "refold_source": "none"})
     if type(policy) is Compat32:
-        return _AsWritten(**{**vars(policy), "linesep": ends})
-    return policy.clone(linesep=ends)
+        return _OlderAsWritten(**{**vars(policy), "linesep": ends})
+    # Somebody's own: its class knows what it does.
+    return policy.clone(linesep=ends, **({"refold_source": "none"} if isinstance(policy, EmailPolicy) else {}))
 
 
 def _write(part: Message, root: Message, body: BodyPart, text: str) -> None:
-    written = body.body.write(text)
+    try:
+        written = body.body.write(text)
+    except UnicodeEncodeError as error:
+        raise RenderError(
+            f"section {body.section or 'of the whole message'}: the charset {body.body.charset} cannot write "
+            f"{error.object[error.start : error.end]!r:.40}",
+            hint="send the part as UTF-8",
+        ) from None
     part.set_payload(written.payload)
     if written.transfer_encoding is not None:
         put_headers(part, {"Content-Transfer-Encoding": written.transfer_encoding})

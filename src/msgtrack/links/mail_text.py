@@ -26,6 +26,7 @@ _QUOTED_LINE = 76  # and of a line of quoted-printable (section 6.7)
 _NO_CHARSETS = frozenset(("idna", "punycode", "raw-unicode-escape", "undefined", "unicode-escape"))
 # Printable ASCII, line ends, and the sequences by which stateful charsets leave ASCII.
 _ASCII = bytes(range(0x20, 0x7F)) + b"\t\r\n\x1b$B!!\x0e!"
+_LINE_END = re.compile(rb"\r\n|\n|\r")
 _WHITE = re.compile(rb"[ \t\r\n]+")
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]*={0,2}")
 
@@ -164,7 +165,8 @@ def _holds_ascii(codec: str) -> bool:
 
 
 def _fits(data: bytes) -> bool:
-    return max(map(len, re.split(rb"\r\n|\n|\r", data))) <= LINE_LIMIT
+    # Nearly every text fits at the first look.
+    return max(map(len, data.split(b"\n"))) <= LINE_LIMIT or max(map(len, _LINE_END.split(data))) <= LINE_LIMIT
 
 
 def _quoted_printable(data: bytes, newline: bytes) -> str:

@@ -15,8 +15,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack import Keyring, LinkRules, Policy, Tracker
-from msgtrack.errors import InvalidId, InvalidOption, InvalidValue, MsgtrackError, NotPublished, UnknownOption
-from msgtrack.links import FINDINGS, MemoryRegistry
+from msgtrack.errors import (
+    InvalidId,
+    InvalidOption,
+    InvalidValue,
+    MsgtrackError,
+    NotPublished,
+    RenderError,
+    UnknownOption,
+)
+from msgtrack.links import FINDINGS, CompactFormat, MemoryRegistry
 from msgtrack.links.mail import MAIL_FINDINGS, CompiledMail
 from msgtrack.links.mail_parts import parts_of
 
@@ -403,3 +411,25 @@ def test_the_page_lists_every_finding(root: Path) -> None:
     page = (root / "docs" / "how-to" / "whole-messages.md").read_text(encoding="utf-8")
     rows = re.findall(r"^\| `([a-z-]+)` \| (info|warning) \| (.+) \|$", page, re.MULTILINE)
     assert rows == [(code, *said) for code, said in MAIL_FINDINGS.items()]
+
+
+def test_a_second_page_has_no_pixel_of_its_own() -> None:
+    parts = "".join(f"--m\nContent-Type: text/html\n\n<body>{number}</body>\n" for number in (1, 2))
+    out = track(
+        email.message_from_string(f"MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=m\n\n{parts}--m--\n")
+    )
+    assert ["<img" in part.get_payload() for part in out.get_payload()] == [True, False]
+
+
+class OddFormat(CompactFormat):
+    def prepare(self, link: str) -> tuple[str, ...]:
+        before, after = super().prepare(link)
+        return before + "✓/", after
+
+
+def test_letters_that_a_charset_lacks_are_an_error_of_ours() -> None:
+    tracker = Tracker("https://t.example.com", KEYS, url_format=OddFormat("https://t.example.com"))
+    source = "MIME-Version: 1.0\nContent-Type: text/plain; charset=iso-8859-1\n\nhttps://a.example/ \udce9\n"
+    message = email.message_from_bytes(source.encode("ascii", "surrogateescape"), policy=default)
+    with pytest.raises(RenderError, match="iso8859-1 cannot write"):
+        tracker.track(message, delivery_id="1", message_id="7")

@@ -25,6 +25,8 @@ _HEAD = re.compile(r"\{\{(?:(?P<raw>\{\{)|~?(?P<sign>!--|[!#^/>*=&{])?)")
 _RAW_MARK = re.compile(r"\{\{\{\{(?:/([^\s}]*)\}\}\}\})?")
 _ELSE = re.compile(r"else(?![^\s~}])")
 _CALL = re.compile(r"([A-Za-z_][\w.-]*) (\([^\s].*\)|[^\s=()]+)", re.DOTALL)
+# No path, string, number or call begins so.
+_NO_BEGINNING = frozenset("!#%&)*+,/;<=>\\]^`|~")
 _ENCODERS = frozenset(
     {
         *("encodeURIComponent", "encodeURI", "encodeUri", "encodeUrl", "encodeURL", "escapeUrl"),
@@ -82,6 +84,8 @@ def _tag(source: str, start: int, head: re.Match[str]) -> Tag:
     if not expression or expression == "^" or _ELSE.match(expression):
         kind = TagKind.CONTROL if expression else TagKind.BROKEN
         return Tag(start=start, end=end, kind=kind, expression=expression, name=first_word(expression) or "empty")
+    if expression[0] in _NO_BEGINNING:
+        return Tag(start=start, end=end, kind=TagKind.BROKEN, expression=expression)
     name, encoded = _without_encoding(expression)
     return Tag(start=start, end=end, kind=TagKind.VALUE, expression=expression, name=name, encoded=encoded)
 

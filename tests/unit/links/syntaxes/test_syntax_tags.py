@@ -210,6 +210,8 @@ def test_a_value_its_name_and_whether_it_is_encoded(syntax: str, tag: str, name:
         ),
         ("handlebars", "{{=<% %>=}}", [("unsupported", "{{=<% %>=}}", "=")]),
         ("handlebars", "{{{x}}{{y", [("broken", "{{", "")]),
+        ("handlebars", "{{{&x}}}{{y}}", [("broken", "{{{&x}}}", "")]),
+        ("handlebars", "{{ #if x}}", [("broken", "{{ #if x}}", "")]),
         (
             "campaign",
             "<% if (x) { %><%@ include view='a' %>",
@@ -222,7 +224,7 @@ def test_a_value_its_name_and_whether_it_is_encoded(syntax: str, tag: str, name:
             [("control", "*|IF:X > 3|*", "IF"), ("control", "*|ELSE:|*", "ELSE"), ("control", "*|END:IF|*", "END")],
         ),
         ("merge", "*| a *|FNAME|* *|b\n|*", [("value", "*|FNAME|*", "FNAME")]),
-        ("percent", "%C3%A9t%C3%A9 100% of 50%, %C3%A9clair%", []),
+        ("percent", "%C3%A9t%C3%A9 100% of 50%, %C3%A9clair%, %AB% off, %ADx%20", []),
         ("percent", "%A%%B%", [("value", "%A%", "A"), ("value", "%B%", "B")]),
         (
             "percent",
