@@ -87,6 +87,8 @@ def make(venv: Path) -> None:
             raise SetupError(
                 f"the {module} module of {sys.executable} is missing (Debian and Ubuntu: apt-get install python3-venv)"
             )
+    if venv.is_symlink():
+        raise SetupError(f"{venv} is a link to an environment that others use; remove the link to make one here")
     said = subprocess.run([sys.executable, "-m", "venv", "--clear", venv], capture_output=True, text=True, check=False)
     if said.returncode:
         words = " ".join((said.stderr or said.stdout).split())

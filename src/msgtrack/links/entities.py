@@ -34,6 +34,8 @@ def decode_attribute(value: str) -> str:
     >>> decode_attribute("https://e.example/?a=1&copy=2&amp;b=&#x33;")
     'https://e.example/?a=1&copy=2&b=3'
     """
+    if "\0" in value:
+        value = value.replace("\0", _REPLACEMENT)
     ampersands = value.count("&")
     if not ampersands:
         return value

@@ -23,6 +23,8 @@ _POINTS = {
     "svg": frozenset(("foreignobject", "desc", "title")),
     "math": frozenset(("mi", "mo", "mn", "ms", "mtext")),
 }
+_NOT_HTML = frozenset(("mglyph", "malignmark"))
+"""What stays MathML although it stands in a text of MathML, where all else is HTML."""
 _HTML_ANNOTATIONS = frozenset(("text/html", "application/xhtml+xml"))
 _BREAK_OUT_NAMES = (
     "b big blockquote body br center code dd div dl dt em embed h1 h2 h3 h4 h5 h6 head hr i img li listing menu meta "
@@ -61,7 +63,11 @@ class ForeignContent:
         ):
             self._break_out()
             return False
-        if not self_closing and name in ROOTS:
+        if not namespace and name in _NOT_HTML and self._open and self._open[-1][0] in _POINTS["math"]:
+            namespace = "math"
+            if not self_closing:
+                self._push(name, namespace)
+        elif not self_closing and name in ROOTS:
             self._push(name, namespace or name)
         elif not self_closing and namespace and _holds_html(name, namespace, attributes):
             self._push(name, "")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from urllib.parse import quote, urlsplit
+from urllib import parse
 
 from attrs import frozen
 
@@ -40,10 +40,18 @@ class Damage:
         return self.apply(url)
 
 
+def _quote(text: str, safe: str) -> str:
+    return parse.quote(text, safe, errors="surrogatepass")
+
+
+_ORIGIN = re.compile(r"(?:[a-zA-Z][a-zA-Z0-9+.-]*:)?//[^/?#]*")
+
+
 def _on_path(change: Callable[[str], str]) -> Callable[[str], str]:
     def changed(url: str) -> str:
-        parts = urlsplit(url)
-        start = len(parts.scheme) + len("://") + len(parts.netloc)
+        # By hand: what an earlier damage has left need not be a URL any more, and splitting that one as a URL can fail.
+        origin = _ORIGIN.match(url)
+        start = origin.end() if origin else 0
         return url[:start] + change(url[start:])
 
     return changed
@@ -89,7 +97,7 @@ def _numbered(text: str) -> str:
 
 
 def _dashes(url: str) -> str:
-    code = quote(url, safe="/").replace("-", "%2D").replace("_", "%5F").replace("%", "-").replace("/", "_")
+    code = _quote(url, safe="/").replace("-", "%2D").replace("_", "%5F").replace("%", "-").replace("/", "_")
     return f"https://defense.example/v2/url?u={code}&d=AbCd&c=Ef-Gh_Ij&r=Kl&m=Mn&s=Op&e="
 
 
@@ -102,7 +110,7 @@ def _one_slash(url: str) -> str:
 
 
 def _parameter(url: str) -> str:
-    return f"https://eur01.safe.example/?url={quote(url, safe='')}&data=05%7C01%7C%7Cab12%7C0%7C0&reserved=0"
+    return f"https://eur01.safe.example/?url={_quote(url, safe='')}&data=05%7C01%7C%7Cab12%7C0%7C0&reserved=0"
 
 
 def _plain_parameter(url: str) -> str:
@@ -110,7 +118,7 @@ def _plain_parameter(url: str) -> str:
 
 
 def _path(url: str) -> str:
-    return f"https://secure.example/1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789/{quote(url, safe='')}"
+    return f"https://secure.example/1AbCdEfGhIjKlMnOpQrStUvWxYz0123456789/{_quote(url, safe='')}"
 
 
 def _other_host(url: str) -> str:
@@ -126,10 +134,10 @@ def _damages() -> tuple[Damage, ...]:
         ("percent-encoding", "A client encodes what needs no encoding.", _on_path(lambda path: "/" + _percent(path[1:])),
          ("percent-encoding",)),
         ("double-percent-encoding", "Two of them do so, one after the other.",
-         _on_path(lambda path: "/" + quote(_percent(path[1:]), safe="")), ("percent-encoding",)),
+         _on_path(lambda path: "/" + _quote(_percent(path[1:]), safe="")), ("percent-encoding",)),
         ("percent-everything", "A filter hides every character from other filters.", _on_path(_every_percent),
          ("percent-encoding",)),
-        ("whole-url-encoded", "A form takes the address as a value and gives it back encoded.", lambda url: quote(url, safe=""),
+        ("whole-url-encoded", "A form takes the address as a value and gives it back encoded.", lambda url: _quote(url, safe=""),
          ("percent-encoding",)),
         ("entities", "An address is escaped for HTML, and read without undoing it.", _on_path(_numbered), ("entities",)),
         ("double-entities", "The same, twice over.", _on_path(lambda path: _numbered(path).replace("&", "&amp;")), ("entities",)),

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from msgtrack import Keyring, Tracker
@@ -139,11 +139,21 @@ def test_names_are_said_once_and_repairs_are_known() -> None:
 
 
 @given(st.sampled_from(DAMAGES), st.sampled_from(DAMAGES), st.text(max_size=60))
+@example(gateways.by_name("quoted-printable"), gateways.by_name("upper-case-path"), "[")
+@example(gateways.by_name("upper-case-path"), gateways.by_name("upper-case-path"), "\ud800[")
 def test_no_text_breaks_the_reading(first: Damage, second: Damage, tail: str) -> None:
     path, repairs = canonical_path(second(first("https://t.example.com/a/b" + tail)))
     assert len(path) <= MAX_LENGTH
     assert len(set(repairs)) == len(repairs)
     assert set(repairs) <= set(REPAIRS)
+
+
+@given(st.sampled_from(DAMAGES), st.one_of(st.text(st.characters()), st.text("ab:/?#[]@%=. \n", max_size=30)))
+@example(gateways.by_name("upper-case-path"), "https://[")
+@example(gateways.by_name("double-percent-encoding"), "//]a")
+@example(gateways.by_name("whole-url-encoded"), "\ud800")
+def test_a_damage_takes_any_text(damage: Damage, text: str) -> None:
+    assert isinstance(damage(text), str)
 
 
 ALIEN = "https://check.example/?url=https%3A%2F%2Fother.example%2Fa%2Fb"
@@ -218,9 +228,9 @@ names nobody.
 
 def _page() -> str:
     page = INTRODUCTION.format(example=EXAMPLE)
-    for damage, example in gateways.table(EXAMPLE):
+    for damage, damaged in gateways.table(EXAMPLE):
         undone = ", ".join(damage.repairs) or "nothing to undo"
-        page += f"| {damage.name} | {damage.sentence} | `` {example} `` | {undone} |\n"
+        page += f"| {damage.name} | {damage.sentence} | `` {damaged} `` | {undone} |\n"
     page += REASONS + "".join(f"| {name} | {reason} |\n" for name, reason in REPAIRS.items())
     return page + LIMITS.format(longest=MAX_LENGTH)
 
