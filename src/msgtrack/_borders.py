@@ -222,6 +222,17 @@ def optional_text(value: object) -> str | None:
     return None if value is None else text(value)
 
 
+def switch(name: str, value: object) -> bool:
+    """An option that is True or False.
+
+    Raises:
+        InvalidOption: it is neither; the message names the option.
+    """
+    if isinstance(value, bool):
+        return value
+    raise InvalidOption(f"{name}={value!r:.80} must be True or False")
+
+
 def flag(value: bool) -> bool:
     """True or False; nothing that merely counts as one, because ``"no"`` would count as true.
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from msgtrack import plugins
 from msgtrack.links.campaign import CampaignFormat
-from msgtrack.links.compiled import CompiledMessage, Placeholder, RenderedMessage
-from msgtrack.links.decisions import Edit, Finding, LinkDecision, LinkReason
+from msgtrack.links.compiled import CompiledMessage, RenderedMessage
+from msgtrack.links.decisions import Edit, Finding, LinkDecision, LinkReason, Placeholder
 from msgtrack.links.findings import FINDINGS
 from msgtrack.links.formats import CompactFormat, ParsedUrl, UrlFormat
 from msgtrack.links.keyring import Keyring

@@ -9,10 +9,11 @@ signature. The clauses: ``docs/spec/tokens.md``.
 from __future__ import annotations
 
 import re
-from urllib.parse import unquote
+from collections.abc import Sequence
+from urllib.parse import quote, unquote
 
 from msgtrack.errors import InvalidId, InvalidOption
-from msgtrack.links.alphabet import decode_int, encode_int
+from msgtrack.links.alphabet import decode_int, encode_bytes, encode_int
 from msgtrack.links.formats import ParsedUrl, base_of
 from msgtrack.links.hosted import HOSTED_LINK_ID, PAGES
 from msgtrack.links.keyring import MAC_LENGTH
@@ -29,11 +30,16 @@ _PARTS = {"h": Part.HTML, "t": Part.TEXT}
 _LETTERS = {part: letter for letter, part in _PARTS.items()}
 
 _CLEAN = re.compile(
-    r"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?(?:/[A-Za-z0-9._~-]+)*?/?r/\?id=[a-z][0-9a-f,]+&s=[0-9a-z.-]*[0-9a-z]"
+    r"(?:[A-Za-z][A-Za-z0-9+.-]*://[^/?#]*)?(?:/[A-Za-z0-9._~-]+)*?/?r/\?id=[a-z][0-9a-f,]+"
+    r"(?:&p[0-9]+=[A-Za-z0-9._~%-]*)*&s=[0-9a-z.-]*[0-9a-z]"
 )
 _PLACE = re.compile(r"(?:\A|/)r/*\?id=(=?(?:3d)?[a-z][0-9a-f,=]*)")
 _IDS = re.compile(r"(?:3d)?([a-z])([0-9a-f]{1,16}),([0-9a-f]{1,16}),([0-9a-f]{1,16})")
 _SIGNATURE = re.compile(r"[&;]=?s=([0-9a-z.=-]*)")
+_SHOWN = re.compile(r"[&;]p[0-9]{1,3}=")
+_ONLY_VALUES = re.compile(r"(?:&p[0-9]{1,3}=[^&]*)*")
+_VALUE = re.compile(r"[?&;]p([0-9]{1,3})=([^&;#\"'<>]*)")
+_QUOTED_SIGN = re.compile("=3[Dd]")
 _DASHES = re.compile(r"[?&]u=(https?-3a_{1,2}[^&#]*)", re.IGNORECASE)
 # The sign before a line break belongs to the break, unless a parameter begins with it.
 _SOFT_BREAK = re.compile(r"(?<![?&;]id)(?<![&;]s)=[ \t]*[\r\n]+", re.IGNORECASE)
@@ -92,6 +98,16 @@ class CampaignFormat:
         end = f"-{tail[0]}" if tail else ""
         return f"{number:x}", f"{message[:HEAD_LENGTH]}{end}{message[-MAC_LENGTH:]}"
 
+    def with_values(
+        self, texts: Sequence[str], message_texts: Sequence[str], values: Sequence[str], signature: str
+    ) -> str:
+        """The URL of a personalised link: ``p1`` and so on behind the ids, the signature over them at the end of ``s``."""
+        start, middle, end = texts
+        number, rest = message_texts
+        ids, mark, key = middle.partition("&s=")
+        shown = "".join([f"&p{place}={quote(value, safe='')}" for place, value in enumerate(values, start=1)])
+        return f"{start}{number}{ids}{shown}{mark}{key}{rest}{signature}{end}"
+
     def parse(self, url: str) -> ParsedUrl | None:
         """See ``UrlFormat``. ``r/?id=`` is looked for anywhere, so a base path may be there or not."""
         text, repairs = _repaired(url)
@@ -100,6 +116,10 @@ class CampaignFormat:
             return None
         place, (letter, message, delivery, link) = found
         said, more = _signature(text, place)
+        values: tuple[str, ...] = ()
+        if _SHOWN.match(text, place.end()) and len(said) > MAC_LENGTH:
+            said, signature = said[:-MAC_LENGTH], said[-MAC_LENGTH:]
+            values = tuple(fields + signature for fields in _values(url if repairs else text))
         is_open, is_hosted = link == OPEN_LINK_ID, letter in PAGES
         length = 0 if is_open or is_hosted else KEY_LENGTH
         whole = _whole(said, length)
@@ -122,7 +142,26 @@ class CampaignFormat:
             repairs=tuple(dict.fromkeys(repairs + more)),
             link_id=str(int(link, 16)),
             part=part,
+            values=values,
         )
+
+
+def _values(url: str) -> list[str]:
+    """What the values in a URL may have been, in our alphabet: as many readings as damage leaves open."""
+    readings: dict[str, None] = {}
+    whole = _WHITE.sub("", _SOFT_BREAK.sub("", url[:MAX_LENGTH]))
+    wrapped = _DASHES.search(whole)
+    for text in (whole, *(() if wrapped is None else (_without_dashes(wrapped),))):
+        layer = text
+        for _ in range(3):
+            plain = _ENTITY.sub(_character, _ENTITY.sub(_character, layer))
+            layer = unquote(layer)
+            for shown in (plain, _QUOTED_SIGN.sub("=", plain)):
+                found = {int(number): value for number, value in _VALUE.findall(shown)}
+                if found and sorted(found) == list(range(1, len(found) + 1)):
+                    values = [unquote(found[number]).encode("utf-8", "surrogatepass") for number in sorted(found)]
+                    readings["-".join(map(encode_bytes, values))] = None
+    return list(readings)
 
 
 def _number(what: str, value: str) -> int:
@@ -168,7 +207,7 @@ def _repaired(url: str) -> tuple[str, list[str]]:
         step("entities", _ENTITY.sub(_character, text))
         wrapped = _DASHES.search(text)
         if wrapped is not None and _found(text.translate(_ASCII_LOWER)) is None:
-            step("unwrapped-dashes", unquote(wrapped[1].replace("_", "/").replace("-", "%")))
+            step("unwrapped-dashes", _without_dashes(wrapped))
         if text == before:
             break
     step("white-space", _WHITE.sub("", text))
@@ -185,6 +224,10 @@ def _repaired(url: str) -> tuple[str, list[str]]:
         if re.search(r"[?#]|.:/.*:/", text[:start]):
             repairs.append("unwrapped")
     return folded, repairs
+
+
+def _without_dashes(wrapped: re.Match[str]) -> str:
+    return unquote(wrapped[1].replace("_", "/").replace("-", "%"))
 
 
 def _character(entity: re.Match[str]) -> str:
@@ -218,7 +261,7 @@ def _signature(text: str, place: re.Match[str]) -> tuple[str, list[str]]:
     signed = _SIGNATURE.search(text, place.end())
     if signed is None:
         return "", repairs
-    if signed.start() != place.end():
+    if not _ONLY_VALUES.fullmatch(text, place.end(), signed.start()):
         repairs.append("appended-parameters")
     said = re.sub(r"[.=-]+(?:3d)?\Z", "", signed[1]) if "=" in signed[1] else signed[1].rstrip(".-")
     after = text[signed.start(1) + len(said) :]

@@ -4,24 +4,29 @@ message token.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from attrs import define, field
 
 from msgtrack import vocabulary
-from msgtrack.errors import InvalidOption
+from msgtrack.errors import CompileError, InvalidOption
+from msgtrack.links.addresses import Address, AddressReader, Names, is_script
 from msgtrack.links.compiled import CompiledPart
-from msgtrack.links.decisions import Finding, LinkReason
+from msgtrack.links.decisions import Finding, LinkReason, Placeholder
 from msgtrack.links.destinations import destination, is_url_text
 from msgtrack.links.drafts import DecisionDraft, Draft, LinkDraft
 from msgtrack.links.findings import LENGTH_BUDGET, MESSAGE_TOKEN_LENGTH, Slot, new_finding, part_findings
-from msgtrack.links.html import HtmlScan, LinkSite, holds_template_tag, scan_html
+from msgtrack.links.html import HtmlScan, LinkSite, scan_html
+from msgtrack.links.instructions import Expression
 from msgtrack.links.markers import Markup, emitted, markup_of
+from msgtrack.links.personal import PersonalLink
+from msgtrack.links.placeholders import GAP, pieces_of, tagged, tags_of
 from msgtrack.links.positions import LineIndex
 from msgtrack.links.rules import LinkRules
+from msgtrack.links.syntaxes import Syntax
 from msgtrack.links.text import scan_text
 from msgtrack.links.utm import with_parameters
-from msgtrack.links.writing import Texts, UrlWriter
+from msgtrack.links.writing import PIXEL_END, PIXEL_START, Texts, UrlWriter
 from msgtrack.model import LinkType, Part, TrackingMode
 
 __all__ = ["TRAP_CATEGORY", "Compiler"]
@@ -32,8 +37,6 @@ TRAP_CATEGORY = "trap"
 _LABEL_LENGTH = 200
 # "1" is the open.
 _FIRST_ID = 2
-_PIXEL_START = '<img src="'
-_PIXEL_END = '" width="1" height="1" alt="" style="display:block;border:0;width:1px;height:1px">'
 _TRAP_START = '<a href="'
 _TRAP_END = '" style="display:none" aria-hidden="true" tabindex="-1" rel="nofollow"></a>'
 _TRACKED_MODES = {TrackingMode.ENABLED, TrackingMode.ALWAYS, TrackingMode.OPT_OUT, TrackingMode.MIRROR_PAGE}
@@ -41,6 +44,7 @@ _TYPE_OF_MODE = {TrackingMode.OPT_OUT: LinkType.OPT_OUT, TrackingMode.MIRROR_PAG
 # Their URLs may be signed, or be matched as they are: nothing is put behind them.
 _BARE_TYPES = (LinkType.OPT_OUT, LinkType.MIRROR_PAGE)
 _NO_MARKUP = Markup()
+_WHOLE_URL = ("", "")
 
 
 @define(kw_only=True)
@@ -52,9 +56,14 @@ class Compiler:
     rules: LinkRules
     pixel: str
     own: str
+    syntax: Syntax | None = None
+    reserved: str = ""
     links_before: int = 0
     provider: str = field(init=False)
     findings: list[Finding] = field(factory=list)
+    placeholders: list[Placeholder] = field(factory=list)
+    personal: list[PersonalLink] = field(factory=list)
+    personal_slots: dict[tuple[Part, int], int] = field(factory=dict)
 
     def __attrs_post_init__(self) -> None:
         """Whose marker is written on links, if anybody's."""
@@ -62,13 +71,13 @@ class Compiler:
 
     def html(self, source: str) -> CompiledPart:
         """The HTML part, its links tracked, the open image and the trap put in."""
-        scan = scan_html(source)
-        self.draft.indexes[Part.HTML] = LineIndex(source)
+        reader = self._begin(Part.HTML, source)
+        scan = scan_html(source, [(tag.start, tag.end) for tag in reader.tags])
         if scan.is_amp:
             return self._amp(source, scan)
         slots: list[Slot] = []
         for site in scan.sites:
-            self._html_link(source, site, scan.base_href, slots)
+            self._html_link(source, site, scan.base_href, slots, reader)
         if self.rules.trap and self.rules.track_links:
             at = scan.end if scan.body_end is None else scan.body_end
             first, *between, last = self._prepare(self._trap_link(), at)
@@ -76,18 +85,19 @@ class Compiler:
         if self.pixel != "none" and self.rules.track_opens:
             at = _pixel_offset(self.pixel, scan)
             first, *between, last = self.writer.opened
-            slots.append((at, at, "pixel", (_PIXEL_START + first, *between, last + _PIXEL_END)))
+            slots.append((at, at, "pixel", (PIXEL_START + first, *between, last + PIXEL_END)))
         return self._part(Part.HTML, source, sorted(slots))
 
     def text(self, source: str) -> CompiledPart:
         """The plain-text part, its URLs tracked."""
-        self.draft.indexes[Part.TEXT] = LineIndex(source)
+        reader = self._begin(Part.TEXT, source)
         slots: list[Slot] = []
-        for site in scan_text(source):
-            url, reason, mode = self._reason(site.url, site.url, _NO_MARKUP, "", Part.TEXT)
+        for site in scan_text(source, reader.tags):
+            address = reader.read(site.url, site.url, site.start, decode=False)
+            url, reason, mode = self._reason(address, _NO_MARKUP, "", Part.TEXT, site.start)
             link = self._link(url, reason, mode, _NO_MARKUP, "", Part.TEXT, site.start)
             if link is not None:
-                slots.append((site.start, site.end, "link", self._prepare(link, site.start)))
+                slots.append((site.start, site.end, "link", self._prepare(link, site.start, address.names)))
         return self._part(Part.TEXT, source, slots)
 
     def finish(self, parts: Sequence[CompiledPart], *, are_ids_concealed: bool) -> None:
@@ -99,11 +109,16 @@ class Compiler:
             message = f"the delivery id {delivery_id!r} looks like an address, and whoever sees a link can read it"
             self._find("address-as-id", message, parts[0].part)
 
-    def _html_link(self, source: str, site: LinkSite, base: str, slots: list[Slot]) -> None:
+    def _begin(self, part: Part, source: str) -> AddressReader:
+        self.draft.indexes.setdefault(part, LineIndex(source))
+        return AddressReader(self.syntax, source, self.reserved)
+
+    def _html_link(self, source: str, site: LinkSite, base: str, slots: list[Slot], reader: AddressReader) -> None:
         rules = self.rules
         markup = markup_of(site)
         text = site.text
-        url, reason, mode = self._reason(site.url, site.raw, markup, base, Part.HTML)
+        address = reader.read(site.url, site.raw, site.start, decode=True)
+        url, reason, mode = self._reason(address, markup, base, Part.HTML, site.start)
         if reason is LinkReason.TRACKED and is_url_text(text):
             if rules.url_as_text == "skip" and mode is not TrackingMode.ALWAYS:
                 reason = LinkReason.URL_AS_TEXT
@@ -116,7 +131,7 @@ class Compiler:
         if provider and (link is not None or reason is LinkReason.MARKER):
             slots.append((site.name_end, site.name_end, "marker", (emitted(provider, source, site.name_end),)))
         if link is not None:
-            slots.append((site.start, site.end, "link", self._prepare(link, site.start)))
+            slots.append((site.start, site.end, "link", self._prepare(link, site.start, address.names)))
 
     def _amp(self, source: str, scan: HtmlScan) -> CompiledPart:
         for site in scan.sites:
@@ -128,26 +143,68 @@ class Compiler:
         self.draft.slots.append((part, slots))
         pieces = _pieces(source, slots)
         self.findings += part_findings(part, source, self.draft.indexes[part], slots, pieces)
-        return CompiledPart(part=part, source=source, pieces=pieces, pieces_without_pixel=_without_pixel(pieces, slots))
+        fills: tuple[int, ...] = ()
+        if any(of is part for of, _ in self.personal_slots):
+            fills = tuple(fill for slot in slots for fill in self._fills(part, slot))
+        pieces_without, fills_without = _without_pixel(pieces, fills, slots)
+        return CompiledPart(
+            part=part,
+            source=source,
+            pieces=pieces,
+            fills=fills,
+            pieces_without_pixel=pieces_without,
+            fills_without_pixel=fills_without,
+        )
+
+    def _fills(self, part: Part, slot: Slot) -> Iterable[int]:
+        """What goes into the gaps of a slot: the texts of the message part by their place, or a link of its own."""
+        start, _, kind, texts = slot
+        personal = self.personal_slots.get((part, start)) if kind == "link" else None
+        return range(len(texts) - 1) if personal is None else (~personal,)
 
     def _reason(
-        self, url: str, raw: str, markup: Markup, base: str, part: Part
+        self, address: Address, markup: Markup, base: str, part: Part, offset: int
     ) -> tuple[str, LinkReason, TrackingMode | None]:
-        if holds_template_tag(raw) or (url != raw and holds_template_tag(url)):
-            return url, LinkReason.TEMPLATE_TAG, None
-        whole, reason = destination(url, base=base, own=self.own)
-        if reason is not LinkReason.TRACKED:
-            return whole, reason, None
-        rules = self.rules
+        if address.is_foreign:
+            return tagged(address.url, address.tags), LinkReason.TEMPLATE_TAG, None
+        rules, tags = self.rules, address.tags
+        whole, reason = address.url, LinkReason.TRACKED
+        if not address.problems:
+            whole, reason = destination(whole, base=base, own=self.own)
+            if tags:
+                whole = tagged(whole, tags)
+            if reason is not LinkReason.TRACKED:
+                return whole, reason, None
         if not rules.track_links:
             return whole, LinkReason.SWITCHED_OFF, None
         mode: TrackingMode | None = rules.first("mode", whole, part)
-        if mode is not None:
-            return whole, LinkReason.TRACKED if mode in _TRACKED_MODES else LinkReason.RULE, mode
-        if markup.off:
+        if mode is not None and mode not in _TRACKED_MODES:
+            return whole, LinkReason.RULE, mode
+        if mode is None and markup.off:
             return whole, LinkReason.MARKER, None
+        if address.problems:
+            self._refuse(address, part, offset)
+            return whole, LinkReason.TEMPLATE_TAG, mode
+        if mode is not None:
+            return whole, LinkReason.TRACKED, mode
         mode = rules.memory.mode_of(whole)
         return whole, LinkReason.MEMORY if mode is TrackingMode.NEVER else LinkReason.TRACKED, mode
+
+    def _refuse(self, address: Address, part: Part, offset: int) -> None:
+        """Say what is wrong with a link; as an error, unless the rules ask for less."""
+        problem = address.problems[0]
+        if self.rules.unfit_links == "skip":
+            message = f"the link cannot be tracked ({problem.code}): {problem.message}"
+            self._find("unfit-link", message, part, offset + problem.offset)
+            return
+        line, column = self.draft.indexes[part].position(offset + problem.offset)
+        raise CompileError(
+            f"a link of the {part.value} part cannot be tracked: {problem.message}",
+            line=line,
+            column=column,
+            code=problem.code,
+            hint="mark it as not tracked, or leave such links alone with LinkRules(unfit_links='skip')",
+        )
 
     def _link(
         self,
@@ -190,7 +247,7 @@ class Compiler:
             parameters = parameters if utm is None else utm
         kind = kind or self._markup_type(markup, part, offset)
         if parameters and kind not in _BARE_TYPES:
-            url = with_parameters(url, parameters)
+            url = tagged(with_parameters(GAP.join(pieces_of(url)), parameters), tags_of(url))
         return self._kept(url, label[:_LABEL_LENGTH], category, kind, mode, part)
 
     def _trap_link(self) -> LinkDraft:
@@ -217,13 +274,30 @@ class Compiler:
             return LinkType.CLICK
         return kind
 
-    def _prepare(self, link: LinkDraft, offset: int) -> Texts:
+    def _prepare(self, link: LinkDraft, offset: int, names: Names = ()) -> Texts:
         texts = self.writer.link(link)
         length = sum(map(len, texts)) + MESSAGE_TOKEN_LENGTH
         if length > LENGTH_BUDGET:
             message = f"the tracked URL of link {link.id} has about {length} characters, over {LENGTH_BUDGET}"
             self._find("long-url", f"{message}; registered links are short", link.part, offset)
-        return texts
+        if not names:
+            return texts
+        self.personal_slots[link.part, offset] = len(self.personal)
+        self.personal.append(
+            PersonalLink(
+                texts=texts,
+                part=self.writer.part(link),
+                pieces=pieces_of(link.url),
+                names=tuple(name for name, _ in names),
+                is_script=is_script(self.syntax),
+            )
+        )
+        for name, place in names:
+            line, column = self.draft.indexes[link.part].position(offset + place)
+            asked = Expression.parse(name).names if is_script(self.syntax) else (name,)
+            self.placeholders += [Placeholder(name=each, part=link.part, line=line, column=column) for each in asked]
+        # Each message writes the whole URL.
+        return _WHOLE_URL
 
     def _find(self, code: str, message: str, part: Part, offset: int | None = None) -> None:
         place = (1, 1) if offset is None else self.draft.indexes[part].position(offset)
@@ -251,13 +325,15 @@ def _pieces(source: str, slots: list[Slot]) -> tuple[str, ...]:
     return tuple(pieces)
 
 
-def _without_pixel(pieces: tuple[str, ...], slots: list[Slot]) -> tuple[str, ...]:
-    """The pieces of the part without its open image."""
+def _without_pixel(
+    pieces: tuple[str, ...], fills: tuple[int, ...], slots: list[Slot]
+) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """The pieces of the part, and what goes between them, without its open image."""
     gap = 0
     for _, _, kind, texts in slots:
         if kind == "pixel":
             behind = gap + len(texts) - 1
             joined = pieces[gap].removesuffix(texts[0]) + pieces[behind].removeprefix(texts[-1])
-            return (*pieces[:gap], joined, *pieces[behind + 1 :])
+            return (*pieces[:gap], joined, *pieces[behind + 1 :]), fills[:gap] + fills[behind:]
         gap += len(texts) - 1
-    return pieces
+    return pieces, fills

@@ -7,34 +7,26 @@ from typing import Any, Protocol
 
 from attrs import field, frozen
 
+from msgtrack import vocabulary
 from msgtrack._borders import text_id
-from msgtrack.errors import InvalidOption, NotOurs, NotPublished, NotSupported, RenderError
+from msgtrack.errors import InvalidOption, NotOurs, NotPublished, RenderError
 from msgtrack.links.compiled_bytes import pack, unpack
-from msgtrack.links.decisions import Edit, Finding, LinkDecision
+from msgtrack.links.decisions import Contents, Edit, Finding, LinkDecision, Placeholder, ReadContents
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.keyring import Keyring
+from msgtrack.links.personal import Evaluators, PersonalLink, evaluators
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.signing import PLAIN_POLICY, MessageSigner
-from msgtrack.links.writing import open_texts
+from msgtrack.links.slots import filled_slots, template
+from msgtrack.links.syntaxes import Syntax, syntax_of
+from msgtrack.links.writing import fill, fill_mixed, open_texts
 from msgtrack.model import Consent, Part, Policy, TrackedLink
 
 __all__ = [
     "CompiledMessage",
     "CompiledPart",
-    "Contents",
-    "Placeholder",
     "RenderedMessage",
 ]
-
-
-@frozen(kw_only=True)
-class Placeholder:
-    """A place that each message fills; ``name`` is the key of ``values``."""
-
-    name: str
-    part: Part
-    line: int
-    column: int
 
 
 @frozen(kw_only=True)
@@ -55,13 +47,17 @@ class RenderedMessage:
 class CompiledPart:
     """One part: its source, and its pieces; the message token stands between each two of them.
 
-    ``pieces_without_pixel`` is for recipients whose opens must not be followed.
+    With personalised links ``fills`` says what stands there: a text of the message token by its place, or the whole URL
+    of a personalised link by the complement of its place. ``pieces_without_pixel`` and ``fills_without_pixel`` are for
+    recipients whose opens must not be followed.
     """
 
     part: Part
     source: str
     pieces: tuple[str, ...]
     pieces_without_pixel: tuple[str, ...]
+    fills: tuple[int, ...] = ()
+    fills_without_pixel: tuple[int, ...] = ()
 
 
 _ADDRESS = Finding(
@@ -98,32 +94,6 @@ class HoldsKeys(Protocol):
         ...
 
 
-class Contents(Protocol):
-    """What a compiled message tells of the author's text; it may be made when it is first asked for."""
-
-    @property
-    def links(self) -> tuple[TrackedLink, ...]:
-        """The tracked links."""
-        ...
-
-    @property
-    def decisions(self) -> tuple[LinkDecision, ...]:
-        """What became of each link."""
-        ...
-
-    @property
-    def edits(self) -> tuple[Edit, ...]:
-        """The changes."""
-        ...
-
-
-@frozen(kw_only=True)
-class _ReadContents:
-    links: tuple[TrackedLink, ...]
-    decisions: tuple[LinkDecision, ...]
-    edits: tuple[Edit, ...]
-
-
 @frozen(kw_only=True, eq=False)
 class CompiledMessage:
     """What ``Tracker.compile`` makes of a message: render it, look into it, undo it."""
@@ -131,14 +101,17 @@ class CompiledMessage:
     delivery_id: str
     variant: str
     kind: str
+    syntax: str
     findings: tuple[Finding, ...]
     placeholders: tuple[Placeholder, ...]
     parts: tuple[CompiledPart, ...] = field(repr=False)
+    personal: tuple[PersonalLink, ...] = field(default=(), repr=False)
     _contents: Contents = field(repr=False)
     _signer: MessageSigner | None = field(repr=False)
     _html: CompiledPart | None = field(init=False, repr=False)
     _text: CompiledPart | None = field(init=False, repr=False)
     _known: list[bool] = field(init=False, repr=False, factory=list)
+    _evaluate: list[Evaluators] = field(init=False, repr=False, factory=list)
 
     def __attrs_post_init__(self) -> None:
         """Work out once what every rendering needs."""
@@ -175,7 +148,8 @@ class CompiledMessage:
 
         Args:
             message_id: the message's id; at most 64 bytes of UTF-8.
-            values: what the placeholders stand for; a missing one is an error.
+            values: what the placeholders stand for, text or numbers; by name, or mappings in mappings for names with
+                dots. A missing one is an error; what no link asks for is left alone.
             policy: how far this recipient may be followed; frozen in the links. ``opens="none"`` leaves the open
                 image out.
             seed: whether the recipient is a seed address, left out of indicators.
@@ -187,25 +161,47 @@ class CompiledMessage:
             InvalidId: the message id is empty or too long, or the URL format cannot write it.
             InvalidOption: an address of ``unsubscribe`` is unfit for a header.
             NotPublished: the links are registered and nobody published them.
-            RenderError: the message was read from bytes without a tracker.
+            MissingValue: a placeholder has no value, or None.
+            InvalidValue: a value is neither text nor number, is over 2,000 characters long, or holds control characters.
+            RenderError: the message was read from bytes without a tracker; an expression cannot be worked out.
         """
+        signer, token = self._token(message_id, policy, seed=seed)
+        texts = None if signer.spread is None else signer.texts(token)
+        urls = self._personal_urls(signer, token, values or {}) if self.personal else ()
+
+        def join(pieces: tuple[str, ...], fills: tuple[int, ...]) -> str:
+            if fills:
+                return fill_mixed(pieces, fills, texts or (token,), urls)
+            return token.join(pieces) if texts is None else fill(pieces, texts)
+
+        html, text = self._html, self._text
+        if html is not None:
+            is_followed = policy.opens is not Consent.NONE
+            shown = (html.pieces, html.fills) if is_followed else (html.pieces_without_pixel, html.fills_without_pixel)
+        return RenderedMessage(
+            html=None if html is None else join(*shown),
+            text=None if text is None else join(text.pieces, text.fills),
+            headers={} if unsubscribe is None else signer.headers(unsubscribe, token),
+            findings=(_ADDRESS,) if "@" in str(message_id) and not signer.conceal else (),
+        )
+
+    def _token(self, message_id: str | int, policy: Policy, *, seed: bool) -> tuple[MessageSigner, str]:
+        """Who signs, and the message part of one message."""
         signer = self._signer
         if signer is None:
             raise self._keyless()
         if signer.registry is not None and not self._known:
             self._check_published(signer.registry)
-        name = text_id(message_id)
-        token = signer.part(name, policy, is_seed=seed)
-        join = token.join if signer.spread is None else signer.joiner(token)
-        html, text = self._html, self._text
-        return RenderedMessage(
-            html=None
-            if html is None
-            else join(html.pieces if policy.opens is not Consent.NONE else html.pieces_without_pixel),
-            text=None if text is None else join(text.pieces),
-            headers={} if unsubscribe is None else signer.headers(unsubscribe, token),
-            findings=(_ADDRESS,) if "@" in name and not signer.conceal else (),
-        )
+        return signer, signer.part(text_id(message_id), policy, is_seed=seed)
+
+    def _personal_urls(self, signer: MessageSigner, token: str, values: Mapping[str, object]) -> list[str]:
+        evaluate = self._evaluate
+        if not evaluate:
+            evaluate += map(evaluators, self.personal)
+        return [
+            signer.personal_url(link, token, link.filled(values, each))
+            for link, each in zip(self.personal, evaluate, strict=True)
+        ]
 
     def restore(self, text: str) -> str:
         """The author's text of a rendered part (html or text): the edits undone in the text given.
@@ -216,9 +212,13 @@ class CompiledMessage:
         """
         if self._signer is None:
             raise self._keyless()
+        signer = self._signer
         for part in self.parts:
-            for pieces in (part.pieces, part.pieces_without_pixel):
-                if self._signer.made(text, pieces):
+            for pieces, fills in (
+                (part.pieces, part.fills),
+                (part.pieces_without_pixel, part.fills_without_pixel),
+            ):
+                if signer.made_personal(text, pieces, fills, self.personal) if fills else signer.made(text, pieces):
                     return part.source
         raise NotOurs(f"this text of {len(text)} characters was not made by delivery {self.delivery_id!r}")
 
@@ -228,21 +228,49 @@ class CompiledMessage:
         message_id: str | int,
         values: Mapping[str, object] | None = None,
         policy: Policy = PLAIN_POLICY,
+        seed: bool = False,
     ) -> dict[str, str]:
-        """What an outside template engine needs to fill :meth:`source`.
+        """What fills the slots of :meth:`source` for one message: names and texts for the context of its engine.
+
+        The arguments are those of :meth:`render`, and so are the errors. ``values`` are asked for the placeholders of
+        links alone; a placeholder that only a loop of the template knows cannot be given.
+        """
+        signer, token = self._token(message_id, policy, seed=seed)
+        urls = self._personal_urls(signer, token, values or {})
+        return filled_slots(signer.texts(token), urls, signer.opened, is_followed=policy.opens is not Consent.NONE)
+
+    def source(self, syntax: str | Syntax, *, part: str | Part | None = None) -> str:
+        """A part as a template of an outside engine: the author's tags as they were, tracked slots in its notation.
+
+        Args:
+            syntax: that engine's; the one that the message was compiled with, if it was with any.
+            part: ``html`` or ``text``; None is the HTML part, where there is one.
 
         Raises:
-            NotSupported: always; templates of outside engines are not there yet.
+            InvalidOption: the message was compiled with another syntax, the syntax has no notation for slots, or there
+                is no such part.
+            RenderError: the engine would not fill a slot, because it stands in a comment, say; or the message was read
+                from bytes without a tracker.
         """
-        raise NotSupported("slots for outside template engines are not there yet", hint="use render()")
-
-    def source(self, syntax: str) -> str:
-        """The template back, with tracked slots in an engine's own notation.
-
-        Raises:
-            NotSupported: always; templates of outside engines are not there yet.
-        """
-        raise NotSupported(f"the template in {syntax!r} notation is not there yet", hint="use render()")
+        signer = self._signer
+        if signer is None:
+            raise self._keyless()
+        notation = syntax_of(syntax)
+        if self.syntax not in ("none", notation.name):
+            raise InvalidOption(f"the message was compiled with syntax={self.syntax!r:.80}, not {notation.name!r:.80}")
+        wanted = (Part.TEXT if self._html is None else Part.HTML) if part is None else vocabulary.part(part)
+        chosen = next((each for each in self.parts if each.part is wanted), None)
+        if chosen is None:
+            raise InvalidOption(f"the message has no {wanted.value} part")
+        return template(
+            wanted,
+            chosen.pieces,
+            chosen.fills,
+            chosen.pieces_without_pixel,
+            chosen.fills_without_pixel,
+            signer.opened,
+            notation,
+        )
 
     def to_bytes(self) -> bytes:
         """The compiled message as bytes, for queues and caches: versioned, compressed, signed; no keys are in it.
@@ -307,7 +335,7 @@ class CompiledMessage:
 
     @classmethod
     def _read(cls, found: dict[str, Any], signer: MessageSigner | None) -> CompiledMessage:
-        contents = _ReadContents(**{name: found.pop(name) for name in ("links", "decisions", "edits")})
+        contents = ReadContents(**{name: found.pop(name) for name in ("links", "decisions", "edits")})
         return cls(**found, contents=contents, signer=signer)
 
     def _keyless(self) -> RenderError:
@@ -330,11 +358,13 @@ _WRITTEN: Mapping[str, Any] = {
     "delivery_id": str,
     "variant": str,
     "kind": str,
+    "syntax": str,
     "links": tuple[TrackedLink, ...],
     "decisions": tuple[LinkDecision, ...],
     "findings": tuple[Finding, ...],
     "edits": tuple[Edit, ...],
     "placeholders": tuple[Placeholder, ...],
     "parts": tuple[CompiledPart, ...],
+    "personal": tuple[PersonalLink, ...],
 }
 _SETTINGS: Mapping[str, Any] = {"opened": tuple[str, ...], "conceal": bool, "registered": bool}

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Protocol
 
 from attrs import frozen
 
-from msgtrack.model import Part, TrackingMode
+from msgtrack.model import Part, TrackedLink, TrackingMode
 
-__all__ = ["Edit", "Finding", "LinkDecision", "LinkReason"]
+__all__ = ["Contents", "Edit", "Finding", "LinkDecision", "LinkReason", "Placeholder", "ReadContents"]
 
 
 class LinkReason(StrEnum):
@@ -83,3 +84,41 @@ class Edit:
     start: int
     end: int
     kind: str
+
+
+@frozen(kw_only=True)
+class Placeholder:
+    """A place that each message fills; ``name`` is the key of ``values``."""
+
+    name: str
+    part: Part
+    line: int
+    column: int
+
+
+class Contents(Protocol):
+    """What a compiled message tells of the author's text; it may be made when it is first asked for."""
+
+    @property
+    def links(self) -> tuple[TrackedLink, ...]:
+        """The tracked links."""
+        ...
+
+    @property
+    def decisions(self) -> tuple[LinkDecision, ...]:
+        """What became of each link."""
+        ...
+
+    @property
+    def edits(self) -> tuple[Edit, ...]:
+        """The changes."""
+        ...
+
+
+@frozen(kw_only=True)
+class ReadContents:
+    """Contents that were written down."""
+
+    links: tuple[TrackedLink, ...]
+    decisions: tuple[LinkDecision, ...]
+    edits: tuple[Edit, ...]

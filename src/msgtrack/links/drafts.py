@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from msgtrack.links.decisions import Edit, LinkDecision, LinkReason
 from msgtrack.links.findings import Slot
-from msgtrack.links.positions import LineIndex
+from msgtrack.links.positions import Positions
 from msgtrack.links.tokens import LinkKeys
 from msgtrack.model import LinkType, Part, TrackedLink, TrackingMode
 
@@ -52,7 +52,7 @@ class Draft:
         self.link_drafts: list[LinkDraft] = []
         self.decision_drafts: list[DecisionDraft] = []
         self.slots: list[tuple[Part, list[Slot]]] = []
-        self.indexes: dict[Part, LineIndex] = {}
+        self.indexes: dict[Part, Positions] = {}
         self._keys = keys
         self._made: dict[str, str] = {}
 
@@ -100,7 +100,7 @@ class Draft:
         )
 
 
-def _decision(draft: DecisionDraft, indexes: Mapping[Part, LineIndex]) -> LinkDecision:
+def _decision(draft: DecisionDraft, indexes: Mapping[Part, Positions]) -> LinkDecision:
     line, column = indexes[draft.part].position(draft.offset)
     return LinkDecision(
         part=draft.part,

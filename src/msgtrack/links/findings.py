@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from msgtrack.links.decisions import Finding
-from msgtrack.links.positions import LineIndex
+from msgtrack.links.positions import Positions
 from msgtrack.model import Part
 
 __all__ = [
@@ -91,6 +91,13 @@ FINDINGS: Mapping[str, tuple[str, str]] = MappingProxyType(
             "warning",
             "A link holds a tag of a template language, so it is no address yet. It is left alone.",
         ),
+        "unfit-link": (
+            "warning",
+            (
+                "A personalised link must not be tracked, for the reason given, and the rules say to leave it alone "
+                '(`unfit_links="skip"`).'
+            ),
+        ),
         "unknown-type": ("warning", "The type written on a link does not exist; the link counts as a click."),
         "url-as-text": (
             "warning",
@@ -110,7 +117,7 @@ def new_finding(code: str, message: str, part: Part, place: tuple[int, int]) -> 
 
 
 def part_findings(
-    part: Part, source: str, index: LineIndex, slots: Sequence[Slot], pieces: Sequence[str]
+    part: Part, source: str, index: Positions, slots: Sequence[Slot], pieces: Sequence[str]
 ) -> list[Finding]:
     """What a rendered part gives rise to as a whole: long lines, growth, an open image where nobody sees it.
 

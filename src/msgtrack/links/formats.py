@@ -31,6 +31,9 @@ class ParsedUrl:
 
     A format that also writes the link's id or content part in plain says them in ``link_id`` and ``part``: a URL
     that says otherwise than the link itself names nobody.
+
+    Values of a personalised link stand at the end of the message part, as they came. A format that writes them in a way
+    of its own says in ``values`` what they may have been, each reading as :func:`values_text` writes it.
     """
 
     link: str
@@ -38,6 +41,7 @@ class ParsedUrl:
     repairs: tuple[str, ...] = ()
     link_id: str | None = None
     part: Part | None = None
+    values: tuple[str, ...] = ()
 
 
 @runtime_checkable
@@ -46,12 +50,16 @@ class UrlFormat(Protocol):
 
     A URL is ``before + message part + after``; what stands around the message part is made once per link.
 
-    A format may have two methods more, and with them write ids in a way of its own:
+    A format may have methods more, and with them write ids in a way of its own:
 
     - ``prepare_link(link: TrackedLink, part: str)`` is asked instead of ``prepare``: it is given the whole link too,
       and may give any number of texts, with a gap between each two.
     - ``spread(message: str)`` turns a message part into the texts for those gaps; ``parse`` must put the very same
       message part together again. It raises ``InvalidId`` for ids that it cannot write.
+
+    The values of a personalised link stand at the end of its message part, and no format need know. One that wants to
+    show them has a third, ``with_values(texts, message_texts, values, signature)``: the whole URL from a link's texts,
+    those of the message part, the values and the signature over them; see ``ParsedUrl.values``.
     """
 
     def prepare(self, link: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ Time is linear in the length of the document, for any text whatever; spans come 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -130,8 +131,11 @@ class HtmlScan:
     is_amp: bool = False
 
 
-def scan_html(html: str) -> HtmlScan:
+def scan_html(html: str, spans: Sequence[tuple[int, int]] = ()) -> HtmlScan:
     """Find the links of an HTML document, and where a pixel can go.
+
+    ``spans`` are the template tags of the message's syntax, in order; those of all languages that are known by their
+    looks are found besides.
 
     Candidates are the ``href`` of ``a``, of ``area`` and of any VML element (``v:*``, ``w:*``). Never fails, whatever
     the text.
@@ -139,7 +143,7 @@ def scan_html(html: str) -> HtmlScan:
     >>> [site.url for site in scan_html("<a href=https://shop.example/?a=1&amp;b=2>Shop</a>").sites]
     ['https://shop.example/?a=1&b=2']
     """
-    scanner = _Scanner(html, masked(html))
+    scanner = _Scanner(html, masked(html, spans))
     scanner.walk(0, len(html), conditional=False)
     return HtmlScan(
         sites=scanner.link_sites(),

@@ -6,10 +6,19 @@ import re
 from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
+from typing import Protocol
 
-__all__ = ["LineIndex"]
+__all__ = ["LineIndex", "Positions"]
 
 _LINE_END = re.compile(r"\r\n|\n|\r")
+
+
+class Positions(Protocol):
+    """Knows where in the author's text an offset stands."""
+
+    def position(self, offset: int) -> tuple[int, int]:
+        """Line and column of an offset, both from 1."""
+        ...
 
 
 class LineIndex:

@@ -9,6 +9,8 @@ from msgtrack.links.alphabet import digest_text, is_token_text
 from msgtrack.links.formats import ParsedUrl
 from msgtrack.links.hosted import LINK_TYPES, PAGES
 from msgtrack.links.keyring import Keyring
+from msgtrack.links.personal import expanded, parted, read_values
+from msgtrack.links.placeholders import pieces_of
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.tokens import KEY_LENGTH, MessageToken, is_own_link, read_link, read_message
 from msgtrack.model import (
@@ -53,8 +55,12 @@ class UrlReader:
         page = PAGES.get(part)
         if page is not None:
             return self._hosted(page, parsed)
-        said = read_message(parsed.message, self._keyring, self._realm) if parsed.message else None
+        message, tail = parsed.message, parsed.values
+        if ".-" in message:
+            message, tail = parted(parsed)
+        said = read_message(message, self._keyring, self._realm) if message else None
         if part == OPEN_LINK_ID:
+            said = None if tail else said
             return self._open(said, at, parsed.repairs)
         is_key = len(part) == KEY_LENGTH and is_token_text(part)
         link = _found(part, registry) if is_key else read_link(part, self._keyring, self._realm)
@@ -64,16 +70,41 @@ class UrlReader:
         # What our signature brought is ours; what a registry brought may be of another realm, or of another key.
         if said is not None and not (_agree(said, parsed, link) and (not is_key or self._is_ours(part, link))):
             said = None
-        return self._click(link, said, at, parsed.repairs)
+        url: str | None = link.url
+        if tail or "<%" in link.url:
+            url, said = self._personal(link, part, message, tail, said)
+            if url is None:
+                return _resolution(_UNKNOWN, repairs=parsed.repairs)
+        return self._click(link, url, said, at, parsed.repairs)
+
+    def _personal(
+        self, link: TrackedLink, part: str, message: str, tail: tuple[str, ...], said: MessageToken | None
+    ) -> tuple[str | None, MessageToken | None]:
+        """Where a link with placeholders leads, and who is still believed to have it."""
+        pieces = pieces_of(link.url)
+        count = len(pieces) - 1
+        if said is not None and count:
+            key = self._keyring.key_at(said.place, "values", self._realm)
+            for text in tail:
+                values = read_values(text, key, message, part, count)
+                if values is not None:
+                    return expanded(pieces, values), said
+        # Values where none belong, or none where some do: the link still leads somewhere, nameless.
+        return expanded(pieces, [""] * count), None
 
     def _click(
-        self, link: TrackedLink, said: MessageToken | None, at: datetime | None, repairs: tuple[str, ...]
+        self,
+        link: TrackedLink,
+        url: str | None,
+        said: MessageToken | None,
+        at: datetime | None,
+        repairs: tuple[str, ...],
     ) -> Resolution:
         outcome = _ANONYMOUS if said is None else _VALID
         end = link.expires_at
         if said is not None and said.expires_at is not None and (end is None or said.expires_at < end):
             end = said.expires_at
-        destination: str | None = link.url
+        destination = url
         if at is not None and end is not None and at >= end:
             outcome, destination = _EXPIRED, None
         return self._made(

@@ -55,6 +55,10 @@ def _url_as_text(value: object) -> str:
     return one_of("url_as_text", ("warn", "skip"))(value)
 
 
+def _unfit_links(value: object) -> str:
+    return one_of("unfit_links", ("error", "skip"))(value)
+
+
 def _utm(value: object) -> Mapping[str, str] | None:
     return None if value is None else utm_parameters(value)
 
@@ -134,6 +138,9 @@ class LinkRules:
     ``url_as_text`` says what to do with a link whose visible text is itself a URL (mail clients may take the
     difference for fraud): ``warn`` or ``skip``; links of the mode ``always`` are not skipped.
 
+    ``unfit_links`` says what to do with a personalised link that must not be tracked (``LINK_PROBLEMS``: a tag decides the
+    host, say): ``error``, or ``skip`` with a finding.
+
     ``utm`` holds campaign parameters (``{"source": "news", "utm_campaign": "spring"}``) for the destinations of
     tracked links. A parameter that is there already stays as it is, and the fragment stays last. Opt-out and mirror
     page links are left as they are, because their URLs may be signed.
@@ -149,6 +156,7 @@ class LinkRules:
     markers: str = field(default="remove", converter=_markers)
     url_as_text: str = field(default="warn", converter=_url_as_text)
     memory: LinkMemory = field(factory=LinkMemory, converter=_memory)
+    unfit_links: str = field(default="error", converter=_unfit_links)
     utm: Mapping[str, str] = field(factory=dict, converter=utm_parameters)
     trap: str = field(default="", converter=_trap)
 

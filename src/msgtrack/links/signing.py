@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from msgtrack.errors import InvalidOption
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.headers import ADDRESS, unsubscribe_headers
 from msgtrack.links.hosted import HOSTED_PARTS, hosted_link
 from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
+from msgtrack.links.personal import PersonalLink, carried, parted, read_values, signed_fields
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.tokens import (
     MessageToken,
@@ -61,6 +62,7 @@ class MessageSigner:
         self._said = (delivery_id, variant)
         self._delivery = encode_id(delivery_id)
         self._tail = tail_text(None, variant)
+        self._values_key = keyring.signing_key("values", realm)
         self._signing = keyring.signing_key("message", realm)
         self._hiding = keyring.signing_key("conceal", realm) if conceal else None
         self._default_head = self._head(PLAIN_POLICY, is_seed=False)
@@ -87,7 +89,7 @@ class MessageSigner:
             token = concealed_text(token, hiding)
         if self.spread is None:
             return token.join(texts)
-        return _checked(self.joiner(token)(texts))
+        return _checked(fill(texts, self.texts(token)))
 
     def headers(self, unsubscribe: str | Sequence[str], part: str) -> dict[str, str]:
         """The headers that take a recipient out; see ``unsubscribe_headers``, whose errors are raised."""
@@ -100,8 +102,8 @@ class MessageSigner:
         made = self._pages[page] = self._keyring.signing_key(page.value, self._realm), texts
         return made
 
-    def joiner(self, part: str) -> Callable[[Sequence[str]], str]:
-        """What puts a message part into every gap between pieces, for formats that spread it.
+    def texts(self, part: str) -> Texts:
+        """The texts by which the format writes a message part.
 
         Raises:
             InvalidId: the format cannot write the message's id.
@@ -112,7 +114,15 @@ class MessageSigner:
             raise InvalidOption(
                 f"url_format gave {len(texts)} texts for a message part, and its URLs have {len(self.opened) - 1} gaps"
             )
-        return lambda pieces: fill(pieces, texts)
+        return texts
+
+    def personal_url(self, link: PersonalLink, part: str, values: Sequence[str]) -> str:
+        """The whole URL of a personalised link; raises what :meth:`texts` does."""
+        fields, signature = signed_fields(self._values_key, part, link.part, values)
+        own = getattr(self._format, "with_values", None)
+        if own is not None:
+            return str(own(link.texts, self.texts(part), values, signature))
+        return fill(link.texts, self.texts(carried(part, fields, signature)))
 
     def made(self, text: str, pieces: Sequence[str]) -> bool:
         """Whether ``text`` is these pieces, with a message part of this delivery in the gaps."""
@@ -123,6 +133,46 @@ class MessageSigner:
             return False
         said = self._read(texts)
         return said is not None and (said.delivery_id, said.variant) == self._said
+
+    def made_personal(
+        self, text: str, pieces: Sequence[str], fills: Sequence[int], links: Sequence[PersonalLink]
+    ) -> bool:
+        """Whether ``text`` is these pieces, with a message part of this delivery and values signed by us in the gaps."""
+        gaps = _gaps(text, pieces)
+        if gaps is None:
+            return False
+        texts: dict[int, str] = {}
+        tokens = set()
+        for fill_, found in zip(fills, gaps, strict=True):
+            if fill_ >= 0:
+                if texts.setdefault(fill_, found) != found:
+                    return False
+                continue
+            read = self._read_personal(links[~fill_], found)
+            if read is None or self.personal_url(links[~fill_], *read) != found:
+                return False
+            tokens.add(read[0])
+        said = [read_message(token, self._keyring, self._realm) for token in tokens]
+        if texts:
+            said.append(self._read([texts[place] for place in sorted(texts)]))
+        return (
+            len(tokens) < 2
+            and None not in said
+            and len({each.message_id for each in said if each}) == 1
+            and all((each.delivery_id, each.variant) == self._said for each in said if each)
+        )
+
+    def _read_personal(self, link: PersonalLink, url: str) -> tuple[str, list[str]] | None:
+        parsed = self._format.parse(url)
+        if parsed is None or parsed.repairs:
+            return None
+        message, tail = parted(parsed)
+        said = read_message(message, self._keyring, self._realm)
+        if said is None:
+            return None
+        key = self._keyring.key_at(said.place, "values", self._realm)
+        found = (read_values(text, key, message, link.part, len(link.names)) for text in tail)
+        return next(((message, values) for values in found if values is not None), None)
 
     def _read(self, texts: Sequence[str]) -> MessageToken | None:
         if self.spread is None:
@@ -142,6 +192,22 @@ def _checked(url: str) -> str:
     if not ADDRESS.fullmatch(url):
         raise InvalidOption(f"url_format wrote {url!r:.120}, which is no https or http address fit for a header")
     return url
+
+
+def _gaps(text: str, pieces: Sequence[str]) -> list[str] | None:
+    """What stands between the pieces, in order."""
+    first, *between, last = pieces
+    if not text.startswith(first) or not text.endswith(last):
+        return None
+    gaps: list[str] = []
+    place = len(first)
+    for piece in between:
+        end = text.find(piece, place + 1)
+        if end < 0:
+            return None
+        gaps.append(text[place:end])
+        place = end + len(piece)
+    return [*gaps, text[place : len(text) - len(last)]]
 
 
 def _between(text: str, pieces: Sequence[str], gaps: int) -> list[str] | None:

@@ -7,6 +7,7 @@ about markup. The mask has the length of the document, so offsets in one are off
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 __all__ = ["holds_template_tag", "masked"]
 
@@ -87,7 +88,7 @@ _TAG_NAME_BEFORE = re.compile(r"<[a-zA-Z][^\s/>\"'=]{0,30}\Z")
 _PARTING = frozenset(" \t\n\f\r\"'>")
 
 
-def masked(html: str) -> str:
+def masked(html: str, spans: Iterable[tuple[int, int]] = ()) -> str:
     """The document with every template tag in it written over, in the same length.
 
     What stands between attributes becomes white space, and what is part of a name or of an unquoted value letters, so
@@ -96,16 +97,18 @@ def masked(html: str) -> str:
     >>> masked('<a href="<%= f("x") %>" {% if a > b %}id=x{% endif %}>')
     '<a href="             "               id=xxxxxxxxxxxx>'
     """
-    if not _may_hold_tags(html):
-        return html
+    if spans:
+        html = _written_over(html, spans)
+    return _written_over(html, (tag.span() for tag in _MASKED.finditer(html))) if _may_hold_tags(html) else html
+
+
+def _written_over(html: str, spans: Iterable[tuple[int, int]]) -> str:
     pieces: list[str] = []
     done = 0
-    for tag in _MASKED.finditer(html):
-        pieces.append(html[done : tag.start()])
-        pieces.append(_filler(pieces, tag.end() - tag.start()))
-        done = tag.end()
-    if not done:
-        return html
+    for start, end in spans:
+        pieces.append(html[done:start])
+        pieces.append(_filler(pieces, end - start))
+        done = end
     pieces.append(html[done:])
     return "".join(pieces)
 

@@ -15,8 +15,11 @@ Time is linear in the length of the text, whatever it holds.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from attrs import define, field, frozen
+
+from msgtrack.links.syntaxes import Tag, TagKind
 
 __all__ = ["TextSite", "scan_text"]
 
@@ -51,12 +54,17 @@ _NEXT_LINE = re.compile(rf"{_BREAK.pattern}(?![hH][tT][tT][pP][sS]?://)[^{_INVIS
 _MOST_LINES = 20
 
 
-def scan_text(text: str) -> tuple[TextSite, ...]:
+def scan_text(text: str, tags: Sequence[Tag] = ()) -> tuple[TextSite, ...]:
     """Find the URLs of a plain text, in order. Never fails, whatever the text.
+
+    ``tags`` are the template tags of the message's syntax, in order: a value belongs to the URL that it stands in; what
+    decides or writes nothing does not when it stands at its end.
 
     >>> [site.url for site in scan_text("See https://e.example/a, (https://e.example/b) and <HTTPS://e.example/c.>")]
     ['https://e.example/a', 'https://e.example/b', 'HTTPS://e.example/c.']
     """
+    if tags:
+        return _among_tags(text, tags)
     scanner = _Scanner(text)
     sites: list[TextSite] = []
     pos = 0
@@ -65,6 +73,29 @@ def scan_text(text: str) -> tuple[TextSite, ...]:
         if pos > scheme.end():
             url = _BREAK.sub("", text[scheme.start() : pos])
             sites.append(TextSite(start=scheme.start(), end=pos, url=url))
+    return tuple(sites)
+
+
+def _among_tags(text: str, tags: Sequence[Tag]) -> tuple[TextSite, ...]:
+    pieces: list[str] = []
+    done = 0
+    for tag in tags:
+        pieces += (text[done : tag.start], "x" * (tag.end - tag.start))
+        done = tag.end
+    plain = "".join([*pieces, text[done:]])
+    ends = {tag.end: tag for tag in tags if tag.kind is not TagKind.VALUE}
+    sites = []
+    for site in scan_text(plain):
+        end = site.end
+        while end in ends and ends[end].start > site.start:
+            end = ends[end].start
+        # Only what stands outside of tags is wrapped.
+        url = (
+            _BREAK.sub("", text[site.start : end])
+            if site.url != plain[site.start : site.end]
+            else text[site.start : end]
+        )
+        sites.append(TextSite(start=site.start, end=end, url=url))
     return tuple(sites)
 
 

@@ -23,6 +23,7 @@ from msgtrack.links.alphabet import (
     mix_letter,
 )
 from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
+from msgtrack.links.placeholders import joined, pieces_of, tag_of
 from msgtrack.model import Consent, LinkType, Part, Policy, TrackedLink
 
 __all__ = [
@@ -203,6 +204,8 @@ class LinkTexts:
         if head is None:
             head = self._heads[bits] = _header(bits)
         scheme, length = _scheme(url)
+        if "<%" in url:
+            url = "\0".join(pieces_of(url))
         destination = encode_bytes(url[length:].encode())
         text = f"{head}{encode_id(link_id)}{self._delivery}{scheme}{destination}{self._tail}"
         token = text + self._sign(text)
@@ -218,11 +221,14 @@ def read_link(token: str, keyring: Keyring, realm: str) -> TrackedLink | None:
     if not 3 <= len(fields) <= 5:
         return None
     try:
-        scheme = _SCHEMES[decode_int(fields[2][:1])]
+        url = _SCHEMES[decode_int(fields[2][:1])] + decode_bytes(fields[2][1:]).decode()
+        if "\0" in url:
+            pieces = url.split("\0")
+            url = joined(pieces, [tag_of(f"p{number}") for number in range(1, len(pieces))])
         return TrackedLink(
             id=decode_id(fields[0]),
             delivery_id=decode_id(fields[1]),
-            url=scheme + decode_bytes(fields[2][1:]).decode(),
+            url=url,
             type=_TYPES[bits >> 1 & 15],
             part=Part.TEXT if bits >> 5 & 1 else Part.HTML,
             expires_at=_moment(fields[3]) if len(fields) > 3 else None,

@@ -6,35 +6,36 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Never
 
-from msgtrack._borders import count, one_of, optional_utc, text_id, utc
-from msgtrack.errors import CompileError, InvalidOption, InvalidValue, NotSupported, UnknownOption
+from msgtrack._borders import count, one_of, optional_utc, switch, text_id, utc
+from msgtrack.errors import CompileError, InvalidOption, InvalidValue, UnknownOption
+from msgtrack.links.addresses import is_script
 from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compile import Compiler
 from msgtrack.links.compiled import CompiledMessage
 from msgtrack.links.drafts import Draft
 from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
-from msgtrack.links.hosted import HOSTED_PARTS, hosted_link
+from msgtrack.links.hosted_urls import HostedUrls, read_kind
+from msgtrack.links.instructions import expand
 from msgtrack.links.keyring import Keyring
 from msgtrack.links.mail import CompiledMail, M, compile_mail
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.resolving import UrlReader
 from msgtrack.links.rules import LinkRules
-from msgtrack.links.signing import PLAIN_POLICY, MessageSigner
+from msgtrack.links.signing import MessageSigner
+from msgtrack.links.syntaxes import Syntax, syntax_of
 from msgtrack.links.tokens import LinkKeys, LinkTexts
 from msgtrack.links.verp import MailAddresses
-from msgtrack.links.writing import UrlWriter, open_texts, texts_of
-from msgtrack.model import HostedPage, Policy, Resolution
+from msgtrack.links.writing import UrlWriter, open_texts
+from msgtrack.model import Part, Policy, Resolution
 
 __all__ = ["Tracker"]
 
-_SYNTAXES = ("none", "campaign", "jinja", "django", "liquid", "handlebars", "merge", "percent")
-_syntax = one_of("syntax", _SYNTAXES)
 _pixel = one_of("pixel", ("bottom", "top", "none"))
-_kind = one_of("kind", ("normal", "proof"))
+
 _link_style = one_of("link_style", ("stateless", "registered"))
 
 
-class Tracker(MailAddresses):
+class Tracker(HostedUrls, MailAddresses):
     """Makes tracked messages and reads tracked URLs, for one base URL and one realm.
 
     Args:
@@ -79,7 +80,7 @@ class Tracker(MailAddresses):
         self.link_style = _link_style(link_style)
         self.realm = realm
         self.url_format = _format(url_format, self.base_url)
-        self.conceal_ids = _flag("conceal_ids", conceal_ids)
+        self.conceal_ids = switch("conceal_ids", conceal_ids)
         self._reader = UrlReader(keyring, realm)
         if self.link_style == "registered" and registry is None:
             raise InvalidOption(
@@ -104,8 +105,8 @@ class Tracker(MailAddresses):
         delivery_id: str | int,
         variant: str = "",
         rules: LinkRules | None = None,
-        syntax: str = "none",
-        loaders: Mapping[str, Any] | None = None,
+        syntax: str | Syntax = "none",
+        loaders: Mapping[str, object] | None = None,
         pixel: str = "bottom",
         expires_at: datetime | None = None,
         kind: str = "normal",
@@ -120,8 +121,10 @@ class Tracker(MailAddresses):
             delivery_id: the delivery's id, at most 64 bytes of UTF-8.
             variant: the name of this content among several of one delivery.
             rules: which links, and how; None is ``LinkRules()``.
-            syntax: how placeholders look; ``none`` says there are none, links that hold template tags are left alone.
-            loaders: what the instructions of a syntax may include.
+            syntax: how placeholders in links look: ``none`` (there are none, links that hold template tags are left
+                alone), ``campaign``, ``jinja``, ``django``, ``liquid``, ``handlebars``, ``merge``, ``percent``, or an
+                object of your own with the methods of ``Syntax``. Tags outside of links stay as they are.
+            loaders: what the instructions of the campaign syntax may include; see ``msgtrack.links.instructions``.
             pixel: where the open image stands: ``bottom``, ``top`` or ``none``.
             expires_at: the moment from which the links lead to the substitution page; None is never. Opens do not
                 expire.
@@ -129,10 +132,11 @@ class Tracker(MailAddresses):
             links_before: links of the delivery that were numbered already, in another part of the same message.
 
         Raises:
-            CompileError: there is neither an HTML nor a text part.
+            CompileError: there is neither an HTML nor a text part; a link with placeholders must not be tracked (see
+                ``LINK_PROBLEMS``), or an instruction is wrong (``INSTRUCTION_ERRORS``): ``code``, line and column say
+                what and where.
             InvalidValue: a part is not text; the id or an option is unfit.
             InvalidId: the URL format cannot write the delivery's id.
-            NotSupported: a syntax other than ``none``.
         """
         _refuse("compile", unknown)
         for name, part in (("html", html), ("text", text)):
@@ -144,8 +148,11 @@ class Tracker(MailAddresses):
             raise CompileError("there is nothing to compile: html and text are both None")
         if rules is not None and not isinstance(rules, LinkRules):
             raise InvalidValue(f"rules must be LinkRules, not {type(rules).__name__}")
-        if _syntax(syntax) != "none" or loaders:
-            raise NotSupported(f"placeholders (syntax={syntax!r}) are not there yet", hint="use syntax='none'")
+        notation = syntax_of(syntax)
+        if loaders and not is_script(notation):
+            raise InvalidOption(
+                f"loaders are for the instructions of syntax='campaign', not for syntax={notation.name!r:.80}"
+            )
         delivery, variant = text_id(delivery_id), text_id(variant) if variant else ""
         said = {"delivery_id": delivery, "variant": variant}
         expires = optional_utc(expires_at)
@@ -160,20 +167,24 @@ class Tracker(MailAddresses):
             rules=rules or LinkRules(),
             pixel=_pixel(pixel),
             own=self.base_url,
+            syntax=None if notation.name == "none" else notation,
+            reserved="id" if isinstance(self.url_format, CampaignFormat) else "",
             links_before=count(links_before),
         )
         parts = []
         if html is not None:
-            parts.append(compiler.html(html))
+            parts.append(compiler.html(_expanded(draft, notation, html, loaders, Part.HTML)))
         if text is not None:
-            parts.append(compiler.text(text))
+            parts.append(compiler.text(_expanded(draft, notation, text, loaders, Part.TEXT)))
         compiler.finish(parts, are_ids_concealed=self.conceal_ids)
         return CompiledMessage(
             **said,
-            kind=_kind(kind),
+            kind=read_kind(kind),
+            syntax=notation.name,
             findings=tuple(compiler.findings),
-            placeholders=(),
+            placeholders=tuple(compiler.placeholders),
             parts=tuple(parts),
+            personal=tuple(compiler.personal),
             contents=draft,
             signer=MessageSigner(
                 self.keyring,
@@ -181,7 +192,7 @@ class Tracker(MailAddresses):
                 self.url_format,
                 self.registry if self.link_style == "registered" else None,
                 **said,
-                is_proof=_kind(kind) == "proof",
+                is_proof=read_kind(kind) == "proof",
                 conceal=self.conceal_ids,
                 opened=opened,
             ),
@@ -204,63 +215,6 @@ class Tracker(MailAddresses):
         ``at``, links past their expiry are ``expired``.
         """
         return self._reader.read(self.url_format.parse(url), self.registry, None if at is None else utc(at))
-
-    def opt_out_url(
-        self,
-        *,
-        delivery_id: str | int,
-        message_id: str | int,
-        variant: str = "",
-        policy: Policy = PLAIN_POLICY,
-        seed: bool = False,
-        kind: str = "normal",
-    ) -> str:
-        """The URL of our own opt-out page for one message, as ``render(unsubscribe="hosted")`` puts it into the headers.
-
-        Whoever holds it can take the recipient out: it belongs into that recipient's message alone. It never expires,
-        and names the message whatever the policy, because leaving is the recipient's own wish.
-
-        Args:
-            delivery_id: the delivery's id.
-            message_id: the message's id.
-            variant: the content variant that the message has.
-            policy: how far this recipient may be followed; a visit of the page that changes nothing follows it.
-            seed: whether the recipient is a seed address.
-            kind: ``normal`` or ``proof``, as for :meth:`compile`.
-
-        Raises:
-            InvalidId: an id is unfit, or the URL format cannot write it.
-            InvalidOption: ``kind`` is neither.
-        """
-        return self._page_url(HostedPage.OPT_OUT, delivery_id, message_id, variant, policy, seed, kind)
-
-    def mirror_url(
-        self,
-        *,
-        delivery_id: str | int,
-        message_id: str | int,
-        variant: str = "",
-        policy: Policy = PLAIN_POLICY,
-        seed: bool = False,
-        kind: str = "normal",
-    ) -> str:
-        """The URL of the mirror page that ``RedirectHandler(mirror=...)`` makes; otherwise as :meth:`opt_out_url`."""
-        return self._page_url(HostedPage.MIRROR, delivery_id, message_id, variant, policy, seed, kind)
-
-    def preferences_url(
-        self,
-        *,
-        delivery_id: str | int,
-        message_id: str | int,
-        variant: str = "",
-        policy: Policy = PLAIN_POLICY,
-        seed: bool = False,
-        kind: str = "normal",
-    ) -> str:
-        """The URL of the page that ``RedirectHandler(preferences=...)`` makes or names; otherwise as
-        :meth:`opt_out_url`.
-        """
-        return self._page_url(HostedPage.PREFERENCES, delivery_id, message_id, variant, policy, seed, kind)
 
     def person_salt(self, day: str) -> bytes:
         """A secret of one day, for person keys made by hashing; see ``PeoplePolicy``."""
@@ -323,31 +277,23 @@ class Tracker(MailAddresses):
             message_id=message_id, values=values, policy=policy or Policy(), seed=seed, unsubscribe=unsubscribe
         )
 
-    def _page_url(
-        self,
-        page: HostedPage,
-        delivery_id: str | int,
-        message_id: str | int,
-        variant: str,
-        policy: Policy,
-        seed: bool,
-        kind: str,
-    ) -> str:
-        if not isinstance(policy, Policy):
-            raise InvalidValue(f"policy must be a Policy, not {policy!r:.80}")
-        delivery, variant = text_id(delivery_id), text_id(variant) if variant else ""
-        signer = MessageSigner(
-            self.keyring,
-            self.realm,
-            self.url_format,
-            None,
-            delivery_id=delivery,
-            variant=variant,
-            is_proof=_kind(kind) == "proof",
-            conceal=self.conceal_ids,
-            opened=texts_of(self.url_format, hosted_link(page, delivery, variant), HOSTED_PARTS[page]),
+
+def _expanded(draft: Draft, syntax: Syntax, source: str, loaders: Mapping[str, object] | None, part: Part) -> str:
+    """A part with its instructions carried out, where its syntax has any."""
+    if not is_script(syntax) or "<%" not in source:
+        return source
+    expanded = expand(source, loaders, part=part)
+    left = expanded.text.find("<%@")
+    if left >= 0:
+        line, column = expanded.position(left)
+        raise CompileError(
+            f"an instruction of the {part.value} part came out of a value, where none is carried out",
+            line=line,
+            column=column,
+            code="malformed-instruction",
         )
-        return signer.hosted_url(page, signer.part(text_id(message_id), policy, is_seed=_flag("seed", seed)))
+    draft.indexes[part] = expanded
+    return expanded.text
 
 
 def _refuse(where: str, unknown: Mapping[str, object]) -> None:
@@ -365,9 +311,3 @@ def _format(url_format: str | UrlFormat, base_url: str) -> UrlFormat:
     raise InvalidOption(
         f"url_format={url_format!r:.80} is neither 'compact', 'campaign' nor an object with prepare and parse"
     )
-
-
-def _flag(name: str, value: object) -> bool:
-    if isinstance(value, bool):
-        return value
-    raise InvalidOption(f"{name}={value!r:.80} must be True or False")

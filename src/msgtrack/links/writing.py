@@ -10,11 +10,25 @@ from msgtrack.links.formats import UrlFormat
 from msgtrack.links.tokens import LinkTexts
 from msgtrack.model import OPEN_LINK_ID, LinkType, TrackedLink
 
-__all__ = ["Texts", "UrlWriter", "fill", "open_texts", "spread_of", "texts_of"]
+__all__ = [
+    "PIXEL_END",
+    "PIXEL_START",
+    "Texts",
+    "UrlWriter",
+    "fill",
+    "fill_mixed",
+    "open_texts",
+    "spread_of",
+    "texts_of",
+]
 
 Texts = tuple[str, ...]
 """The fixed texts of a URL, with a gap between each two that every message fills."""
 
+
+PIXEL_START = '<img src="'
+PIXEL_END = '" width="1" height="1" alt="" style="display:block;border:0;width:1px;height:1px">'
+"""What stands around the open's URL in HTML."""
 
 _TEXT = frozenset((str,))
 
@@ -51,6 +65,11 @@ class UrlWriter:
         self._draft = draft
         self._stateless = stateless
 
+    def part(self, link: LinkDraft) -> str:
+        """The link part of a link."""
+        signed = self._stateless
+        return self._draft.key(link) if signed is None else signed.text(link.part, link.id, link.url, link.type)
+
     def link(self, link: LinkDraft) -> Texts:
         """The fixed texts of a link's URL.
 
@@ -58,8 +77,7 @@ class UrlWriter:
             InvalidId: the format cannot write the link's id.
             InvalidOption: the format gave something else than as many texts as for the open.
         """
-        signed = self._stateless
-        part = self._draft.key(link) if signed is None else signed.text(link.part, link.id, link.url, link.type)
+        part = self.part(link)
         own = self._prepare_link
         texts = _checked(self._prepare(part) if own is None else own(self._draft.value(link), part))
         if len(texts) != len(self.opened):
@@ -77,6 +95,14 @@ def _checked(given: Sequence[str]) -> Texts:
 def spread_of(url_format: UrlFormat) -> Callable[[str], Sequence[str]] | None:
     """How a format writes a message part, or None when it stands in the URL as it is."""
     return getattr(url_format, "spread", None)
+
+
+def fill_mixed(pieces: Sequence[str], fills: Sequence[int], texts: Sequence[str], urls: Sequence[str]) -> str:
+    """The pieces with a text (by its place) or a URL (by the complement of its place) in each gap."""
+    flat = [""] * (2 * len(pieces) - 1)
+    flat[::2] = pieces
+    flat[1::2] = [texts[place] if place >= 0 else urls[~place] for place in fills]
+    return "".join(flat)
 
 
 def fill(pieces: Sequence[str], texts: Sequence[str]) -> str:

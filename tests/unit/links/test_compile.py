@@ -19,7 +19,6 @@ from msgtrack.errors import (
     NaiveDatetime,
     NotOurs,
     NotPublished,
-    NotSupported,
     UnknownOption,
 )
 from msgtrack.links import CompiledMessage, MemoryRegistry
@@ -333,8 +332,8 @@ def test_bad_input_is_named() -> None:
         compiled("<p>", pixel="middle")
     with pytest.raises(InvalidOption, match="syntax='erb'"):
         compiled("<p>", syntax="erb")
-    with pytest.raises(NotSupported, match="jinja"):
-        compiled("<p>", syntax="jinja")
+    with pytest.raises(InvalidOption, match="loaders are for"):
+        compiled("<p>", syntax="jinja", loaders={"view": {}})
     with pytest.raises(UnknownOption, match="'pixels'"):
         compiled("<p>", pixels="bottom")
     with pytest.raises(UnknownOption, match="'keys'"):

@@ -13,7 +13,7 @@ from msgtrack.errors import InvalidOption
 __all__ = ["canonical", "first_word", "slot_name", "strip_call", "strip_filters", "strip_parentheses"]
 
 # A string that never ends takes the rest of the text: what it holds is looked at once.
-_ESCAPED = r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)' + r"|'(?:[^'\\]|\\.)*+(?:'|\\?\Z)"
+_ESCAPED = r'"[^"\\]*+(?:\\.[^"\\]*+)*(?:"|\\?\Z)' + r"|'[^'\\]*+(?:\\.[^'\\]*+)*(?:'|\\?\Z)"
 _UNESCAPED = r'"[^"]*+(?:"|\Z)' + r"|'[^']*+(?:'|\Z)"
 _TOKENS = {
     True: re.compile(rf"(?s:{_ESCAPED})|\s+|[^\s\"']+"),

@@ -15,7 +15,9 @@ from msgtrack.links.syntaxes.expressions import canonical, first_word, slot_name
 __all__ = ["HandlebarsSyntax"]
 
 _COMMENT_END = {"!--": re.compile(r"--~?\}\}"), "!": re.compile(r"\}\}")}
-_INNER = r'"(?:\\"|[^"])*+"' + r"|'(?:\\'|[^'])*+'" + r"|\[(?:\\\]|[^\]])*+\]|[\"'\[{}]"
+_INNER = (
+    r'"[^"\\]*+(?:\\"?+[^"\\]*+)*"' + r"|'[^'\\]*+(?:\\'?+[^'\\]*+)*'" + r"|\[[^\]\\]*+(?:\\\]?+[^\]\\]*+)*\]|[\"'\[{}]"
+)
 _END = {
     "{{": re.compile(rf"(?P<end>~?\}}\}})|{_INNER}"),
     "{{{": re.compile(rf"(?P<end>\}}~?\}}\}})|{_INNER}"),
@@ -26,7 +28,7 @@ _RAW_MARK = re.compile(r"\{\{\{\{(?:/([^\s}]*)\}\}\}\})?")
 _ELSE = re.compile(r"else(?![^\s~}])")
 _CALL = re.compile(r"([A-Za-z_][\w.-]*) (\([^\s].*\)|[^\s=()]+)", re.DOTALL)
 # No path, string, number or call begins so.
-_NO_BEGINNING = frozenset("!#%&)*+,/;<=>\\]^`|~")
+_NO_BEGINNING = frozenset("*!#%&)+,/;<=>\\]^`|~")
 _ENCODERS = frozenset(
     {
         *("encodeURIComponent", "encodeURI", "encodeUri", "encodeUrl", "encodeURL", "escapeUrl"),
