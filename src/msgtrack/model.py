@@ -215,7 +215,7 @@ class Message:
 
 
 @closed
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)
 class TrackedLink:
     """One tracked link of one delivery and part.
 

@@ -71,7 +71,7 @@ class AddressReader:
         """
         syntax = self._syntax
         if syntax is None or not any(mark in raw for mark in self._marks):
-            return Address(url, is_foreign=holds_template_tag(raw) or (url != raw and holds_template_tag(url)))
+            return Address(url, (), (), (), holds_template_tag(raw) or (url != raw and holds_template_tag(url)))
         if any(start < offset < end for start, end in self._verbatim):
             return Address(url, is_foreign=True)
         template = split(raw, syntax, decode=decode_attribute if decode else None)

@@ -13,7 +13,7 @@ from msgtrack.errors import CompileError, InvalidOption
 from msgtrack.links.addresses import Address, AddressReader, Names, is_script
 from msgtrack.links.compiled import CompiledPart
 from msgtrack.links.decisions import Finding, LinkReason, Placeholder
-from msgtrack.links.destinations import destination, is_url_text
+from msgtrack.links.destinations import OwnBase, destination, is_url_text
 from msgtrack.links.drafts import DecisionDraft, Draft, LinkDraft
 from msgtrack.links.findings import LENGTH_BUDGET, MESSAGE_TOKEN_LENGTH, Slot, new_finding, part_findings
 from msgtrack.links.html import HtmlScan, LinkSite, scan_html
@@ -55,7 +55,7 @@ class Compiler:
     writer: UrlWriter
     rules: LinkRules
     pixel: str
-    own: str
+    own: OwnBase
     syntax: Syntax | None = None
     reserved: str = ""
     links_before: int = 0
@@ -219,7 +219,7 @@ class Compiler:
         link = None
         if reason is LinkReason.TRACKED:
             link = self._tracked_link(url, mode, markup, text, part, offset)
-            if url[:5].lower() == "http:" and self.own.startswith("https:"):
+            if url[:5].lower() == "http:" and self.own.is_https:
                 self._find("http-downgrade", f"the link {url!r:.80} leads from https to http", part, offset)
         elif reason is LinkReason.TEMPLATE_TAG:
             self._find("template-tag", f"the link {url!r:.80} holds a template tag and is left alone", part, offset)
@@ -251,7 +251,7 @@ class Compiler:
         return self._kept(url, label[:_LABEL_LENGTH], category, kind, mode, part)
 
     def _trap_link(self) -> LinkDraft:
-        url = destination(self.rules.trap, base="", own="")[0]
+        url = destination(self.rules.trap, base="")[0]
         return self._kept(url, TRAP_CATEGORY, TRAP_CATEGORY, LinkType.OTHER, TrackingMode.ENABLED, Part.HTML)
 
     def _kept(self, url: str, label: str, category: str, kind: LinkType, mode: TrackingMode, part: Part) -> LinkDraft:

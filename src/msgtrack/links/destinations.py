@@ -7,7 +7,7 @@ from urllib.parse import urljoin, urlsplit
 
 from msgtrack.links.decisions import LinkReason
 
-__all__ = ["destination", "is_url_text"]
+__all__ = ["OwnBase", "destination", "is_url_text"]
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -16,18 +16,33 @@ _PLAIN = re.compile(r"[Hh][Tt]{2}[Pp][Ss]?://[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]
 _URL_TEXT = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 
 
-def destination(url: str, *, base: str, own: str) -> tuple[str, LinkReason]:
+class OwnBase:
+    """The base URL of our own server: knows what lies under it, scheme and host compared without regard to case."""
+
+    def __init__(self, base_url: str) -> None:
+        self.is_https = base_url.startswith("https:")
+        self._end = base_url.index("/", base_url.index("//") + 2)
+        self._host = base_url[: self._end].lower()
+        self._path = base_url[self._end :]
+
+    def holds(self, url: str) -> bool:
+        """Whether a URL leads to our own server."""
+        end = self._end
+        return url[:end].lower() == self._host and (url[end:] + "/").startswith(self._path)
+
+
+def destination(url: str, *, base: str, own: OwnBase | None = None) -> tuple[str, LinkReason]:
     """The whole destination of a link as written, and ``tracked`` or the reason why it cannot be.
 
     Args:
         url: the link's value, entities decoded, white space around it taken off.
         base: the page's ``<base href>``, or empty.
-        own: the base URL of our own server.
+        own: our own server; None where it does not matter.
 
     ``//host`` becomes https; a relative link is joined to the base; everything else stays as written.
     """
     if _PLAIN.fullmatch(url):
-        return url, LinkReason.ALREADY_TRACKED if own and _leads_to(own, url) else LinkReason.TRACKED
+        return url, LinkReason.ALREADY_TRACKED if own is not None and own.holds(url) else LinkReason.TRACKED
     if not url:
         return url, LinkReason.EMPTY
     if url.startswith("#"):
@@ -47,15 +62,9 @@ def destination(url: str, *, base: str, own: str) -> tuple[str, LinkReason]:
             return url, LinkReason.RELATIVE
     if not whole[:8].lower().startswith(("http://", "https://")):
         return url, LinkReason.INVALID_URL if whole[:5].lower() in ("http:", "https") else LinkReason.SCHEME
-    if own and _leads_to(own, whole):
+    if own is not None and own.holds(whole):
         return whole, LinkReason.ALREADY_TRACKED
     return (whole, LinkReason.TRACKED) if _followable(whole) else (url, LinkReason.INVALID_URL)
-
-
-def _leads_to(base: str, url: str) -> bool:
-    """Whether a URL lies under a base URL; scheme and host are compared without regard to case."""
-    host = base.index("/", base.index("//") + 2)
-    return (url[:host].lower() + url[host:] + "/").startswith(base.lower()[:host] + base[host:])
 
 
 def _followable(url: str) -> bool:

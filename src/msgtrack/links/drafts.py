@@ -10,6 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import NamedTuple
 
+from msgtrack._trusted import trusted
 from msgtrack.links.decisions import Edit, LinkDecision, LinkReason
 from msgtrack.links.findings import Slot
 from msgtrack.links.positions import Positions
@@ -17,6 +18,9 @@ from msgtrack.links.tokens import LinkKeys
 from msgtrack.model import LinkType, Part, TrackedLink, TrackingMode
 
 __all__ = ["DecisionDraft", "Draft", "LinkDraft"]
+
+
+_tracked_link = trusted(TrackedLink)
 
 
 class LinkDraft(NamedTuple):
@@ -65,7 +69,7 @@ class Draft:
 
     def value(self, link: LinkDraft) -> TrackedLink:
         """The link whole."""
-        return TrackedLink(
+        return _tracked_link(
             delivery_id=self.delivery_id,
             id=link.id,
             url=link.url,

@@ -176,11 +176,14 @@ def _first_long_line(text: str) -> tuple[int, int, int] | None:
     if max(map(len, lines)) <= shortest:
         return None
     count, first, size, done = 0, 0, 0, 0
+    has_returns = "\r" in text
     for line in lines:
-        length = octets(line.removesuffix("\r")) if len(line) > shortest else 0
-        if length > LINE_LIMIT:
-            if not count:
-                first, size = done, length
-            count += 1
-        done += len(line) + 1
+        length = len(line)
+        if length > shortest:
+            octets_ = octets(line.removesuffix("\r") if has_returns else line)
+            if octets_ > LINE_LIMIT:
+                if not count:
+                    first, size = done, octets_
+                count += 1
+        done += length + 1
     return (count, first, size) if count else None

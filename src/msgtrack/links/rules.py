@@ -72,7 +72,7 @@ def _memory(value: object) -> LinkMemory:
 def _trap(value: object) -> str:
     if not isinstance(value, str):
         raise InvalidValue(f"trap is the URL that the trap link leads to, not {value!r:.80}")
-    if value and destination(value, base="", own="")[1] is not LinkReason.TRACKED:
+    if value and destination(value, base="")[1] is not LinkReason.TRACKED:
         raise InvalidOption(f"trap={value!r:.80} is no http or https URL")
     return value
 

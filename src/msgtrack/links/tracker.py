@@ -12,6 +12,7 @@ from msgtrack.links.addresses import is_script
 from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compile import Compiler
 from msgtrack.links.compiled import CompiledMessage
+from msgtrack.links.destinations import OwnBase
 from msgtrack.links.drafts import Draft
 from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
 from msgtrack.links.hosted_urls import HostedUrls, read_kind
@@ -30,6 +31,7 @@ from msgtrack.model import Part, Policy, Resolution
 
 __all__ = ["Tracker"]
 
+_RULES = LinkRules()
 _pixel = one_of("pixel", ("bottom", "top", "none"))
 
 _link_style = one_of("link_style", ("stateless", "registered"))
@@ -81,6 +83,7 @@ class Tracker(HostedUrls, MailAddresses):
         self.realm = realm
         self.url_format = _format(url_format, self.base_url)
         self.conceal_ids = switch("conceal_ids", conceal_ids)
+        self._own = OwnBase(self.base_url)
         self._reader = UrlReader(keyring, realm)
         if self.link_style == "registered" and registry is None:
             raise InvalidOption(
@@ -164,9 +167,9 @@ class Tracker(HostedUrls, MailAddresses):
         compiler = Compiler(
             draft=draft,
             writer=UrlWriter(self.url_format, opened, draft, stateless),
-            rules=rules or LinkRules(),
+            rules=rules or _RULES,
             pixel=_pixel(pixel),
-            own=self.base_url,
+            own=self._own,
             syntax=None if notation.name == "none" else notation,
             reserved="id" if isinstance(self.url_format, CampaignFormat) else "",
             links_before=count(links_before),
