@@ -64,15 +64,26 @@ def _masks(letters: int) -> tuple[int, int, int]:
     return 3 * letters, lower, lower << 8 * letters
 
 
-_STEPS = tuple(_masks(letters) for letters in (32, 16, 8, 4, 2, 1))
+(
+    (_BY1, _LOW1, _UP1),
+    (_BY2, _LOW2, _UP2),
+    (_BY3, _LOW3, _UP3),
+    (_BY4, _LOW4, _UP4),
+    (_BY5, _LOW5, _UP5),
+    (_BY6, _LOW6, _UP6),
+) = (_masks(letters) for letters in (32, 16, 8, 4, 2, 1))
 
 
 def _spread(block: bytes) -> bytes:
     """At most 40 bytes as 64 bytes that hold five bits each."""
     # Halves move apart six times over; whole-number arithmetic does for all letters at once what a loop would do for each.
     number = int.from_bytes(block.ljust(_BLOCK_BYTES, b"\0"), "big")
-    for distance, lower, upper in _STEPS:
-        number = number & lower | number << distance & upper
+    number = number & _LOW1 | number << _BY1 & _UP1
+    number = number & _LOW2 | number << _BY2 & _UP2
+    number = number & _LOW3 | number << _BY3 & _UP3
+    number = number & _LOW4 | number << _BY4 & _UP4
+    number = number & _LOW5 | number << _BY5 & _UP5
+    number = number & _LOW6 | number << _BY6 & _UP6
     return number.to_bytes(_BLOCK_LETTERS, "big")
 
 

@@ -70,6 +70,7 @@ _TYPES = (
 )
 _TYPE_BITS = {link_type: bits for bits, link_type in enumerate(_TYPES)}
 _SCHEMES = ("", "https://", "http://", "https://www.", "http://www.")
+_LETTER_OF = dict(zip(_SCHEMES, ALPHABET, strict=False))
 _LONGEST_FIRST = tuple(sorted(zip(ALPHABET, _SCHEMES, strict=False), key=lambda each: -len(each[1])))
 # The ids of links, which count from 2.
 _SMALL_IDS = {str(number): encode_int(number) for number in range(1_000)}
@@ -275,6 +276,9 @@ def _conceal(token: str, key: SigningKey, fields: int | None = None) -> str:
 
 def _scheme(url: str) -> tuple[str, int]:
     """The letter that stands for the beginning of a URL, and the length of that."""
+    # Written out, for each link asks: a beginning that holds another must be tried first.
+    if url.startswith("https://"):
+        return (_LETTER_OF["https://www."], 12) if url.startswith("www.", 8) else (_LETTER_OF["https://"], 8)
     for letter, start in _LONGEST_FIRST:
         if start and url.startswith(start):
             return letter, len(start)
