@@ -38,6 +38,7 @@ FLOORS: dict[str, tuple[int, int]] = {
     "storage": (3, 0),
     "io": (4, 0),
     "workflow": (4, 0),
+    "mailers": (5, 0),
     "reports": (5, 0),
     "testing": (5, 0),
     "web": (5, 0),

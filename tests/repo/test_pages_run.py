@@ -4,14 +4,25 @@ Python blocks are executed. Of a ``console`` block every line that begins with `
 those that begin with ``$ scripts/`` must name a script that is there. A block that cannot run says why, in the line above it::
 
     <!-- not run: needs a web server -->
+
+Three more such lines may stand anywhere on a page, and speak of the whole of it::
+
+    <!-- needs: django, aiosmtpd -->                     skipped where one of these modules is not installed
+    <!-- own process: settings are given once -->        run by a Python of its own
+    <!-- output checked -->                              what it prints is what its ``text`` blocks show, all of them in order
 """
 
 from __future__ import annotations
 
+import contextlib
 import doctest
 import importlib
+import importlib.util
+import io
+import os
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,6 +56,9 @@ _FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _NOT_RUN = re.compile(r"<!-- not run: (?P<why>[^>\n]{5,}) -->\n\Z")
+_NEEDS = re.compile(r"^<!-- needs: ([a-z0-9_, ]+) -->$", re.MULTILINE)
+_OWN_PROCESS = re.compile(r"^<!-- own process: [^>\n]{5,} -->$", re.MULTILINE)
+_CHECKED = "\n<!-- output checked -->\n"
 
 
 @attrs.frozen
@@ -82,14 +96,50 @@ def _name(item: Path | Block) -> str:
 
 @pytest.mark.parametrize("page", WITH_PYTHON, ids=_name)
 def test_python_of_a_page_runs_top_to_bottom(page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    module = f"page_{page.stem.lower().replace('-', '_')}"
-    namespace: dict[str, object] = {"__name__": module}
-    monkeypatch.setitem(sys.modules, module, type(sys)(module))
-    for block in BLOCKS:
-        if block.page == page and block.language == "python" and not block.not_run:
-            # The blank lines make a traceback point into the page.
-            exec(compile("\n" * (block.line - 1) + block.code, str(page), "exec"), namespace)
+    text = page.read_text(encoding="utf-8")
+    for needed in _NEEDS.findall(text):
+        if missing := [name for name in needed.split(", ") if importlib.util.find_spec(name) is None]:
+            pytest.skip(f"needs {', '.join(missing)}, which is not installed")
+    blocks = [block for block in BLOCKS if block.page == page]
+    code = _code_of([block for block in blocks if block.language == "python" and not block.not_run])
+    if _OWN_PROCESS.search(text):
+        printed = _in_a_process_of_its_own(code, tmp_path)
+    else:
+        monkeypatch.chdir(tmp_path)
+        module = f"page_{page.stem.lower().replace('-', '_')}"
+        namespace: dict[str, object] = {"__name__": module}
+        monkeypatch.setitem(sys.modules, module, type(sys)(module))
+        said = io.StringIO()
+        with contextlib.redirect_stdout(said):
+            exec(compile(code, str(page), "exec"), namespace)
+        printed = said.getvalue()
+    if _CHECKED in text:
+        assert printed == "".join(block.code for block in blocks if block.language == "text")
+
+
+def _code_of(blocks: list[Block]) -> str:
+    """The blocks one after another, each at its line of the page, so that a traceback points there."""
+    code = ""
+    for block in blocks:
+        code += "\n" * (block.line - 1 - code.count("\n")) + block.code
+    return code
+
+
+def _in_a_process_of_its_own(code: str, folder: Path) -> str:
+    path = folder / "page.py"
+    path.write_text(code, encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-W", "error", path],
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT / "src"), "PYTHONUTF8": "1"},
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
 
 
 @pytest.mark.parametrize("block", [block for block in BLOCKS if block.language in ("console", "sh")], ids=_name)

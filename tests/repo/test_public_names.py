@@ -16,7 +16,17 @@ SOURCE = ROOT / "src" / "msgtrack"
 REFERENCE = ROOT / "docs" / "reference"
 
 # Public modules that lie inside a package; every module and package at the top is public too, unless it begins with an underscore.
-INNER = ("logs.formats", "reports.data", "storage.base", "testing.gateways", "testing.strategies", "web.asgi")
+INNER = (
+    "links.sms",
+    "logs.formats",
+    "mailers.django",
+    "mailers.flask",
+    "reports.data",
+    "storage.base",
+    "testing.gateways",
+    "testing.strategies",
+    "web.asgi",
+)
 # Modules at the top that have no page of their own, and why.
 NO_PAGE = {
     "cli": "its reference is the command line itself: docs/reference/command-line.md",

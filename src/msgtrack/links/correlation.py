@@ -91,6 +91,8 @@ def _one_text(pairs: Pairs) -> str:
 
 PROVIDERS: Mapping[str, Provider] = MappingProxyType(
     {
+        # Django Anymail's metadata, which it hands back as such whoever the provider is; the limits are the narrowest of all.
+        "anymail": Provider(headers=None, paths=((),), value_length=80, total_length=200),
         "brevo": Provider(headers=_in_json("X-Mailin-custom"), paths=(("X-Mailin-custom",),)),
         "elasticemail": Provider(headers=_in_one_text("X-PostBack"), paths=(("postback",),), field="postback"),
         "mailgun": Provider(

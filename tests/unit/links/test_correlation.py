@@ -31,6 +31,7 @@ IDS = st.one_of(
 
 # Where each provider hands back what it was given, after the samples of its webhooks.
 EVENTS: dict[str, Any] = {
+    "anymail": lambda meta: {"order": 7, **meta},
     "brevo": lambda meta: {"event": "delivered", "X-Mailin-custom": json.dumps(meta), "tags": ["x"]},
     "elasticemail": lambda meta: {"status": "Sent", **meta},
     "mailgun": lambda meta: {"signature": {}, "event-data": {"event": "opened", "user-variables": meta}},
