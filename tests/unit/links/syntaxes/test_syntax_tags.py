@@ -348,22 +348,28 @@ UNITS = [
 
 
 def _seconds(syntax: Syntax, source: str) -> float:
-    began = time.perf_counter()
-    for _ in syntax.tags(source):
-        pass
-    return time.perf_counter() - began
+    """The shorter of two readings, of processor time: others may be busy on the machine."""
+    taken = []
+    for _ in range(2):
+        began = time.process_time()
+        for _tag in syntax.tags(source):
+            pass
+        taken.append(time.process_time() - began)
+    return min(taken)
 
 
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_time_is_linear_in_the_text(unit: str) -> None:
-    """A quadratic reader would need minutes for what a linear one reads in a fraction of a second."""
+    """A quadratic reader takes 16 times as long for four times the text."""
     for name in SYNTAXES:
         syntax = by_name(name)
-        source = unit * (60_000 // len(unit))
-        for whole in (source, f"{{{{ {source}", f"{{{{ {source} }}}}"):
-            assert _seconds(syntax, whole) < 2.0, (name, unit)
+        small, large = (unit * (size // len(unit)) for size in (15_000, 60_000))
+        for start, end in (("", ""), ("{{ ", ""), ("{{ ", " }}")):
+            seconds = _seconds(syntax, f"{start}{small}{end}")
+            assert _seconds(syntax, f"{start}{large}{end}") < 12 * max(seconds, 0.01), (name, unit)
 
 
-def test_a_million_openers_are_read_in_a_moment() -> None:
+def test_a_million_openers_are_read_like_a_quarter_of_them() -> None:
     for name in SYNTAXES:
-        assert _seconds(by_name(name), "{{" * 1_000_000) < 5.0, name
+        seconds = _seconds(by_name(name), "{{" * 250_000)
+        assert _seconds(by_name(name), "{{" * 1_000_000) < 12 * max(seconds, 0.01), name
