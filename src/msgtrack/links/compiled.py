@@ -111,7 +111,7 @@ class CompiledMessage:
     _html: CompiledPart | None = field(init=False, repr=False)
     _text: CompiledPart | None = field(init=False, repr=False)
     _known: list[bool] = field(init=False, repr=False, factory=list)
-    _evaluate: list[Evaluators] = field(init=False, repr=False, factory=list)
+    _evaluate: tuple[Evaluators, ...] = field(init=False, repr=False, default=())
 
     def __attrs_post_init__(self) -> None:
         """Work out once what every rendering needs."""
@@ -197,7 +197,9 @@ class CompiledMessage:
     def _personal_urls(self, signer: MessageSigner, token: str, values: Mapping[str, object]) -> list[str]:
         evaluate = self._evaluate
         if not evaluate:
-            evaluate += map(evaluators, self.personal)
+            # Put there whole: another thread may be rendering.
+            evaluate = tuple(map(evaluators, self.personal))
+            object.__setattr__(self, "_evaluate", evaluate)
         return [
             signer.personal_url(link, token, link.filled(values, each))
             for link, each in zip(self.personal, evaluate, strict=True)
