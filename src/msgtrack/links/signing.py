@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from msgtrack._borders import switch
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.headers import ADDRESS, unsubscribe_headers
@@ -70,7 +71,11 @@ class MessageSigner:
         self._pages: dict[HostedPage, tuple[SigningKey, Texts]] = {}
 
     def part(self, message_id: str, policy: Policy, *, is_seed: bool) -> str:
-        """The message part of one message."""
+        """The message part of one message.
+
+        Raises:
+            InvalidValue: ``policy`` is no Policy, or ``is_seed`` neither True nor False.
+        """
         head = self._default_head if policy is PLAIN_POLICY and not is_seed else self._head(policy, is_seed=is_seed)
         token = message_text(head, self._delivery, message_id, self._tail, self._signing)
         return token if self._hiding is None else concealed_text(token, self._hiding)
@@ -198,6 +203,10 @@ class MessageSigner:
         return read_message(parsed.message, self._keyring, self._realm)
 
     def _head(self, policy: Policy, *, is_seed: bool) -> str:
+        if not isinstance(policy, Policy):
+            raise InvalidValue(f"policy must be a Policy, not {policy!r:.80}")
+        # Anything else would be written over the bits beside it.
+        is_seed = switch("seed", is_seed)
         return message_head(
             self._keyring.key_id, policy, is_seed=is_seed, is_proof=self._is_proof, conceal=self.conceal
         )

@@ -145,3 +145,10 @@ def test_links_among_verbatim_stretches_are_told_apart() -> None:
     inside, outside = '<a href="https://a.example/?a={{ x }}">', '<a href="https://a.example/?b={{ x }}">'
     html = f"{outside}{{% raw %}}{inside}{{% endraw %}}{outside}{{% raw %}}{inside}{{% endraw %}}"
     assert reasons(html, syntax="jinja") == ["tracked", "template-tag", "tracked", "template-tag"]
+
+
+@pytest.mark.parametrize("more", [{"seed": 2}, {"seed": "no"}, {"policy": "none"}, {"policy": None}])
+def test_a_policy_or_a_seed_of_another_kind_never_reaches_the_token(more: dict[str, object]) -> None:
+    compiled = TRACKER.compile(html='<a href="https://a.example/">y</a>', delivery_id="1")
+    with pytest.raises(InvalidValue, match=next(iter(more))):
+        compiled.render(message_id="1", **more)  # type: ignore[arg-type]
