@@ -92,7 +92,7 @@ class AddressReader:
                 try:
                     name = Expression.parse(whole).canonical
                 except CompileError as error:
-                    problems.append(LinkProblem(code=error.code, message=str(error), offset=tag.start))
+                    problems.append(_of_script(error, tag))
             names.append((name, placeholder.offset))
             tags.append(whole if self._is_script else tag_of(name))
         if not problems:
@@ -135,6 +135,17 @@ def _of_pieces(template: LinkTemplate, address: str) -> list[LinkProblem]:
     except ValueError as error:
         return [step_problem(offset, str(error))]
     return []
+
+
+def _of_script(error: CompileError, tag: Tag) -> LinkProblem:
+    """What is wrong with an expression; the place in the tag, which the error ends with, gives way to that in the link."""
+    message = error.message.removesuffix(f" at line {error.line}, column {error.column}")
+    inside = (error.column or 1) - 1 if error.line == 1 else 0
+    return LinkProblem(
+        code=error.code,
+        message=f"{message} ({error.hint})" if error.hint else message,
+        offset=min(tag.start + inside, tag.end - 1),
+    )
 
 
 def step_problem(offset: int, detail: str = "") -> LinkProblem:

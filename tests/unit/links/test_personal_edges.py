@@ -152,3 +152,12 @@ def test_a_policy_or_a_seed_of_another_kind_never_reaches_the_token(more: dict[s
     compiled = TRACKER.compile(html='<a href="https://a.example/">y</a>', delivery_id="1")
     with pytest.raises(InvalidValue, match=next(iter(more))):
         compiled.render(message_id="1", **more)  # type: ignore[arg-type]
+
+
+def test_an_error_in_an_expression_names_one_place() -> None:
+    html = '\n\n<a href="https://a.example/?a=<%= escapeUrl(cryptString(recipient.a)) %>">x</a>'
+    with pytest.raises(CompileError, match="no function 'cryptString'") as caught:
+        TRACKER.compile(html=html, delivery_id="1", syntax="campaign")
+    column = html.strip().index("cryptString") + 1
+    assert (caught.value.line, caught.value.column) == (3, column)
+    assert re.findall(r"line \d+", str(caught.value)) == ["line 3"]
