@@ -146,10 +146,15 @@ class Compiler:
     def _part(self, part: Part, source: str, slots: list[Slot]) -> CompiledPart:
         self.draft.slots.append((part, slots))
         pieces = _pieces(source, slots)
-        self.findings += part_findings(part, source, self.draft.indexes[part], slots, pieces)
         fills: tuple[int, ...] = ()
+        index = self.draft.indexes[part]
         if any(of is part for of, _ in self.personal_slots):
             fills = tuple(fill for slot in slots for fill in self._fills(part, slot))
+            # Lengths are those of the URLs that messages will hold, their values apart.
+            whole = [self._with_texts(part, slot) for slot in slots]
+            self.findings += part_findings(part, source, index, whole, _pieces(source, whole))
+        else:
+            self.findings += part_findings(part, source, index, slots, pieces)
         pieces_without, fills_without = _without_pixel(pieces, fills, slots)
         return CompiledPart(
             part=part,
@@ -159,6 +164,12 @@ class Compiler:
             pieces_without_pixel=pieces_without,
             fills_without_pixel=fills_without,
         )
+
+    def _with_texts(self, part: Part, slot: Slot) -> Slot:
+        """A slot with the fixed texts of its URL, where every message writes the whole."""
+        start, end, kind, texts = slot
+        personal = self.personal_slots.get((part, start)) if kind == "link" else None
+        return start, end, kind, texts if personal is None else self.personal[personal].texts
 
     def _fills(self, part: Part, slot: Slot) -> Iterable[int]:
         """What goes into the gaps of a slot: the texts of the message part by their place, or a link of its own."""

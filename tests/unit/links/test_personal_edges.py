@@ -161,3 +161,10 @@ def test_an_error_in_an_expression_names_one_place() -> None:
     column = html.strip().index("cryptString") + 1
     assert (caught.value.line, caught.value.column) == (3, column)
     assert re.findall(r"line \d+", str(caught.value)) == ["line 3"]
+
+
+@pytest.mark.parametrize("query", ["x=1", "x={{ x }}"])
+def test_personalised_links_count_with_their_length(query: str) -> None:
+    html = f'<a href="https://a.example/?{query}">y</a>\n' * 1_000
+    compiled = TRACKER.compile(html=html, text="t", delivery_id="1", syntax="jinja")
+    assert {finding.code for finding in compiled.findings} == {"clipped-pixel", "message-growth"}
