@@ -20,7 +20,7 @@ from msgtrack.hits import Hit
 from msgtrack.links import MemoryRegistry
 from msgtrack.logs import parse
 from msgtrack.model import Resolution
-from msgtrack.redirect import Outcome, PeoplePolicy, RedirectHandler, Request
+from msgtrack.redirect import Outcome, PeoplePolicy, RedirectHandler, Request, opting_out
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 KEYS = Keyring.from_secrets("a secret that is long enough to sign with")
@@ -363,3 +363,33 @@ def test_a_body_must_be_bytes() -> None:
     with pytest.raises(InvalidValue, match="body must be bytes, not str"):
         Request(method="POST", url="/", body="x", received_at=AT)  # type: ignore[arg-type]
     assert Request(method="POST", url="/", body=bytearray(b"x"), received_at=AT).body == b"x"  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("content_type", "disposition"),
+    [
+        ("multipart/form-data; boundary*0=b; boundary*=b", 'form-data; name="a"'),
+        (f"multipart/form-data; boundary*{'9' * 5_000}=b", 'form-data; name="a"'),
+        ("multipart/form-data; boundary=b", "form-data; name*0=a; name*=b"),
+        ("multipart/form-data; boundary=b", "form-data; name*=x''%ff"),
+    ],
+)
+def test_parameters_that_no_parser_survives_are_no_wish(content_type: str, disposition: str) -> None:
+    body = f"--b\r\nContent-Disposition: {disposition}\r\n\r\nOne-Click\r\n--b--\r\n".encode()
+    assert ask(OPT_OUT, "POST", body, content_type=content_type).response.status == 400
+
+
+def test_a_long_content_type_is_not_read_to_its_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[bytes] = []
+
+    class Watched(opting_out.BytesParser):
+        def parsebytes(self, text: bytes, headersonly: bool = False) -> Any:
+            read.append(text)
+            return super().parsebytes(text, headersonly)
+
+    monkeypatch.setattr(opting_out, "BytesParser", Watched)
+    # The standard library takes the square of this length.
+    kind = 'multipart/form-data; boundary="' + ";" * 4_000
+    assert ask(OPT_OUT, "POST", ONE_CLICK, content_type=kind).response.status == 400
+    assert len(read) == 1
+    assert len(read[0]) < 1_000

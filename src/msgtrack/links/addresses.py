@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
 from msgtrack.errors import CompileError
+from msgtrack.links.decisions import LinkReason
+from msgtrack.links.destinations import destination
 from msgtrack.links.entities import decode_attribute
 from msgtrack.links.instructions import Expression
 from msgtrack.links.placeholders import GAP, tag_of
@@ -21,18 +24,18 @@ from msgtrack.links.syntaxes import (
 from msgtrack.links.syntaxes.link_template import LINK_PROBLEMS, checked_tags
 from msgtrack.links.templates import holds_template_tag
 
-__all__ = ["Address", "AddressReader", "Names"]
+__all__ = ["Address", "AddressReader", "Names", "is_script", "step_problem"]
 
 Names = tuple[tuple[str, int], ...]
 """The expressions of a link's placeholders, and where each stands in the text given."""
 
-_SCRIPT_OPENING = "<%"
+_NEVER_TRACKED = (LinkReason.FRAGMENT, LinkReason.SCHEME)
 
 
 class Address(NamedTuple):
     """``url`` is the address with :data:`~msgtrack.links.placeholders.GAP` for each placeholder, ``tags`` are what stands
-    there in a tracked link. With ``problems`` it must not be tracked. ``is_foreign``: it holds tags that the message's
-    syntax does not know, or leaves alone.
+    there in a tracked link. With ``problems`` it must not be tracked, and ``url`` is as written. ``is_foreign``: it
+    holds tags that the message's syntax does not know, or leaves alone.
     """
 
     url: str
@@ -58,7 +61,7 @@ class AddressReader:
         self._reserved = reserved
         self._is_script = is_script(syntax)
         ends = [tag.start for tag in self.tags if tag.kind is TagKind.VERBATIM]
-        self._verbatim = list(zip(ends[::2], ends[1::2], strict=False))
+        self._verbatim = ends[::2], ends[1::2]
 
     def read(self, url: str, raw: str, offset: int, *, decode: bool) -> Address:
         """The address of a link.
@@ -70,9 +73,9 @@ class AddressReader:
             decode: whether ``raw`` holds character references.
         """
         syntax = self._syntax
-        if syntax is None or not any(mark in raw for mark in self._marks):
+        if syntax is None or not self._may_hold_tag(raw, syntax):
             return Address(url, (), (), (), holds_template_tag(raw) or (url != raw and holds_template_tag(url)))
-        if any(start < offset < end for start, end in self._verbatim):
+        if self._is_verbatim(offset):
             return Address(url, is_foreign=True)
         template = split(raw, syntax, decode=decode_attribute if decode else None)
         problems = list(template.problems)
@@ -89,18 +92,33 @@ class AddressReader:
                 try:
                     name = Expression.parse(whole).canonical
                 except CompileError as error:
-                    problems.append(LinkProblem(code=error.code, message=str(error), offset=tag.start))
+                    problems.append(_of_script(error, tag))
             names.append((name, placeholder.offset))
             tags.append(whole if self._is_script else tag_of(name))
         if not problems:
             problems += _of_pieces(template, address)
-        return Address(
-            address,
-            tuple(tags),
-            tuple(names),
-            tuple(problems),
-            is_foreign=not problems and any(map(holds_template_tag, template.pieces)),
+        elif destination(template.pieces[0].strip(), base="", own="")[1] in _NEVER_TRACKED:
+            # An address of mail, a place in the page: whatever the tags make of the rest, nobody tracks it.
+            return Address(url)
+        if problems:
+            return Address(url, names=tuple(names), problems=tuple(problems))
+        is_foreign = any(map(holds_template_tag, template.pieces))
+        return Address(address, tuple(tags), tuple(names), is_foreign=is_foreign)
+
+    def holds_tag(self, text: str) -> bool:
+        """Whether a text holds a tag, of the message's syntax or of any other."""
+        return holds_template_tag(text) or (self._syntax is not None and self._may_hold_tag(text, self._syntax))
+
+    def _may_hold_tag(self, raw: str, syntax: Syntax) -> bool:
+        # Not every tag begins with a mark: a lone per cent sign is none, and %NAME% is a tag.
+        return any(mark in raw for mark in self._marks) or (
+            bool(self.tags) and next(iter(syntax.tags(raw)), None) is not None
         )
+
+    def _is_verbatim(self, offset: int) -> bool:
+        starts, ends = self._verbatim
+        place = bisect_left(starts, offset) - 1
+        return 0 <= place < len(ends) and offset < ends[place]
 
 
 def is_script(syntax: Syntax | None) -> bool:
@@ -115,5 +133,22 @@ def _of_pieces(template: LinkTemplate, address: str) -> list[LinkProblem]:
     try:
         template.expand([""] * len(template.placeholders))
     except ValueError as error:
-        return [LinkProblem(code="personalized-step", message=str(error), offset=offset)]
+        return [step_problem(offset, str(error))]
     return []
+
+
+def _of_script(error: CompileError, tag: Tag) -> LinkProblem:
+    """What is wrong with an expression; the place in the tag, which the error ends with, gives way to that in the link."""
+    message = error.message.removesuffix(f" at line {error.line}, column {error.column}")
+    inside = (error.column or 1) - 1 if error.line == 1 else 0
+    return LinkProblem(
+        code=error.code,
+        message=f"{message} ({error.hint})" if error.hint else message,
+        offset=min(tag.start + inside, tag.end - 1),
+    )
+
+
+def step_problem(offset: int, detail: str = "") -> LinkProblem:
+    """The problem of a placeholder that steps of the path depend on, at an offset of the link's source."""
+    message = LINK_PROBLEMS["personalized-step"]
+    return LinkProblem(code="personalized-step", message=f"{message} ({detail})" if detail else message, offset=offset)

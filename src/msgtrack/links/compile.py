@@ -10,7 +10,7 @@ from attrs import define, field
 
 from msgtrack import vocabulary
 from msgtrack.errors import CompileError, InvalidOption
-from msgtrack.links.addresses import Address, AddressReader, Names, is_script
+from msgtrack.links.addresses import Address, AddressReader, Names, is_script, step_problem
 from msgtrack.links.compiled import CompiledPart
 from msgtrack.links.decisions import Finding, LinkReason, Placeholder
 from msgtrack.links.destinations import OwnBase, destination, is_url_text
@@ -76,8 +76,10 @@ class Compiler:
         if scan.is_amp:
             return self._amp(source, scan)
         slots: list[Slot] = []
+        # Where a tag decides the base, only the engine knows where relative links lead.
+        base = None if reader.holds_tag(scan.base_href) else scan.base_href
         for site in scan.sites:
-            self._html_link(source, site, scan.base_href, slots, reader)
+            self._html_link(source, site, base, slots, reader)
         if self.rules.trap and self.rules.track_links:
             at = scan.end if scan.body_end is None else scan.body_end
             first, *between, last = self._prepare(self._trap_link(), at)
@@ -113,7 +115,9 @@ class Compiler:
         self.draft.indexes.setdefault(part, LineIndex(source))
         return AddressReader(self.syntax, source, self.reserved)
 
-    def _html_link(self, source: str, site: LinkSite, base: str, slots: list[Slot], reader: AddressReader) -> None:
+    def _html_link(
+        self, source: str, site: LinkSite, base: str | None, slots: list[Slot], reader: AddressReader
+    ) -> None:
         rules = self.rules
         markup = markup_of(site)
         text = site.text
@@ -142,10 +146,15 @@ class Compiler:
     def _part(self, part: Part, source: str, slots: list[Slot]) -> CompiledPart:
         self.draft.slots.append((part, slots))
         pieces = _pieces(source, slots)
-        self.findings += part_findings(part, source, self.draft.indexes[part], slots, pieces)
         fills: tuple[int, ...] = ()
+        index = self.draft.indexes[part]
         if any(of is part for of, _ in self.personal_slots):
             fills = tuple(fill for slot in slots for fill in self._fills(part, slot))
+            # Lengths are those of the URLs that messages will hold, their values apart.
+            whole = [self._with_texts(part, slot) for slot in slots]
+            self.findings += part_findings(part, source, index, whole, _pieces(source, whole))
+        else:
+            self.findings += part_findings(part, source, index, slots, pieces)
         pieces_without, fills_without = _without_pixel(pieces, fills, slots)
         return CompiledPart(
             part=part,
@@ -156,6 +165,12 @@ class Compiler:
             fills_without_pixel=fills_without,
         )
 
+    def _with_texts(self, part: Part, slot: Slot) -> Slot:
+        """A slot with the fixed texts of its URL, where every message writes the whole."""
+        start, end, kind, texts = slot
+        personal = self.personal_slots.get((part, start)) if kind == "link" else None
+        return start, end, kind, texts if personal is None else self.personal[personal].texts
+
     def _fills(self, part: Part, slot: Slot) -> Iterable[int]:
         """What goes into the gaps of a slot: the texts of the message part by their place, or a link of its own."""
         start, _, kind, texts = slot
@@ -163,16 +178,20 @@ class Compiler:
         return range(len(texts) - 1) if personal is None else (~personal,)
 
     def _reason(
-        self, address: Address, markup: Markup, base: str, part: Part, offset: int
+        self, address: Address, markup: Markup, base: str | None, part: Part, offset: int
     ) -> tuple[str, LinkReason, TrackingMode | None]:
         if address.is_foreign:
             return tagged(address.url, address.tags), LinkReason.TEMPLATE_TAG, None
         rules, tags = self.rules, address.tags
         whole, reason = address.url, LinkReason.TRACKED
         if not address.problems:
-            whole, reason = destination(whole, base=base, own=self.own)
-            if tags:
+            whole, reason = destination(whole, base=base or "", own=self.own)
+            if base is None and reason is LinkReason.RELATIVE:
+                reason = LinkReason.TEMPLATE_TAG
+            if tags and whole.count(GAP) == len(tags):
                 whole = tagged(whole, tags)
+            elif tags:
+                address = address._replace(problems=(step_problem(address.names[0][1]),))
             if reason is not LinkReason.TRACKED:
                 return whole, reason, None
         if not rules.track_links:

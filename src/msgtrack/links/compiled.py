@@ -9,7 +9,7 @@ from attrs import field, frozen
 
 from msgtrack import vocabulary
 from msgtrack._borders import text_id
-from msgtrack.errors import InvalidOption, NotOurs, NotPublished, RenderError
+from msgtrack.errors import InvalidOption, InvalidValue, NotOurs, NotPublished, RenderError
 from msgtrack.links.compiled_bytes import pack, unpack
 from msgtrack.links.decisions import Contents, Edit, Finding, LinkDecision, Placeholder, ReadContents
 from msgtrack.links.formats import UrlFormat
@@ -111,7 +111,7 @@ class CompiledMessage:
     _html: CompiledPart | None = field(init=False, repr=False)
     _text: CompiledPart | None = field(init=False, repr=False)
     _known: list[bool] = field(init=False, repr=False, factory=list)
-    _evaluate: list[Evaluators] = field(init=False, repr=False, factory=list)
+    _evaluate: tuple[Evaluators, ...] = field(init=False, repr=False, default=())
 
     def __attrs_post_init__(self) -> None:
         """Work out once what every rendering needs."""
@@ -162,12 +162,13 @@ class CompiledMessage:
             InvalidOption: an address of ``unsubscribe`` is unfit for a header.
             NotPublished: the links are registered and nobody published them.
             MissingValue: a placeholder has no value, or None.
-            InvalidValue: a value is neither text nor number, is over 2,000 characters long, or holds control characters.
+            InvalidValue: a value is neither text nor number, is over 2,000 characters long, or holds control characters;
+                all of them make a URL too long to be read again; ``values`` is no mapping.
             RenderError: the message was read from bytes without a tracker; an expression cannot be worked out.
         """
         signer, token = self._token(message_id, policy, seed=seed)
         texts = None if signer.spread is None else signer.texts(token)
-        urls = self._personal_urls(signer, token, values or {}) if self.personal else ()
+        urls = self._personal_urls(signer, token, values) if self.personal else ()
 
         def join(pieces: tuple[str, ...], fills: tuple[int, ...]) -> str:
             if fills:
@@ -194,10 +195,16 @@ class CompiledMessage:
             self._check_published(signer.registry)
         return signer, signer.part(text_id(message_id), policy, is_seed=seed)
 
-    def _personal_urls(self, signer: MessageSigner, token: str, values: Mapping[str, object]) -> list[str]:
+    def _personal_urls(self, signer: MessageSigner, token: str, values: Mapping[str, object] | None) -> list[str]:
+        if values is None:
+            values = {}
+        elif not isinstance(values, Mapping):
+            raise InvalidValue(f"values must be a mapping of names to values, not {type(values).__name__}")
         evaluate = self._evaluate
         if not evaluate:
-            evaluate += map(evaluators, self.personal)
+            # Put there whole: another thread may be rendering.
+            evaluate = tuple(map(evaluators, self.personal))
+            object.__setattr__(self, "_evaluate", evaluate)
         return [
             signer.personal_url(link, token, link.filled(values, each))
             for link, each in zip(self.personal, evaluate, strict=True)
@@ -236,7 +243,7 @@ class CompiledMessage:
         links alone; a placeholder that only a loop of the template knows cannot be given.
         """
         signer, token = self._token(message_id, policy, seed=seed)
-        urls = self._personal_urls(signer, token, values or {})
+        urls = self._personal_urls(signer, token, values)
         return filled_slots(signer.texts(token), urls, signer.opened, is_followed=policy.opens is not Consent.NONE)
 
     def source(self, syntax: str | Syntax, *, part: str | Part | None = None) -> str:

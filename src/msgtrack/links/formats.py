@@ -33,7 +33,8 @@ class ParsedUrl:
     that says otherwise than the link itself names nobody.
 
     Values of a personalised link stand at the end of the message part, as they came. A format that writes them in a way
-    of its own says in ``values`` what they may have been, each reading as :func:`values_text` writes it.
+    of its own says in ``values`` what they may have been: each reading is the values in our alphabet, parted by ``-``,
+    with the signature right behind the last.
     """
 
     link: str

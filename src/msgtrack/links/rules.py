@@ -17,6 +17,7 @@ from msgtrack.links.decisions import LinkReason
 from msgtrack.links.destinations import destination
 from msgtrack.links.markers import EMITTED
 from msgtrack.links.memory import LinkMemory
+from msgtrack.links.templates import holds_template_tag
 from msgtrack.links.utm import utm_parameters
 from msgtrack.model import LinkType, Part, TrackingMode
 
@@ -74,6 +75,8 @@ def _trap(value: object) -> str:
         raise InvalidValue(f"trap is the URL that the trap link leads to, not {value!r:.80}")
     if value and destination(value, base="")[1] is not LinkReason.TRACKED:
         raise InvalidOption(f"trap={value!r:.80} is no http or https URL")
+    if holds_template_tag(value):
+        raise InvalidOption(f"trap={value!r:.80} holds a template tag, which nothing would fill")
     return value
 
 
@@ -112,7 +115,10 @@ class Rule:
         if self.part is not None and part is not self.part:
             return False
         if self.host is not None:
-            host = (urlsplit(url).hostname or "").rstrip(".")
+            try:
+                host = (urlsplit(url).hostname or "").rstrip(".")
+            except ValueError:
+                return False
             wanted = self.host.lower().rstrip(".")
             if host != wanted and not host.endswith("." + wanted):
                 return False

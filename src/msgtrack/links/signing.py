@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgtrack.errors import InvalidOption
+from msgtrack._borders import switch
+from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.headers import ADDRESS, unsubscribe_headers
 from msgtrack.links.hosted import HOSTED_PARTS, hosted_link
 from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
 from msgtrack.links.personal import PersonalLink, carried, parted, read_values, signed_fields
 from msgtrack.links.registry import LinkRegistry
+from msgtrack.links.repair import MAX_LENGTH
 from msgtrack.links.tokens import (
     MessageToken,
     concealed_text,
@@ -69,7 +71,11 @@ class MessageSigner:
         self._pages: dict[HostedPage, tuple[SigningKey, Texts]] = {}
 
     def part(self, message_id: str, policy: Policy, *, is_seed: bool) -> str:
-        """The message part of one message."""
+        """The message part of one message.
+
+        Raises:
+            InvalidValue: ``policy`` is no Policy, or ``is_seed`` neither True nor False.
+        """
         head = self._default_head if policy is PLAIN_POLICY and not is_seed else self._head(policy, is_seed=is_seed)
         token = message_text(head, self._delivery, message_id, self._tail, self._signing)
         return token if self._hiding is None else concealed_text(token, self._hiding)
@@ -117,8 +123,22 @@ class MessageSigner:
         return texts
 
     def personal_url(self, link: PersonalLink, part: str, values: Sequence[str]) -> str:
-        """The whole URL of a personalised link; raises what :meth:`texts` does."""
-        fields, signature = signed_fields(self._values_key, part, link.part, values)
+        """The whole URL of a personalised link.
+
+        Raises:
+            InvalidValue: it is longer than what is read again.
+            InvalidId, InvalidOption: see :meth:`texts`.
+        """
+        url = self._personal_url(link, part, values, self._values_key)
+        if len(url) > MAX_LENGTH:
+            raise InvalidValue(
+                f"the values make a URL of {len(url):,} characters, and over {MAX_LENGTH:,} none is read",
+                hint="shorten them, or put a short id into the link",
+            )
+        return url
+
+    def _personal_url(self, link: PersonalLink, part: str, values: Sequence[str], key: SigningKey) -> str:
+        fields, signature = signed_fields(key, part, link.part, values)
         own = getattr(self._format, "with_values", None)
         if own is not None:
             return str(own(link.texts, self.texts(part), values, signature))
@@ -149,7 +169,7 @@ class MessageSigner:
                     return False
                 continue
             read = self._read_personal(links[~fill_], found)
-            if read is None or self.personal_url(links[~fill_], *read) != found:
+            if read is None or self._personal_url(links[~fill_], *read) != found:
                 return False
             tokens.add(read[0])
         said = [read_message(token, self._keyring, self._realm) for token in tokens]
@@ -162,7 +182,7 @@ class MessageSigner:
             and all((each.delivery_id, each.variant) == self._said for each in said if each)
         )
 
-    def _read_personal(self, link: PersonalLink, url: str) -> tuple[str, list[str]] | None:
+    def _read_personal(self, link: PersonalLink, url: str) -> tuple[str, list[str], SigningKey] | None:
         parsed = self._format.parse(url)
         if parsed is None or parsed.repairs:
             return None
@@ -172,7 +192,7 @@ class MessageSigner:
             return None
         key = self._keyring.key_at(said.place, "values", self._realm)
         found = (read_values(text, key, message, link.part, len(link.names)) for text in tail)
-        return next(((message, values) for values in found if values is not None), None)
+        return next(((message, values, key) for values in found if values is not None), None)
 
     def _read(self, texts: Sequence[str]) -> MessageToken | None:
         if self.spread is None:
@@ -183,6 +203,10 @@ class MessageSigner:
         return read_message(parsed.message, self._keyring, self._realm)
 
     def _head(self, policy: Policy, *, is_seed: bool) -> str:
+        if not isinstance(policy, Policy):
+            raise InvalidValue(f"policy must be a Policy, not {policy!r:.80}")
+        # Anything else would be written over the bits beside it.
+        is_seed = switch("seed", is_seed)
         return message_head(
             self._keyring.key_id, policy, is_seed=is_seed, is_proof=self._is_proof, conceal=self.conceal
         )

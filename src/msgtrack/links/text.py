@@ -52,6 +52,8 @@ _TRAILING = ".,;:!?'"
 _BREAK = re.compile(r"[ ]?(?:\r\n|\n|\r)")
 _NEXT_LINE = re.compile(rf"{_BREAK.pattern}(?![hH][tT][tT][pP][sS]?://)[^{_INVISIBLE}<>{_QUOTES}]++")
 _MOST_LINES = 20
+# What stands for a tag: a letter to what is inside a URL, and none of those that keep a scheme behind them from being one.
+_FILLER = "\u00e9"
 
 
 def scan_text(text: str, tags: Sequence[Tag] = ()) -> tuple[TextSite, ...]:
@@ -80,15 +82,19 @@ def _among_tags(text: str, tags: Sequence[Tag]) -> tuple[TextSite, ...]:
     pieces: list[str] = []
     done = 0
     for tag in tags:
-        pieces += (text[done : tag.start], "x" * (tag.end - tag.start))
+        pieces += (text[done : tag.start], _FILLER * (tag.end - tag.start))
         done = tag.end
     plain = "".join([*pieces, text[done:]])
     ends = {tag.end: tag for tag in tags if tag.kind is not TagKind.VALUE}
+    stops = {tag.end for tag in tags}
     sites = []
     for site in scan_text(plain):
         end = site.end
         while end in ends and ends[end].start > site.start:
             end = ends[end].start
+            # What a tag parted from the text behind is at the end now.
+            while end not in stops and text[end - 1] in _TRAILING:
+                end -= 1
         # Only what stands outside of tags is wrapped.
         url = (
             _BREAK.sub("", text[site.start : end])

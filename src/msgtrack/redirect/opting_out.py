@@ -17,6 +17,11 @@ FIELD, VALUE = "List-Unsubscribe", "One-Click"
 # The field alone takes some two hundred bytes in the longer encoding; what stands past this is no such form.
 _MAX_FORM = 4_096
 _MAX_FIELDS = 32
+# A boundary has at most 70 characters (RFC 2046, section 5.1.1); reading a longer header takes the square of its length.
+_MAX_TYPE = 512
+
+# Parameters that are continued in two ways at once, or numbered by thousands of digits, raise more than MessageError.
+_UNREADABLE = (MessageError, ValueError, TypeError, LookupError)
 
 
 def asks_to_leave(request: Request) -> bool:
@@ -44,12 +49,15 @@ def _pairs(body: bytes) -> list[tuple[str, str]]:
 
 
 def _parts(body: bytes, content_type: str) -> Iterator[tuple[str, str]]:
-    kind = content_type.encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
-    message = BytesParser().parsebytes(b"Content-Type: " + kind + b"\r\n\r\n" + body)
+    kind = content_type[:_MAX_TYPE].encode("ascii", "replace").replace(b"\r", b" ").replace(b"\n", b" ")
+    try:
+        message = BytesParser().parsebytes(b"Content-Type: " + kind + b"\r\n\r\n" + body)
+    except _UNREADABLE:
+        return
     for part in message.walk():
         try:
             name, value = part.get_param("name", header="content-disposition"), part.get_payload(decode=True)
-        except (MessageError, ValueError, LookupError):
+        except _UNREADABLE:
             continue
         if isinstance(name, str) and isinstance(value, bytes):
             yield name, value.decode("latin-1")

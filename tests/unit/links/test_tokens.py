@@ -126,7 +126,7 @@ def test_message_parts_round_trip(
 @given(
     ids,
     ids,
-    # No URL holds a NUL; in a token it stands for a placeholder.
+    # NUL stands for a placeholder, and no link that is tracked holds one.
     st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=60),
     st.sampled_from(["https://", "http://", "https://www.", "HTTPS://", "http://www."]),
     st.sampled_from(LinkType),

@@ -31,6 +31,7 @@ LINK_PROBLEMS = {
     "unsupported-tag": "A tag in the link is a program, or one that its engine would refuse.",
     "broken-escape": "A percent sign stands right before a placeholder: its value would become part of an escape.",
     "line-feed": "The fixed text of a link with placeholders holds a control character.",
+    "personalized-step": "Values of dots, or empty ones, would make a path segment a step, or a step takes a tag out.",
     "reserved-parameter": "The campaign URL format has a parameter of this name itself.",
 }
 """What can be wrong with a link that holds tags: codes and reasons."""

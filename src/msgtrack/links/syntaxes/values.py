@@ -18,9 +18,9 @@ MAX_VALUE_LENGTH = 2_000
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _SURROGATE = re.compile(r"[\ud800-\udfff]")
-_ONLY_DOTS = re.compile(r"(?:\.|%2[Ee])*\Z")
 _DOT_SEGMENT = re.compile(r"(?:\.|%2[Ee]){1,2}")
-_SEGMENT_END = re.compile(r"[/\\?#]")
+_PATH_END = re.compile("[?#]")
+_SLASH = re.compile(r"[/\\]")
 
 
 class ControlCharacter(InvalidValue):
@@ -112,19 +112,29 @@ def expand(pieces: Sequence[str], values: Sequence[str]) -> str:
 def _refuse_steps(whole: Sequence[str]) -> None:
     """Refuse values that end up as a path segment of dots alone.
 
-    ``whole`` holds pieces at even places and encoded values between them. Only a value of dots can do it.
+    ``whole`` holds pieces at even places and encoded values between them; no value ends a segment.
     """
-    for place in range(1, len(whole), 2):
-        if not _ONLY_DOTS.match(whole[place]):
+    segment: list[str] = []
+    for place, text in enumerate(whole):
+        if place % 2:
+            segment.append(text)
             continue
-        before, after = "".join(whole[:place]), "".join(whole[place:])
-        if "?" in before or "#" in before:
-            return
-        start = max(before.rfind("/"), before.rfind("\\")) + 1
-        end = _SEGMENT_END.search(after)
-        segment = before[start:] + (after if end is None else after[: end.start()])
-        if _DOT_SEGMENT.fullmatch(segment):
-            raise InvalidValue(
-                f"the values make {segment!r} of a path segment, which is a step and no name",
-                hint="values of dots alone do not go into a path",
-            )
+        path_end = _PATH_END.search(text)
+        first, *others = _SLASH.split(text if path_end is None else text[: path_end.start()])
+        segment.append(first)
+        if others:
+            _refuse_step(segment)
+            segment = [others[-1]]
+        if path_end is not None:
+            break
+    _refuse_step(segment)
+
+
+def _refuse_step(segment: Sequence[str]) -> None:
+    # A segment without a value is the author's own, steps and all.
+    text = "".join(segment) if len(segment) > 1 else ""
+    if _DOT_SEGMENT.fullmatch(text):
+        raise InvalidValue(
+            f"the values make {text!r} of a path segment, which is a step and no name",
+            hint="values of dots alone do not go into a path",
+        )
