@@ -70,7 +70,8 @@ class AddressReader:
             decode: whether ``raw`` holds character references.
         """
         syntax = self._syntax
-        if syntax is None or not any(mark in raw for mark in self._marks):
+        # Not every tag begins with a mark: a percent sign alone is none.
+        if syntax is None or not (any(mark in raw for mark in self._marks) or any(True for _ in syntax.tags(raw))):
             return Address(url, is_foreign=holds_template_tag(raw) or (url != raw and holds_template_tag(url)))
         if any(start < offset < end for start, end in self._verbatim):
             return Address(url, is_foreign=True)
