@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from msgtrack.errors import CompileError
+from msgtrack.errors import CompileError, InvalidValue
 from msgtrack.links.entities import decode_attribute
 from msgtrack.links.instructions import Expression
 from msgtrack.links.placeholders import GAP, tag_of
@@ -115,6 +115,7 @@ def _of_pieces(template: LinkTemplate, address: str) -> list[LinkProblem]:
         return [LinkProblem(code="line-feed", message=f"{LINK_PROBLEMS['line-feed']} (U+FDD0)", offset=offset)]
     try:
         template.expand([""] * len(template.placeholders))
-    except ValueError as error:
-        return [LinkProblem(code="personalized-step", message=str(error), offset=offset)]
+    except InvalidValue:
+        code = "personalized-step"
+        return [LinkProblem(code=code, message=LINK_PROBLEMS[code], offset=offset)]
     return []
