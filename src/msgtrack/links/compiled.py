@@ -162,7 +162,8 @@ class CompiledMessage:
             InvalidOption: an address of ``unsubscribe`` is unfit for a header.
             NotPublished: the links are registered and nobody published them.
             MissingValue: a placeholder has no value, or None.
-            InvalidValue: a value is neither text nor number, is over 2,000 characters long, or holds control characters.
+            InvalidValue: a value is neither text nor number, is over 2,000 characters long, or holds control characters;
+                or the values of a link make its URL too long to be read back.
             RenderError: the message was read from bytes without a tracker; an expression cannot be worked out.
         """
         signer, token = self._token(message_id, policy, seed=seed)

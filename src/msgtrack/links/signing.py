@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgtrack.errors import InvalidOption
+from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.headers import ADDRESS, unsubscribe_headers
 from msgtrack.links.hosted import HOSTED_PARTS, hosted_link
 from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
 from msgtrack.links.personal import PersonalLink, carried, parted, read_values, signed_fields
 from msgtrack.links.registry import LinkRegistry
+from msgtrack.links.repair import MAX_LENGTH
 from msgtrack.links.tokens import (
     MessageToken,
     concealed_text,
@@ -117,12 +118,23 @@ class MessageSigner:
         return texts
 
     def personal_url(self, link: PersonalLink, part: str, values: Sequence[str]) -> str:
-        """The whole URL of a personalised link; raises what :meth:`texts` does."""
+        """The whole URL of a personalised link; raises what :meth:`texts` does.
+
+        Raises:
+            InvalidValue: it would be so long that nobody reads it back whole.
+        """
         fields, signature = signed_fields(self._values_key, part, link.part, values)
         own = getattr(self._format, "with_values", None)
         if own is not None:
-            return str(own(link.texts, self.texts(part), values, signature))
-        return fill(link.texts, self.texts(carried(part, fields, signature)))
+            url = str(own(link.texts, self.texts(part), values, signature))
+        else:
+            url = fill(link.texts, self.texts(carried(part, fields, signature)))
+        if len(url) > MAX_LENGTH:
+            raise InvalidValue(
+                f"with the values of {', '.join(dict.fromkeys(link.names))} a link has {len(url)} characters, and "
+                f"{MAX_LENGTH} are read back at most"
+            )
+        return url
 
     def made(self, text: str, pieces: Sequence[str]) -> bool:
         """Whether ``text`` is these pieces, with a message part of this delivery in the gaps."""
