@@ -52,6 +52,8 @@ _TRAILING = ".,;:!?'"
 _BREAK = re.compile(r"[ ]?(?:\r\n|\n|\r)")
 _NEXT_LINE = re.compile(rf"{_BREAK.pattern}(?![hH][tT][tT][pP][sS]?://)[^{_INVISIBLE}<>{_QUOTES}]++")
 _MOST_LINES = 20
+# A letter of a URL that may stand before another one: a URL can begin right behind a tag.
+_FILLER = "\u00e9"
 
 
 def scan_text(text: str, tags: Sequence[Tag] = ()) -> tuple[TextSite, ...]:
@@ -80,7 +82,7 @@ def _among_tags(text: str, tags: Sequence[Tag]) -> tuple[TextSite, ...]:
     pieces: list[str] = []
     done = 0
     for tag in tags:
-        pieces += (text[done : tag.start], "x" * (tag.end - tag.start))
+        pieces += (text[done : tag.start], _FILLER * (tag.end - tag.start))
         done = tag.end
     plain = "".join([*pieces, text[done:]])
     ends = {tag.end: tag for tag in tags if tag.kind is not TagKind.VALUE}
