@@ -229,7 +229,7 @@ LOADERS: dict[str, Any] = {
     "objects": {"items": [{"@id": number, "title": f"Item {number}"} for number in range(3)]},
 }
 LOOP = """<%@ foreach object="items" item="one" %>
-<a href="https://b.example/i/<%@ value object='one' xpath='@id' %>?n=<%= escapeUrl(recipient.lastName) %>"><%@ value object="one" xpath="title" %></a>
+<a href="https://b.example/i/<%@ value object='one' xpath='@id' %>?n=<%= escapeUrl(user.last) %>"><%@ value object="one" xpath="title" %></a>
 <%@ end %>"""
 
 
@@ -244,7 +244,7 @@ def test_each_link_of_a_loop_is_its_own_with_its_own_label(options: dict[str, An
         ("2", "First"), ("3", "Item 0"), ("4", "Item 1"), ("5", "Item 2"), ("6", "Out"),
     ]  # fmt: skip
     assert len({link.key for link in compiled.links}) == 5
-    assert led(compiled, tracker, {"recipient": {"lastName": "O'Hara", "id": 5}}) == [
+    assert led(compiled, tracker, {"user.last": "O'Hara", "recipient": {"id": 5}}) == [
         "https://b.example/first",
         *(f"https://b.example/i/{number}?n=O%27Hara" for number in range(3)),
         "https://b.example/out?u=5",
@@ -252,7 +252,7 @@ def test_each_link_of_a_loop_is_its_own_with_its_own_label(options: dict[str, An
     # What a loop or an include wrote stands, for the author, where the author wrote it.
     line, column = 2, LOOP.split("\n")[1].index("<%= escape") + 1
     placeholders = [(one.name, one.line, one.column) for one in compiled.placeholders]
-    assert placeholders[:3] == [("recipient.lastName", line, column)] * 3
+    assert placeholders[:3] == [("user.last", line, column)] * 3
     assert placeholders[3] == ("recipient.id", 3, len("<%@ end %>") + 1)
     assert [one.line for one in compiled.decisions] == [1, 2, 2, 2, 3]
 
@@ -273,7 +273,7 @@ def test_a_loop_of_ten_thousand_items_takes_time_in_proportion() -> None:
         loaders = {"objects": {"items": [{"@id": number, "title": f"T{number}"} for number in range(count)]}}
         start = time.process_time()
         compiled = tracker.compile(html=LOOP, delivery_id=1, syntax="campaign", loaders=loaders)
-        rendered = compiled.render(message_id=7, values={"recipient.lastName": "x"})
+        rendered = compiled.render(message_id=7, values={"user.last": "x"})
         spent = time.process_time() - start
         assert rendered.html is not None
         assert len(compiled.personal) == count
