@@ -19,6 +19,7 @@ from msgtrack.errors import (
     RenderError,
 )
 from msgtrack.links import CompiledMessage, MemoryRegistry, Rule
+from msgtrack.links.keyring import SigningKey
 from msgtrack.links.syntaxes import Tag, TagKind
 from msgtrack.model import LinkType, Part, ResolutionOutcome
 
@@ -403,3 +404,21 @@ def test_rules_match_links_with_placeholders() -> None:
     assert [one.tracked for one in compiled.decisions] == [False, True, True]
     assert compiled.decisions[0].url == "https://never.example/<%= a %>"
     assert 'href="https://never.example/{{ a }}"' in (compiled.render(message_id=7, values={"a": "b"}).html or "")
+
+
+@every_way
+@pytest.mark.parametrize("count", [0, 1, 3])
+def test_a_personalised_link_costs_one_more_signature(way: str, count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    tracker = tracker_of(way)
+    html = '<a href="https://shop.example/">x</a>' + '<a href="https://shop.example/{{ a }}{{ b }}">x</a>' * count
+    compiled = compiled_by(tracker, html=html, syntax="jinja", pixel="none")
+    made: list[object] = []
+    sign = SigningKey.sign
+
+    def counted(key: SigningKey, text: str) -> str:
+        made.append(text)
+        return sign(key, text)
+
+    monkeypatch.setattr(SigningKey, "sign", counted)
+    compiled.render(message_id=7, values={"a": "x", "b": "y"})
+    assert len(made) == 1 + count
