@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from benchmarks._mail import BASE, HTML, LINKS, SECRET, TEXT, adapt_html, lxml_parse
 from benchmarks._runner import Benchmark
-from msgtrack import Keyring, Tracker
+from msgtrack import Keyring, Policy, Tracker
 from msgtrack.links import CompiledMessage, MemoryRegistry
 
 _KB = len(HTML) // 1000
@@ -84,6 +84,54 @@ def _once(style: str) -> Benchmark:
     )
 
 
+_PERSONAL = HTML.replace("item/7?a=1", "item/7?name={{ user.name }}&amp;a=1")
+_VALUES = {"user": {"name": "Zoë Quinn & Co"}}
+_ITEMS = 10_000
+_LOOP = (
+    "<%@ foreach object='items' item='one' %><a href=\"https://shop.example/<%@ value object='one' xpath='@id' %>?"
+    "n=<%= escapeUrl(user.name) %>\"><%@ value object='one' xpath='title' %></a>\n<%@ end %>"
+)
+_LOADERS = {"objects": {"items": [{"@id": number, "title": f"Item {number}"} for number in range(_ITEMS)]}}
+
+
+def _bare_values(part: str) -> str:
+    """One signature, and one encoding of the values: what a personalised link cannot do without."""
+    fields = base64.b32encode(b"Zo\xc3\xab Quinn & Co").decode().lower()
+    mac = hmac.digest(SECRET, f"{part}/{fields}".encode(), hashlib.sha256)[:10]
+    return f"{part}.-{fields}{base64.b32encode(mac).decode()}"
+
+
+def _personal(style: str) -> list[Benchmark]:
+    """With one personalised link: the whole rendering, and what the link adds to it."""
+    tracker = _tracker(style)
+    plain = tracker.compile(html=HTML, delivery_id="4711")
+    compiled = tracker.compile(html=_PERSONAL, delivery_id="4711", syntax="jinja")
+    if tracker.registry is not None:
+        tracker.registry.publish(plain)
+        tracker.registry.publish(compiled)
+    signer, token = compiled._token("1234567", Policy(), seed=False)
+    return [
+        Benchmark(
+            name=f"render HTML, one link personalised, {style}; limit: none personalised, one more MAC",
+            ours=lambda: compiled.render(message_id="1234567", values=_VALUES),
+            limit=lambda: (plain.render(message_id="1234567"), _bare_values(token)),
+        ),
+        Benchmark(
+            name=f"the personalised URL alone, {style}; limit: one MAC and encoding",
+            ours=lambda: compiled._personal_urls(signer, token, _VALUES),
+            limit=lambda: _bare_values(token),
+        ),
+    ]
+
+
+def _loop_limit() -> str:
+    """Each link written, and one signature over it."""
+    return "".join(
+        f'<a href="{BASE}/{hmac.digest(SECRET, str(item["@id"]).encode(), hashlib.sha256).hex()}">{item["title"]}</a>\n'
+        for item in _LOADERS["objects"]["items"]
+    )
+
+
 _stateless = _tracker("stateless")
 
 BENCHMARKS = [
@@ -96,5 +144,13 @@ BENCHMARKS = [
         ours=lambda: _stateless.compile(html=HTML, text=TEXT, delivery_id="4711"),
         limit=lambda: (HTML + TEXT).replace("https://shop.example/", f"{BASE}/"),
         peers=lxml_parse(HTML),
+    ),
+    *_personal("stateless"),
+    *_personal("registered"),
+    Benchmark(
+        name=f"compile a foreach of {_ITEMS} items, a personalised link each",
+        ours=lambda: _stateless.compile(html=_LOOP, delivery_id="4711", syntax="campaign", loaders=_LOADERS),
+        limit=_loop_limit,
+        items=_ITEMS,
     ),
 ]

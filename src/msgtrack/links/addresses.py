@@ -97,7 +97,7 @@ class AddressReader:
             tags.append(whole if self._is_script else tag_of(name))
         if not problems:
             problems += _of_pieces(template, address)
-        elif destination(template.pieces[0].strip(), base="", own="")[1] in _NEVER_TRACKED:
+        elif destination(template.pieces[0].strip(), base="")[1] in _NEVER_TRACKED:
             # An address of mail, a place in the page: whatever the tags make of the rest, nobody tracks it.
             return Address(url)
         if problems:

@@ -40,6 +40,11 @@ _SHOWN = re.compile(r"[&;]p[0-9]{1,3}=")
 _ONLY_VALUES = re.compile(r"(?:&p[0-9]{1,3}=[^&]*)*")
 _VALUE = re.compile(r"[?&;]p([0-9]{1,3})=([^&;#\"'<>]*)")
 _QUOTED_SIGN = re.compile("=3[Dd]")
+# What damage puts into values: nothing; line breaks, the signs before them and soft hyphens; spaces. A reading that takes
+# away what was the author's fails at the signature.
+_ADDED = tuple(map(re.compile, ("(?!)", "=?(?:%0[Dd])?%0[Aa]|=|%[Cc]2%[Aa][Dd]", "%20")))
+_BREAKS = tuple(map(re.compile, ("(?:%0[Dd])?%0[Aa]", "=(?:%0[Dd])?%0[Aa]")))
+_MOST_WRAPPED = 3
 _DASHES = re.compile(r"[?&]u=(https?-3a_{1,2}[^&#]*)", re.IGNORECASE)
 # The sign before a line break belongs to the break, unless a parameter begins with it.
 _SOFT_BREAK = re.compile(r"(?<![?&;]id)(?<![&;]s)=[ \t]*[\r\n]+", re.IGNORECASE)
@@ -149,18 +154,25 @@ class CampaignFormat:
 def _values(url: str) -> list[str]:
     """What the values in a URL may have been, in our alphabet: as many readings as damage leaves open."""
     readings: dict[str, None] = {}
-    whole = _WHITE.sub("", _SOFT_BREAK.sub("", url[:MAX_LENGTH]))
-    wrapped = _DASHES.search(whole)
-    for text in (whole, *(() if wrapped is None else (_without_dashes(wrapped),))):
+    texts = [_WHITE.sub("", _SOFT_BREAK.sub("", url[:MAX_LENGTH]))]
+    for text in texts:
         layer = text
         for _ in range(3):
+            wrapped = _DASHES.search(layer)
+            if wrapped is not None and len(texts) < _MOST_WRAPPED:
+                texts.append(_without_dashes(wrapped))
             plain = _ENTITY.sub(_character, _ENTITY.sub(_character, layer))
             layer = unquote(layer)
-            for shown in (plain, _QUOTED_SIGN.sub("=", plain)):
+            unquoted = _QUOTED.sub(lambda sign: chr(int(sign[1], 16)), _QUOTED_SIGN.sub("=", plain))
+            joined = (pattern.sub("", plain) for pattern in _BREAKS)
+            for shown in (plain, _QUOTED_SIGN.sub("=", plain), unquoted, *joined):
                 found = {int(number): value for number, value in _VALUE.findall(shown)}
-                if found and sorted(found) == list(range(1, len(found) + 1)):
-                    values = [unquote(found[number]).encode("utf-8", "surrogatepass") for number in sorted(found)]
-                    readings["-".join(map(encode_bytes, values))] = None
+                if not found or sorted(found) != list(range(1, len(found) + 1)):
+                    continue
+                for added in _ADDED:
+                    values = [unquote(added.sub("", found[number])) for number in sorted(found)]
+                    fields = [encode_bytes(value.encode("utf-8", "surrogatepass")) for value in values]
+                    readings["-".join(fields)] = None
     return list(readings)
 
 
@@ -249,8 +261,18 @@ def _found(text: str) -> tuple[re.Match[str], tuple[str, ...]] | None:
 
 
 def _until_end(text: str, place: re.Match[str]) -> str:
-    signed = _SIGNATURE.search(text, place.end())
+    signed = _signed(text, place.end())
     return text[place.start() : signed.end() if signed else place.end()]
+
+
+def _signed(text: str, pos: int) -> re.Match[str] | None:
+    """The parameter ``s``: the first that could hold one of ours, for a value may show one too once it is decoded."""
+    first = None
+    for found in _SIGNATURE.finditer(text, pos):
+        first = first or found
+        if len(found[1]) >= HEAD_LENGTH + MAC_LENGTH:
+            return found
+    return first
 
 
 def _signature(text: str, place: re.Match[str]) -> tuple[str, list[str]]:
@@ -258,7 +280,7 @@ def _signature(text: str, place: re.Match[str]) -> tuple[str, list[str]]:
     repairs = []
     if place[1].replace("=", "").startswith("3d"):
         repairs.append("quoted-printable")
-    signed = _SIGNATURE.search(text, place.end())
+    signed = _signed(text, place.end())
     if signed is None:
         return "", repairs
     if not _ONLY_VALUES.fullmatch(text, place.end(), signed.start()):

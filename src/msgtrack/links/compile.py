@@ -259,12 +259,14 @@ class Compiler:
         kind = _TYPE_OF_MODE.get(mode)
         parameters = rules.utm
         if rules.rules:
-            kind = rules.first("type", url, part) or kind
+            said = rules.first("type", url, part)
+            kind = kind if said is None else said
             label = rules.first("label", url, part) or label
             category = rules.first("category", url, part) or category
             utm = rules.first("utm", url, part)
             parameters = parameters if utm is None else utm
-        kind = kind or self._markup_type(markup, part, offset)
+        if kind is None:
+            kind = self._markup_type(markup, part, offset)
         if parameters and kind not in _BARE_TYPES:
             url = tagged(with_parameters(GAP.join(pieces_of(url)), parameters), tags_of(url))
         return self._kept(url, label[:_LABEL_LENGTH], category, kind, mode, part)

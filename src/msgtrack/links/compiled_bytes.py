@@ -11,6 +11,7 @@ import json
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
+from enum import IntEnum, StrEnum
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -98,6 +99,9 @@ def _converter() -> Converter:
     converter.register_structure_hook(datetime, lambda value, _: datetime.fromisoformat(value))
     for kind in (str, int, bool):
         converter.register_structure_hook(kind, _exactly(kind))
+    # Their members are texts and numbers too, and would stay what JSON makes of them.
+    converter.register_structure_hook(StrEnum, lambda value, kind: kind(_exactly(str)(value, kind)))
+    converter.register_structure_hook(IntEnum, lambda value, kind: kind(_exactly(int)(value, kind)))
     return converter
 
 

@@ -132,7 +132,8 @@ class MessageSigner:
         url = self._personal_url(link, part, values, self._values_key)
         if len(url) > MAX_LENGTH:
             raise InvalidValue(
-                f"the values make a URL of {len(url):,} characters, and over {MAX_LENGTH:,} none is read",
+                f"with the values of {', '.join(dict.fromkeys(link.names))} a link has {len(url)} characters, and "
+                f"{MAX_LENGTH} are read back at most",
                 hint="shorten them, or put a short id into the link",
             )
         return url

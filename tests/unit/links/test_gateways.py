@@ -217,6 +217,13 @@ In the order they are tried.
 | Repair | Reason |
 | --- | --- |
 """
+VALUES = """
+## Values of personalised links
+
+In the `compact` format they survive every damage of the first table. In the `campaign` format they are text that anybody can
+read, and text has a case: after {losing}
+such a link still redirects, with its values empty, and names nobody.
+"""
 LIMITS = """
 ## Limits
 
@@ -226,12 +233,27 @@ names nobody.
 """
 
 
+def _losing() -> list[str]:
+    """The damages after which a personalised link of the campaign format names nobody; it redirects after every one."""
+    tracker = Tracker(BASES[0], KEYS, registry=MemoryRegistry(), link_style="registered", url_format="campaign")
+    compiled = tracker.compile(
+        html='<a href="https://shop.example/?name={{ name }}">x</a>', delivery_id="4711", syntax="jinja"
+    )
+    tracker.registry.publish(compiled)  # type: ignore[union-attr]
+    html = compiled.render(message_id="7", values={"name": "Zo\u00eb & O'Hara-9"}).html or ""
+    said = {damage.name: tracker.resolve(damage(html.split('"')[1])) for damage in DAMAGES}
+    assert all(one.destination for one in said.values())
+    return [name for name, one in said.items() if one.message_id is None]
+
+
 def _page() -> str:
     page = INTRODUCTION.format(example=EXAMPLE)
     for damage, damaged in gateways.table(EXAMPLE):
         undone = ", ".join(damage.repairs) or "nothing to undo"
         page += f"| {damage.name} | {damage.sentence} | `` {damaged} `` | {undone} |\n"
     page += REASONS + "".join(f"| {name} | {reason} |\n" for name, reason in REPAIRS.items())
+    losing = _losing()
+    page += VALUES.format(losing=f"{', '.join(losing[:-1])} and {losing[-1]}")
     return page + LIMITS.format(longest=MAX_LENGTH)
 
 

@@ -198,6 +198,45 @@ class Spec:
         hexes = ",".join(f"{int(of[name]):x}" for name in ("message_id", "delivery_id", "link_id"))
         return f"https://t.example.com/r/?id={of['part'][0]}{hexes}&s={s}"
 
+    def values(self, of: dict[str, Any]) -> tuple[str, str, str, str]:  # T30
+        registered = {**of, "url": of["registered_url"]}
+        link = (
+            self.link_key(registered)
+            if of["style"] == "registered"
+            else self.link({**of, "url": "\0".join(of["pieces"])})
+        )
+        message = self.message({**of, "expires_at": None})
+        fields = "-".join(self.data(value.encode()) for value in of["values"])
+        return link, message, fields, self.sign("values", f"{message}/{link}/{fields}")
+
+    def personal(self, of: dict[str, Any]) -> str:
+        link, message, fields, signature = self.values(of)
+        if of["format"] == "compact":  # T31
+            return f"https://t.example.com/{link}/{message}.-{fields}{signature}"
+        front, s = self.campaign({**of, "link_key": link, "expires_at": None}).split("&s=")  # T32
+        shown = "".join(f"&p{place}={self.percent(value)}" for place, value in enumerate(of["values"], 1))
+        return f"{front}{shown}&s={s}{signature}"
+
+    def percent(self, value: str) -> str:
+        plain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789_.-~"
+        return "".join(chr(byte) if chr(byte) in plain else f"%{byte:02X}" for byte in value.encode())
+
+    def destination(self, of: dict[str, Any], url: str) -> str | None:  # T33
+        """Where a compact URL of a link with these pieces leads; None where its values are not believed."""
+        link, _, token = url.removeprefix("https://t.example.com/").partition("/")
+        message, parting, tail = token.partition(".-")
+        fields = tail[:-16].split("-")
+        if not parting or self.sign("values", f"{message}/{link}/{tail[:-16]}") != tail[-16:]:
+            return None
+        if len(fields) != len(of["pieces"]) - 1:
+            return None
+        texts = [self.percent(self.read_data(field).decode()) for field in fields]
+        return of["pieces"][0] + "".join(text + piece for text, piece in zip(texts, of["pieces"][1:], strict=True))
+
+    def address(self, of: dict[str, Any]) -> str:  # T35
+        token = self.message({**of, "expires_at": None, "variant": "", "page": of["purpose"]}).replace(".", "_")
+        return f"bounce+{token}@m.example" if of["purpose"] == "bounce" else f"<{token}@m.example>"
+
 
 def spec_of(vector: dict[str, Any]) -> Spec:
     return Spec(SECRETS[vector["secret"]], vector["realm"])
@@ -313,6 +352,74 @@ def test_hosted_urls(vector: dict[str, Any]) -> None:
     assert our_hosted(vector, vector["format"]) == vector["url"]
 
 
+def our_personal(of: dict[str, Any]) -> tuple[str, str | None]:
+    """The URL that a real message gets, and where it leads."""
+    tracker = Tracker(
+        "https://t.example.com",
+        keys_of(of),
+        MemoryRegistry(),
+        realm=of["realm"],
+        link_style=of["style"],
+        url_format=of["format"],
+        conceal_ids=of["conceal"],
+    )
+    names = [f"n{place}" for place in range(1, len(of["pieces"]))]
+    source = "".join(
+        piece + tag for piece, tag in zip(of["pieces"], [*(f"{{{{ {name} }}}}" for name in names), ""], strict=True)
+    )
+    compiled = tracker.compile(
+        html=f"<a href='{source.replace('&', '&amp;')}'>x</a>" if of["part"] == "html" else None,
+        text=f"<{source}>" if of["part"] == "text" else None,
+        delivery_id=of["delivery_id"],
+        variant=of["variant"],
+        links_before=int(of["link_id"]) - 2,
+        expires_at=moment(of["expires_at"]),
+        syntax="jinja",
+        kind="proof" if of["proof"] else "normal",
+        pixel="none",
+    )
+    assert [link.url for link in compiled.links] == [of["registered_url"]]
+    tracker.registry.publish(compiled)  # type: ignore[union-attr]
+    rendered = compiled.render(
+        message_id=of["message_id"],
+        values=dict(zip(names, of["values"], strict=True)),
+        policy=Policy(opens=of["opens"], clicks=of["clicks"]),
+        seed=of["seed"],
+    )
+    url = (rendered.html or rendered.text or "").removeprefix("<a href='").strip("<>").partition("'")[0]
+    said = tracker.resolve(url)
+    assert said.outcome == "valid"
+    return url, said.destination
+
+
+@pytest.mark.parametrize("vector", VECTORS["personal_urls"], ids=lambda vector: vector["url"][22:50])
+def test_personal_urls(vector: dict[str, Any]) -> None:
+    assert spec_of(vector).personal(vector) == vector["url"]
+    assert our_personal(vector) == (vector["url"], vector["leads_to"])
+    if vector["format"] == "compact":
+        assert spec_of(vector).destination(vector, vector["url"]) == vector["leads_to"]
+        assert spec_of(vector).destination(vector, vector["url"][:-1]) is None
+
+
+def our_address(of: dict[str, Any]) -> str:
+    tracker = Tracker("https://t.example.com", keys_of(of), realm=of["realm"], conceal_ids=of["conceal"])
+    ids = {"delivery_id": of["delivery_id"], "message_id": of["message_id"]}
+    if of["purpose"] == "bounce":
+        address = tracker.return_path("m.example", **ids)
+        assert tracker.read_return_path(address.upper()) == (of["delivery_id"], of["message_id"])
+        return address
+    address = tracker.message_id_header("m.example", **ids)
+    assert tracker.read_message_id_header(address) == (of["delivery_id"], of["message_id"])
+    assert tracker.read_return_path(address) is None
+    return address
+
+
+@pytest.mark.parametrize("vector", VECTORS["addresses"], ids=lambda vector: vector["address"][:24])
+def test_addresses(vector: dict[str, Any]) -> None:
+    assert spec_of(vector).address(vector) == vector["address"]
+    assert our_address(vector) == vector["address"]
+
+
 ids = st.one_of(
     st.integers(min_value=0, max_value=2**70).map(str),
     st.uuids().map(str),
@@ -367,3 +474,36 @@ def test_both_write_the_same_link_parts(link: dict[str, Any]) -> None:
     token = link_text(our_link(link), keys_of(link), link["realm"], conceal=link["conceal"])
     assert token == spec_of(link).link(link)
     assert spec_of(link).read_link(token) == told(link)
+
+
+personal = st.fixed_dictionaries(
+    {
+        **COMMON,
+        "message_id": ids,
+        "opens": st.sampled_from(Spec.POLICIES),
+        "clicks": st.sampled_from(Spec.POLICIES),
+        "seed": st.booleans(),
+        "proof": st.booleans(),
+        "expires_at": st.none(),
+        "style": st.sampled_from(["stateless", "registered"]),
+        "format": st.just("compact"),
+        "part": st.sampled_from(["html", "text"]),
+        "link_id": st.integers(min_value=2, max_value=10**6).map(str),
+        "type": st.just("click"),
+        "values": st.lists(
+            st.text(st.characters(exclude_categories=("Cs", "Cc")), max_size=12), min_size=1, max_size=4
+        ),
+    }
+)
+
+
+@given(personal)
+def test_both_write_the_same_personal_urls(link: dict[str, Any]) -> None:
+    count = len(link["values"])
+    pieces = ["https://www.shop.example/?a=", *(f"&p{place}=" for place in range(count - 1)), "#end"]
+    tags = [*(f"<%= n{place} %>" for place in range(1, count + 1)), ""]
+    whole = "".join(piece + tag for piece, tag in zip(pieces, tags, strict=True))
+    said = {**link, "pieces": pieces, "registered_url": whole}
+    url, leads_to = our_personal(said)
+    assert url == spec_of(said).personal(said)
+    assert leads_to == spec_of(said).destination(said, url)
