@@ -8,7 +8,7 @@ import pytest
 
 from msgtrack.cli import main, parser
 
-BUILT = {"demo", "serve", "compile", "collect", "report", "keys"}
+BUILT = {"audit", "demo", "serve", "compile", "collect", "report", "keys"}
 PLANNED = {"verify", "logs", "doctor", "store"}
 
 
@@ -56,6 +56,8 @@ def test_commands_have_these_options(name: str) -> None:
         ["demo", "--recipients", "0"],
         ["demo", "--html", "no-such-file.html"],
         ["keys", "old"],
+        ["audit", "no-such-folder"],
+        ["audit", ".", "--syntax", "jinga"],
     ],
     ids=" ".join,
 )

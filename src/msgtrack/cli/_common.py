@@ -26,10 +26,12 @@ __all__ = [
     "duration_seconds",
     "make_folder",
     "print_json",
+    "printable",
     "progress",
     "read_bytes",
     "read_html",
     "read_keys",
+    "read_values",
     "tracker_of",
     "write_text",
 ]
@@ -122,6 +124,21 @@ def read_keys(path: str) -> Keyring:
     return Keyring.from_secrets(secrets[0], verify_only=secrets[1:])
 
 
+def read_values(path: str) -> dict[str, Any]:
+    """The values of a JSON file, by the names of placeholders.
+
+    Raises:
+        UnreadableInput: the file cannot be read, or holds no JSON object.
+    """
+    try:
+        found = json.loads(read_bytes(path, "file of values"))
+    except (ValueError, RecursionError) as error:
+        raise UnreadableInput(f"the file of values {path} is no JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise UnreadableInput(f"the file of values {path} holds no JSON object", hint='such as {"name": "Ann"}')
+    return found
+
+
 def write_text(path: str, text: str, what: str, *, encoding: Encoding | None = None) -> None:
     """Write a file, as UTF-8 unless told otherwise; ``-`` is standard output, which has an encoding of its own where it is
     a terminal or none is asked for.
@@ -160,6 +177,11 @@ def make_folder(path: str | Path) -> Path:
     except OSError as error:
         raise UnreadableInput(f"cannot make the folder {path}: {error.strerror or error}") from error
     return folder
+
+
+def printable(text: str) -> str:
+    """A text for a terminal: what moves its cursor or changes its colours is shown as a replacement character."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 def complain(said: object) -> None:

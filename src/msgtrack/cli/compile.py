@@ -6,9 +6,19 @@ import argparse
 from typing import Any
 
 from msgtrack._borders import name_of
-from msgtrack.cli._common import add_tracker, command, print_json, read_html, tracker_of, write_text
+from msgtrack.cli._common import (
+    add_tracker,
+    command,
+    print_json,
+    printable,
+    read_html,
+    read_values,
+    tracker_of,
+    write_text,
+)
 from msgtrack.errors import InvalidOption
-from msgtrack.links import CompiledMessage
+from msgtrack.links import CompiledMessage, LinkRules
+from msgtrack.links.syntaxes import SYNTAXES
 
 __all__ = ["NAME", "add", "run"]
 
@@ -34,6 +44,17 @@ def add(commands: Any) -> None:
         "--out", metavar="FILE", help="where the rendered HTML goes, encoded as it came; '-' is standard output"
     )
     parser.add_argument("--out-text", metavar="FILE", help="where the rendered plain text goes")
+    parser.add_argument(
+        "--syntax",
+        default="none",
+        choices=SYNTAXES,
+        metavar="NAME",
+        help=f"how placeholders in links look: {', '.join(SYNTAXES)} (default: none)",
+    )
+    parser.add_argument("--values", metavar="FILE", help="a JSON object: what the placeholders stand for")
+    parser.add_argument(
+        "--skip-unfit", action="store_true", help="leave links alone whose placeholders cannot be tracked, and say so"
+    )
     add_tracker(parser)
 
 
@@ -43,6 +64,9 @@ def run(args: argparse.Namespace) -> int:
         raise InvalidOption("--out needs --message-id: a message is rendered for one recipient")
     if args.out_text and not args.text:
         raise InvalidOption("--out-text needs --text")
+    if args.values and not args.message_id:
+        raise InvalidOption("--values needs --message-id: values are those of one recipient")
+    values = read_values(args.values) if args.values else {}
     page = read_html(args.html)
     text = read_html(args.text, "text file") if args.text else None
     compiled = tracker_of(args).compile(
@@ -50,9 +74,11 @@ def run(args: argparse.Namespace) -> int:
         text=text.text if text else None,
         delivery_id=args.delivery,
         pixel=args.pixel,
+        syntax=args.syntax,
+        rules=LinkRules(unfit_links="skip" if args.skip_unfit else "error"),
     )
     if args.message_id:
-        rendered = compiled.render(message_id=args.message_id)
+        rendered = compiled.render(message_id=args.message_id, values=values)
         write_text(args.out or "-", rendered.html or "", "rendered HTML", encoding=page.encoding)
         if args.out_text and text:
             write_text(args.out_text, rendered.text or "", "rendered text", encoding=text.encoding)
@@ -79,6 +105,10 @@ def _as_json(compiled: CompiledMessage) -> dict[str, object]:
                 "url": link.url,
             }
             for link in compiled.links
+        ],
+        "placeholders": [
+            {"name": each.name, "part": each.part.value, "line": each.line, "column": each.column}
+            for each in compiled.placeholders
         ],
         "decisions": [
             {
@@ -110,13 +140,9 @@ def _show(compiled: CompiledMessage) -> None:
     for decision in compiled.decisions:
         number = decision.link_id or "-"
         place = f"{decision.part.value}:{decision.line}:{decision.column}"
-        print(f"{number:>4}  {place:<14} {decision.reason.value:<16} {_printable(decision.url)}")
+        print(f"{number:>4}  {place:<14} {decision.reason.value:<16} {printable(decision.url)}")
     for finding in compiled.findings:
         place = f"{finding.part.value}:{finding.line}:{finding.column}"
-        print(f"{finding.severity}: {place}: {finding.code}: {_printable(finding.message)}")
+        print(f"{finding.severity}: {place}: {finding.code}: {printable(finding.message)}")
     tracked = len(compiled.links)
     print(f"{tracked} of {len(compiled.decisions)} links tracked")
-
-
-def _printable(text: str) -> str:
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)

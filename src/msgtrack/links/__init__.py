@@ -8,21 +8,32 @@ from __future__ import annotations
 from typing import Any
 
 from msgtrack import plugins
+from msgtrack.links.auditing import AUDIT_PROBLEMS, Problem, audit
 from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compiled import CompiledMessage, RenderedMessage
 from msgtrack.links.decisions import Edit, Finding, LinkDecision, LinkReason, Placeholder
 from msgtrack.links.findings import FINDINGS
 from msgtrack.links.formats import CompactFormat, ParsedUrl, UrlFormat
+from msgtrack.links.instructions import INSTRUCTION_ERRORS
 from msgtrack.links.keyring import Keyring
+from msgtrack.links.mail import MAIL_FINDINGS, CompiledMail, MailBody, MailFinding
 from msgtrack.links.memory import LinkMemory
 from msgtrack.links.registry import LinkRegistry, MemoryRegistry
 from msgtrack.links.rules import LinkRules, Rule
+from msgtrack.links.syntaxes import LINK_PROBLEMS, SYNTAXES, Syntax, Tag, TagKind
 from msgtrack.links.tracker import Tracker
+from msgtrack.links.verp import MailAddresses, MessageIds
 
 __all__ = [
+    "AUDIT_PROBLEMS",
     "FINDINGS",
+    "INSTRUCTION_ERRORS",
+    "LINK_PROBLEMS",
+    "MAIL_FINDINGS",
+    "SYNTAXES",
     "CampaignFormat",
     "CompactFormat",
+    "CompiledMail",
     "CompiledMessage",
     "Edit",
     "Finding",
@@ -32,14 +43,23 @@ __all__ = [
     "LinkReason",
     "LinkRegistry",
     "LinkRules",
+    "MailAddresses",
+    "MailBody",
+    "MailFinding",
     "ManifestRegistry",
     "MemoryRegistry",
+    "MessageIds",
     "ParsedUrl",
     "Placeholder",
+    "Problem",
     "RenderedMessage",
     "Rule",
+    "Syntax",
+    "Tag",
+    "TagKind",
     "Tracker",
     "UrlFormat",
+    "audit",
 ]
 
 _FROM_ABOVE = {"ManifestRegistry": plugins.Builtin("msgtrack.io.manifests:ManifestRegistry")}

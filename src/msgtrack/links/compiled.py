@@ -17,7 +17,7 @@ from msgtrack.links.keyring import Keyring
 from msgtrack.links.personal import Evaluators, PersonalLink, evaluators
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.signing import PLAIN_POLICY, MessageSigner
-from msgtrack.links.slots import filled_slots, template
+from msgtrack.links.slots import ROOT, filled_slots, template
 from msgtrack.links.syntaxes import Syntax, syntax_of
 from msgtrack.links.writing import fill, fill_mixed, open_texts
 from msgtrack.model import Consent, Part, Policy, TrackedLink
@@ -236,15 +236,17 @@ class CompiledMessage:
         values: Mapping[str, object] | None = None,
         policy: Policy = PLAIN_POLICY,
         seed: bool = False,
-    ) -> dict[str, str]:
+    ) -> dict[str, object]:
         """What fills the slots of :meth:`source` for one message: names and texts for the context of its engine.
 
         The arguments are those of :meth:`render`, and so are the errors. ``values`` are asked for the placeholders of
-        links alone; a placeholder that only a loop of the template knows cannot be given.
+        links alone; a placeholder that only a loop of the template knows cannot be given. For Handlebars and Mustache
+        the same names stand in ``@root`` as well.
         """
         signer, token = self._token(message_id, policy, seed=seed)
         urls = self._personal_urls(signer, token, values)
-        return filled_slots(signer.texts(token), urls, signer.opened, is_followed=policy.opens is not Consent.NONE)
+        slots = filled_slots(signer.texts(token), urls, signer.opened, is_followed=policy.opens is not Consent.NONE)
+        return {**slots, ROOT: slots} if self.syntax in _ROOTED else {**slots}
 
     def source(self, syntax: str | Syntax, *, part: str | Part | None = None) -> str:
         """A part as a template of an outside engine: the author's tags as they were, tracked slots in its notation.
@@ -360,6 +362,9 @@ class CompiledMessage:
                 )
         self._known.append(True)
 
+
+# Without a syntax nobody knows yet whose template the source will be.
+_ROOTED = ("handlebars", "none")
 
 _WRITTEN: Mapping[str, Any] = {
     "delivery_id": str,

@@ -14,9 +14,12 @@ from msgtrack.links.syntaxes import Syntax, misplaced
 from msgtrack.links.writing import PIXEL_END, PIXEL_START, Texts, fill
 from msgtrack.model import Part
 
-__all__ = ["OPEN_SLOT", "filled_slots", "template"]
+__all__ = ["OPEN_SLOT", "ROOT", "filled_slots", "template"]
 
 OPEN_SLOT = "msgtrack_open"
+ROOT = "@root"
+"""Under this name Handlebars finds what a template was given from anywhere in it; Mustache takes it for a name like others."""
+
 _MESSAGE = "msgtrack_{}"
 _LINK = "msgtrack_link_{}"
 

@@ -60,8 +60,9 @@ class HandlebarsSyntax:
             pos = tags[-1].end
 
     def slot(self, name: str, *, safe: bool = True) -> str:
-        """See :class:`Syntax`."""
-        return f"{{{{{slot_name(name)}}}}}" if safe else f"{{{{{{{slot_name(name)}}}}}}}"
+        """See :class:`Syntax`. In loops and partials names belong to the item; the root is the same everywhere."""
+        path = f"@root.{slot_name(name)}"
+        return f"{{{{{path}}}}}" if safe else f"{{{{{{{path}}}}}}}"
 
 
 def _tag(source: str, start: int, head: re.Match[str]) -> Tag:

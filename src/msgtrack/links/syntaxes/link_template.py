@@ -30,7 +30,6 @@ LINK_PROBLEMS = {
     "control-tag": "A tag in the link decides what is written; only the engine knows what that will be.",
     "unsupported-tag": "A tag in the link is a program, or one that its engine would refuse.",
     "broken-escape": "A percent sign stands right before a placeholder: its value would become part of an escape.",
-    "personalized-step": "With an empty value a path segment would be `.` or `..`, a step that leads elsewhere.",
     "line-feed": "The fixed text of a link with placeholders holds a control character.",
     "personalized-step": "Values of dots, or empty ones, would make a path segment a step, or a step takes a tag out.",
     "reserved-parameter": "The campaign URL format has a parameter of this name itself.",
