@@ -13,6 +13,7 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*):")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 # A plain host and printable ASCII behind it: nothing that a closer look could refuse.
 _PLAIN = re.compile(r"[Hh][Tt]{2}[Pp][Ss]?://[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{1,63}){1,9}(?:[/?#][!-~]*)?")
+_LONGEST_BASE = 2_000
 _URL_TEXT = re.compile(r"(?:https?://|www\.)\S+", re.IGNORECASE)
 
 
@@ -36,7 +37,7 @@ def destination(url: str, *, base: str, own: OwnBase | None = None) -> tuple[str
 
     Args:
         url: the link's value, entities decoded, white space around it taken off.
-        base: the page's ``<base href>``, or empty.
+        base: the page's ``<base href>``, or empty; one of over 2,000 characters counts as none.
         own: our own server; None where it does not matter.
 
     ``//host`` becomes https; a relative link is joined to the base; everything else stays as written.
@@ -52,7 +53,8 @@ def destination(url: str, *, base: str, own: OwnBase | None = None) -> tuple[str
     if scheme is None and url.startswith("//"):
         whole = "https:" + url
     elif scheme is None:
-        if not base:
+        # No browser follows so long an address, and each link under it would be as long.
+        if not base or len(base) > _LONGEST_BASE:
             return url, LinkReason.RELATIVE
         try:
             whole = urljoin("https:" + base if base.startswith("//") else base, url)

@@ -58,8 +58,9 @@ class UrlFormat(Protocol):
     - ``spread(message: str)`` turns a message part into the texts for those gaps; ``parse`` must put the very same
       message part together again. It raises ``InvalidId`` for ids that it cannot write.
 
-    The values of a personalised link stand at the end of its message part, and no format need know. One that wants to
-    show them has a third, ``with_values(texts, message_texts, values, signature)``: the whole URL from a link's texts,
+    The values of a personalised link stand at the end of its message part, behind the first ``.-`` of it, and no format need
+    know what they are: one that spreads message parts passes them on at the end of its last text. One that wants to show
+    them has a third, ``with_values(texts, message_texts, values, signature)``: the whole URL from a link's texts,
     those of the message part, the values and the signature over them; see ``ParsedUrl.values``.
     """
 

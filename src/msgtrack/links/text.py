@@ -53,6 +53,7 @@ _BREAK = re.compile(r"[ ]?(?:\r\n|\n|\r)")
 _NEXT_LINE = re.compile(rf"{_BREAK.pattern}(?![hH][tT][tT][pP][sS]?://)[^{_INVISIBLE}<>{_QUOTES}]++")
 _MOST_LINES = 20
 # What stands for a tag: a letter to what is inside a URL, and none of those that keep a scheme behind them from being one.
+_ADDRESS = re.compile("[hH][tT][tT][pP][sS]?://")
 _FILLER = "\u00e9"
 
 
@@ -82,7 +83,9 @@ def _among_tags(text: str, tags: Sequence[Tag]) -> tuple[TextSite, ...]:
     pieces: list[str] = []
     done = 0
     for tag in tags:
-        pieces += (text[done : tag.start], _FILLER * (tag.end - tag.start))
+        # An address right behind what decides whether it is there is another one.
+        parts = tag.kind is not TagKind.VALUE and _ADDRESS.match(text, tag.end) is not None
+        pieces += (text[done : tag.start], (" " if parts else _FILLER) * (tag.end - tag.start))
         done = tag.end
     plain = "".join([*pieces, text[done:]])
     ends = {tag.end: tag for tag in tags if tag.kind is not TagKind.VALUE}

@@ -283,3 +283,19 @@ def test_a_loop_of_ten_thousand_items_takes_time_in_proportion() -> None:
         return spent
 
     assert seconds(10_000) < 9 * seconds(2_500)
+
+
+def test_either_branch_of_a_text_has_its_own_link() -> None:
+    source = "{% if a %}https://a.example/{{ x }}{% else %}https://b.example/{% endif %}{% if c %}https://c.example/{% endif %}."
+    compiled = tracker_of().compile(text=source, delivery_id=1, syntax="jinja")
+    assert [link.url for link in compiled.links] == [
+        "https://a.example/<%= x %>",
+        "https://b.example/",
+        "https://c.example/",
+    ]
+
+
+def test_a_base_too_long_to_be_one_is_none() -> None:
+    page = f'<base href="https://b.example/{"x" * 2_000}/"><a href="y">x</a>'
+    (decision,) = tracker_of().compile(html=page, delivery_id=1).decisions
+    assert decision.reason is LinkReason.RELATIVE
