@@ -251,6 +251,22 @@ def test_signatures_of_other_keys_purposes_and_texts(way: str) -> None:
             )
 
 
+@pytest.mark.parametrize("way", WAYS)
+def test_after_rotation_old_values_are_read_by_the_old_key_alone(way: str) -> None:
+    here = world(way)
+    rotated = Keyring.from_secrets(OTHER_SECRET, verify_only=[SECRET])
+    tracker = Tracker("https://t.example.com", rotated, registry=here.registry, **WAYS[way])
+    assert named(tracker, here.urls[0]) == ("1234567", FULL)
+    loaded = tracker.load(here.compiled.to_bytes())
+    renewed = unescape((loaded.render(message_id="1", values=VALUES).html or "").split('href="')[1].split('"')[0])
+    assert named(tracker, renewed) == ("1", FULL)
+    if way in COMPACT:
+        link, message, _ = here.parts(0)
+        fields = "-".join(encode_bytes(value.encode()) for value in ("eve", "x"))
+        mixed = fields + rotated.signing_key("values").sign(f"{message}/{link}/{fields}")
+        assert named(tracker, f"https://t.example.com/{link}/{message}{PARTING}{mixed}") == (None, EMPTY)
+
+
 @pytest.mark.parametrize("way", COMPACT)
 def test_numbers_of_values_that_the_link_has_not(way: str) -> None:
     """Even signed: fewer, more, none, or values on a link that has no placeholder."""

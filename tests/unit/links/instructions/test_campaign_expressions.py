@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from msgtrack.errors import CompileError, InvalidValue, MissingValue, RenderError
 from msgtrack.links.instructions import INSTRUCTION_ERRORS, MAX_EXPRESSION, Expression
 
-NAMES = st.from_regex(r"\A[a-z][A-Za-z0-9_]{0,6}\Z").map(lambda name: "v" + name)
+NAMES = st.from_regex(r"\A[a-z][A-Za-z0-9_]{0,6}\Z").map(lambda name: "v_" + name)
 PATHS = st.lists(NAMES, min_size=1, max_size=4).map(".".join)
 LITERALS = st.text(max_size=12).filter(lambda text: text.isprintable() and "%>" not in text).map(json.dumps)
 PATTERNS = st.lists(st.sampled_from(["%4Y", "%2M", "%02H", "%Al", "%Bi", "%P", "/", " o'clock", '"']), max_size=5)
