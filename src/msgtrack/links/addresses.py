@@ -31,8 +31,8 @@ _SCRIPT_OPENING = "<%"
 
 class Address(NamedTuple):
     """``url`` is the address with :data:`~msgtrack.links.placeholders.GAP` for each placeholder, ``tags`` are what stands
-    there in a tracked link. With ``problems`` it must not be tracked. ``is_foreign``: it holds tags that the message's
-    syntax does not know, or leaves alone.
+    there in a tracked link. With ``problems`` it must not be tracked, and ``url`` is as written. ``is_foreign``: it holds
+    tags that the message's syntax does not know, or leaves alone.
     """
 
     url: str
@@ -94,13 +94,10 @@ class AddressReader:
             tags.append(whole if self._is_script else tag_of(name))
         if not problems:
             problems += _of_pieces(template, address)
-        return Address(
-            address,
-            tuple(tags),
-            tuple(names),
-            tuple(problems),
-            is_foreign=not problems and any(map(holds_template_tag, template.pieces)),
-        )
+        if problems:
+            # Nothing is cut out of it then: rules, decisions and findings show it as its author wrote it.
+            return Address(url, problems=tuple(problems))
+        return Address(address, tuple(tags), tuple(names), is_foreign=any(map(holds_template_tag, template.pieces)))
 
 
 def is_script(syntax: Syntax | None) -> bool:

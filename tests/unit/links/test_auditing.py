@@ -312,3 +312,15 @@ def test_any_text_can_be_audited(source: str, name: str) -> None:
             assert problem.line >= 1
             assert problem.column >= 1
         audit(source, syntax=by_name(name), part=part)
+
+
+@pytest.mark.parametrize("markup", [" data-msgtrack=off", ""])
+def test_a_link_that_is_left_alone_is_shown_as_its_author_wrote_it(markup: str) -> None:
+    compiled = TRACKER.compile(
+        html=f'<a href="{{{{ stop }}}}?a=1&amp;b=2"{markup}>x</a>',
+        delivery_id="1",
+        syntax="jinja",
+        rules=LinkRules(unfit_links="skip"),
+    )
+    assert [each.url for each in compiled.decisions] == ["{{ stop }}?a=1&b=2"]
+    assert not any("\ufdd0" in each.message for each in compiled.findings)
