@@ -101,6 +101,7 @@ class AddressReader:
             # An address of mail, a place in the page: whatever the tags make of the rest, nobody tracks it.
             return Address(url)
         if problems:
+            # Nothing is cut out of it then: rules, decisions and findings show it as its author wrote it.
             return Address(url, names=tuple(names), problems=tuple(problems))
         is_foreign = any(map(holds_template_tag, template.pieces))
         return Address(address, tuple(tags), tuple(names), is_foreign=is_foreign)

@@ -105,11 +105,34 @@ def test_all_problems_are_found_in_the_order_of_the_text() -> None:
     assert {code for code, _, _ in found(source)} <= AUDIT_PROBLEMS.keys()
 
 
-def test_a_placeholder_split_over_attributes_is_found() -> None:
-    split = '<a href="https://shop.example/?a=*|NA" title="ME|*">x</a>'
-    assert "split-placeholder" in [each.code for each in audit(split, syntax="percent")] + [
-        each.code for each in audit('<a href="https://shop.example/?a={{ na" title="me }">x</a>', syntax="jinja")
-    ]
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("jinja", '{{ na" title="me }}'),
+        ("django", '{{ na" title="me }}'),
+        ("liquid", "{{ na' title='me }}"),
+        ("handlebars", '{{na" title="me}}'),
+        ("merge", '*|NA" title="ME|*'),
+    ],
+)
+def test_a_placeholder_split_over_attributes_is_found(name: str, tag: str) -> None:
+    quote = '"' if '"' in tag else "'"
+    codes = [each.code for each in audit(f"<a href={quote}https://shop.example/?a={tag}{quote}>x</a>", syntax=name)]
+    assert codes
+    assert set(codes) <= {"split-placeholder", "unsupported-tag", "broken-tag"}
+
+
+@pytest.mark.parametrize(
+    ("name", "tag"),
+    [
+        ("jinja", '{{ x["a"] }}'),
+        ("jinja", "{{ f('a', b='c') }}"),
+        ("liquid", '{{ x | default: "a", allow: "b" }}'),
+        ("handlebars", '{{upper "a" sep="b"}}'),
+    ],
+)
+def test_strings_in_a_placeholder_are_no_attributes(name: str, tag: str) -> None:
+    assert audit(f'<a href="https://shop.example/?a={tag}">x</a>', syntax=name) == ()
 
 
 def test_the_campaign_format_has_a_parameter_of_its_own() -> None:
@@ -141,6 +164,7 @@ def test_the_campaign_format_has_a_parameter_of_its_own() -> None:
         ("<img {% if x %}src='T'{% endif %}>", "src"),
         ("<img src='{% if x %}T{% endif %}'>", "src"),
         ("<img src='{% if x %}https://a.example/{% else %}T{% endif %}'>", "src"),
+        ("<img src='{% if x %}https://a.example/{% elif y %}T{% endif %}'>", "src"),
         ("<v:rect href='T'>", "href"),
         ("<area href='T'>", "href"),
         ("<mj-button href='T'>", "href"),
@@ -288,3 +312,15 @@ def test_any_text_can_be_audited(source: str, name: str) -> None:
             assert problem.line >= 1
             assert problem.column >= 1
         audit(source, syntax=by_name(name), part=part)
+
+
+@pytest.mark.parametrize("markup", [" data-msgtrack=off", ""])
+def test_a_link_that_is_left_alone_is_shown_as_its_author_wrote_it(markup: str) -> None:
+    compiled = TRACKER.compile(
+        html=f'<a href="{{{{ stop }}}}?a=1&amp;b=2"{markup}>x</a>',
+        delivery_id="1",
+        syntax="jinja",
+        rules=LinkRules(unfit_links="skip"),
+    )
+    assert [each.url for each in compiled.decisions] == ["{{ stop }}?a=1&b=2"]
+    assert not any("\ufdd0" in each.message for each in compiled.findings)

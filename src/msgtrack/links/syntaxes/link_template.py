@@ -43,6 +43,8 @@ _RELATIVE = re.compile(r"(?![/\\]{2})[^:/?#\\]*[/?#]")
 _LEFT_OUT = re.compile(r"[\t\r\n]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _HALF_ESCAPE = re.compile(r"%[0-9A-Fa-f]?\Z")
+# No language has a string that begins right behind a letter.
+_NEXT_ATTRIBUTE = re.compile(r"[^\"']*(?<=\w)[\"']\s{1,99}[^\s\"'=<>/]{1,99}\s{0,99}=\s{0,99}[\"']")
 # What browsers take off at both ends of a URL.
 _BLANK = "".join(map(chr, range(33)))
 _GAP = "\0"
@@ -115,6 +117,12 @@ def split(url: str, syntax: Syntax, *, decode: Callable[[str], str] | None = Non
         _problem("split-placeholder" if url[tag.start : tag.end] in syntax.marks else "unsupported-tag", tag.start)
         for tag in loud
         if tag.kind is TagKind.BROKEN
+    ]
+    # One tag to the engine, and to its author the end of one attribute and the beginning of the next.
+    problems += [
+        _problem("split-placeholder", tag.start)
+        for tag in loud
+        if tag.kind is TagKind.VALUE and _NEXT_ATTRIBUTE.match(url, tag.start, tag.end)
     ]
     if unmatched >= 0:
         problems.append(_problem("split-placeholder", unmatched))
