@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Literal
 
@@ -10,6 +10,7 @@ from attrs import field as attribute
 from attrs import frozen
 
 from msgtrack._borders import texts
+from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums
 from msgtrack.metrics._values import Unit, Value, quotient
 
@@ -37,7 +38,9 @@ class Indicator:
     - ``estimated``: an estimate, however exact its inputs; ``is_share``: a ratio that is read as a percentage;
     - ``notes`` and ``sources``; ``caveats``: codes that every value of it carries.
 
-    ``measure`` (and ``over``, for quotients) compute it; ``doubts`` finds the further caveats of particular sums.
+    ``measure`` (and ``over``, for quotients) compute it; ``doubts`` finds the further caveats of particular sums. ``cuts``
+    are the groupings that it does not share with other reports. ``undefined`` is the caveat of a value whose ``measure``
+    gives None.
     """
 
     key: str
@@ -48,6 +51,8 @@ class Indicator:
     measure: Measure = attribute(repr=False)
     over: Measure | None = attribute(default=None, repr=False)
     doubts: Callable[[Sums], tuple[str, ...]] = attribute(default=_no_doubts, repr=False)
+    cuts: Mapping[str, Callable[[Scope], Mapping[str, Sums]]] = attribute(factory=dict, repr=False)
+    undefined: str = "no-denominator"
     field: str = "-"
     groupings: tuple[str, ...] = attribute(default=(), converter=texts)
     inputs: tuple[str, ...] = attribute(default=(), converter=texts)
@@ -68,7 +73,9 @@ class Indicator:
         bottom = None if self.over is None else self.over(sums)
         caveats = [*self.caveats, *self.doubts(sums)]
         number: int | float | Decimal | None = top
-        if top is None or (self.over is not None and not bottom):
+        if top is None:
+            caveats.append(self.undefined)
+        elif self.over is not None and not bottom:
             number = None
             caveats.append("no-denominator")
         elif bottom:
@@ -87,5 +94,6 @@ class Indicator:
             numerator=None if self.over is None else top,
             denominator=None if self.over is None else bottom,
             estimated=self.estimated,
+            is_share=self.is_share,
             caveats=caveats,
         )

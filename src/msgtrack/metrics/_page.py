@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from msgtrack.metrics._catalogue import catalogue
+from msgtrack.metrics._catalogue import PLANNED, catalogue
 from msgtrack.metrics._indicator import Indicator
-from msgtrack.metrics._planned import PLANNED
 from msgtrack.metrics._values import CAVEATS
 
 __all__ = ["reference_page"]
@@ -38,8 +37,9 @@ def _lines() -> Iterator[str]:
             yield from _entry(indicator)
     yield "## Caveats\n"
     for code, sentence in CAVEATS.items():
-        yield f"- `{code}`: {sentence}"
-    yield "\n## Not computed yet\n\nAsking for one of these raises `msgtrack.errors.NotSupported`.\n"
+        yield f"- [`{code}`](../explanation/caveats.md#{code}): {sentence}"
+    if PLANNED:
+        yield "\n## Not computed yet\n\nAsking for one of these raises `msgtrack.errors.NotSupported`.\n"
     for report, keys in PLANNED.items():
         yield f"- {report}: {', '.join(f'`{key}`' for key in keys)}"
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msgtrack._borders import zone_of
 from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts
 from msgtrack.errors import InvalidOption, NotSupported, UnknownIndicator
 from msgtrack.metrics import Table, catalogue, indicators
-from msgtrack.metrics._table import zone_of
 
 
 def seconds(text: str) -> int:
@@ -397,5 +397,5 @@ def test_a_bad_zone_is_refused_by_name(name: Any) -> None:
 
 
 def test_utc_needs_no_database_of_zones(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("msgtrack.metrics._table.ZoneInfo", None)
+    monkeypatch.setattr("msgtrack._borders.ZoneInfo", None)
     assert zone_of("UTC") is UTC
