@@ -6,7 +6,7 @@ A book is entered with events in any order; sums and sets alone are kept, and wh
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from decimal import Decimal
 from functools import lru_cache
 from typing import NamedTuple
@@ -188,6 +188,7 @@ class Book:
                 for visitor in visitors
                 if visitor.recipient_id is not None
             ),
+            derived=_derived(delivery, reject),
         )
 
     def _classes(self, class_of: Callable[[MessageEntry], str], unknown: str, place: int) -> dict[str, DomainCounts]:
@@ -313,6 +314,17 @@ class Book:
                 if message.address:
                     addresses.add((channel, message.address))
         return len(addresses) + nameless
+
+
+def _derived(delivery: DeliveryEntry, reject: int | None) -> Iterator[str]:
+    if delivery.to_deliver < 0:
+        yield "to_deliver"
+    if delivery.text < 0:
+        yield "text"
+    if delivery.total_target < 0 and reject is not None:
+        yield "total_target"
+    if delivery.reject < 0 and reject is not None:
+        yield "reject"
 
 
 def _excluded(exclusions: Iterable[Exclusion]) -> tuple[Excluded, ...]:

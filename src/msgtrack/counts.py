@@ -116,6 +116,10 @@ def _series(series: Mapping[str, Mapping[int, int]]) -> dict[str, dict[int, int]
     return {name: kept for name in sorted(series) if (kept := _by_number(series[name]))}
 
 
+def _named(groups: Mapping[str, Mapping[str, int]]) -> dict[str, dict[str, int]]:
+    return {by: kept for by in sorted(groups) if (kept := _by_name(groups[by]))}
+
+
 def _rows(rows: Iterable[Any]) -> tuple[Any, ...]:
     return items(rows)
 
@@ -309,7 +313,9 @@ class DeliveryCounts:
     - ``groups``: what was reached by ``link``, ``label``, ``url``, ``category`` and ``day`` (in the zone that counts were
       asked for);
     - ``shared_views``: mirror pages shown after a share, by network and slot; ``visitors`` and ``new_contacts``: people a
-      share reached, and those of them who are recipients now, by slot of ``Visitor.created_at`` (-1 without one).
+      share reached, and those of them who are recipients now, by slot of ``Visitor.created_at`` (-1 without one);
+    - ``derived``: which of ``to_deliver``, ``text``, ``total_target`` and ``reject`` the delivery does not say, so that
+      they were counted.
     """
 
     to_deliver: int = 0
@@ -337,6 +343,7 @@ class DeliveryCounts:
     shared_views: Mapping[str, Mapping[int, int]] = field(factory=dict, converter=_series)
     visitors: int = 0
     new_contacts: Mapping[int, int] = field(factory=dict, converter=_by_number)
+    derived: tuple[str, ...] = field(default=(), converter=_rows)
 
     def rows(self, *kinds: str) -> int:
         """Events of the kinds."""
@@ -359,13 +366,15 @@ class Counts:
     once a message or a counted event names it ("" stands for events that name none). ``persons``: distinct source
     ids that clicked, over all deliveries together; that is no sum of theirs, which is why tallies merge and counts
     do not. ``recipients``: distinct recipients by the kinds they showed, likewise (a message of no known recipient
-    stands for one). ``visits``: the user-agent statistics by day and program. ``services`` and ``applications`` by id.
+    stands for one). ``persons_by``: distinct source ids that clicked over all deliveries, by ``domain`` class and by
+    ``channel``. ``visits``: the user-agent statistics by day and program. ``services`` and ``applications`` by id.
     ``zone``: what days are cut by. ``distinct_error``: the relative standard error of distinct persons; 0.0 when exact.
     """
 
     deliveries: Mapping[str, DeliveryCounts] = field(factory=dict)
     persons: int = 0
     recipients: Mapping[str, int] = field(factory=dict, converter=_by_name)
+    persons_by: Mapping[str, Mapping[str, int]] = field(factory=dict, converter=_named)
     visits: tuple[Visits, ...] = field(default=(), converter=_rows)
     services: Mapping[str, ServiceCounts] = field(factory=dict)
     applications: Mapping[str, StepCounts] = field(factory=dict)

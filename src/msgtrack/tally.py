@@ -217,8 +217,13 @@ class Tally:
                     book = books[delivery_id] = Book({}, (), new_people)
                 book.enter(entry, times, day_of, traffic)
         people = new_people()
-        for book in books.values():
+        by_domain: defaultdict[str, People] = defaultdict(new_people)
+        by_channel: defaultdict[str, People] = defaultdict(new_people)
+        for key, book in books.items():
             people.absorb(book.people)
+            by_channel[self._deliveries.get(key, UNREGISTERED).channel].absorb(book.people)
+            for (domain, _), of_class in book.people_by_class.items():
+                by_domain[domain].absorb(of_class)
         return Counts(
             deliveries={
                 key: books[key].close(self._deliveries.get(key, UNREGISTERED), self._links.get(key, {}))
@@ -226,6 +231,10 @@ class Tally:
             },
             persons=len(people),
             recipients=recipients_of(books),
+            persons_by={
+                by: {name: len(people_of[name]) for name in people_of}
+                for by, people_of in (("domain", by_domain), ("channel", by_channel))
+            },
             visits=traffic.rows(),
             services=services_of(facts),
             applications=applications_of(facts),
