@@ -17,7 +17,7 @@ from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_classes, of_reached, of_rows, of_whole
 from msgtrack.metrics._time import bin_start
 
-__all__ = ["GROUPINGS", "Cut", "default_width", "link_name"]
+__all__ = ["GROUPINGS", "Cut", "default_width", "link_name", "path_part"]
 
 Cut = Callable[[Scope], Mapping[str, Sums]]
 """A way to cut what a table was asked for into rows, in the order in which they are shown."""
@@ -61,13 +61,14 @@ def _by_day(scope: Scope) -> dict[str, Sums]:
     return {day: of_reached(parts[day], scope) for day in sorted(parts)}
 
 
-def _path_part(text: str) -> str:
+def path_part(text: str) -> str:
+    """A name that may stand before or after a slash."""
     return text.replace("%", "%25").replace("/", "%2F")
 
 
 def link_name(scope: Scope, delivery_id: str, link_id: str) -> str:
     """What a link goes by in rows: its id, after its delivery's id and a slash when there are several deliveries."""
-    return f"{_path_part(delivery_id)}/{_path_part(link_id)}" if scope.is_several else link_id
+    return f"{path_part(delivery_id)}/{path_part(link_id)}" if scope.is_several else link_id
 
 
 def _by_link(scope: Scope) -> dict[str, Sums]:

@@ -36,7 +36,9 @@ class Indicator:
       stands on;
     - ``groupings``: what :meth:`Table.series` takes for it; ``shape`` says the same as one word or a tuple;
     - ``estimated``: an estimate, however exact its inputs; ``is_share``: a ratio that is read as a percentage;
-    - ``notes`` and ``sources``; ``caveats``: codes that every value of it carries.
+    - ``notes`` and ``sources``; ``caveats``: codes that every value of it carries;
+    - ``is_signed``: below zero is a finding (a balance, a growth) and no contradiction; ``otherwise``: what the reference
+      prints where there is nothing to divide by, when that is not 0.
 
     ``measure`` (and ``over``, for quotients) compute it; ``doubts`` finds the further caveats of particular sums. ``cuts``
     are the groupings that it does not share with other reports. ``undefined`` is the caveat of a value whose ``measure``
@@ -58,6 +60,8 @@ class Indicator:
     inputs: tuple[str, ...] = attribute(default=(), converter=texts)
     estimated: bool = False
     is_share: bool = False
+    is_signed: bool = False
+    otherwise: float | None = None
     notes: str = ""
     sources: tuple[str, ...] = attribute(default=(METRICS_PAGE,), converter=texts)
     caveats: tuple[str, ...] = attribute(default=(), converter=texts)
@@ -82,7 +86,7 @@ class Indicator:
             number = quotient(top, bottom, self.unit)
             if number is None:
                 caveats.append("out-of-range")
-        if number is not None and number < 0:
+        if number is not None and number < 0 and not self.is_signed:
             caveats.append("negative")
         if number is not None and number > 1 and self.is_share:
             caveats.append("above-one")
@@ -95,5 +99,6 @@ class Indicator:
             denominator=None if self.over is None else bottom,
             estimated=self.estimated,
             is_share=self.is_share,
+            otherwise=self.otherwise if top is not None and not bottom else None,
             caveats=caveats,
         )

@@ -71,7 +71,8 @@ class Value:
     ``value``: an int for counts, a float for ratios (1.0 is 100 %), a Decimal for amounts, seconds for durations;
     None when undefined. ``numerator`` and ``denominator``: what a quotient was made of, also when it is undefined;
     None for everything else. ``estimated``: whether it is an estimate. ``is_share``: whether it is read as a percentage of
-    the denominator. ``caveats``: codes of :data:`CAVEATS`.
+    the denominator. ``caveats``: codes of :data:`CAVEATS`. ``otherwise``: what the reference prints in its place, where it
+    is undefined and that is not 0.
     """
 
     value: Number | None
@@ -81,12 +82,15 @@ class Value:
     estimated: bool = False
     is_share: bool = False
     caveats: tuple[str, ...] = field(default=(), converter=_caveats)
+    otherwise: float | None = field(default=None, repr=False)
 
     @property
     def value_or_zero(self) -> Number:
-        """The reading of the reference, where a quotient without a denominator is 0."""
+        """The reading of the reference, where a quotient without a denominator is 0, or ``otherwise``."""
         if self.value is not None:
             return self.value
+        if self.otherwise is not None:
+            return self.otherwise
         return _ZEROS[self.unit]
 
     def interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
