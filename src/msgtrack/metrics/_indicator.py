@@ -10,6 +10,7 @@ from attrs import field as attribute
 from attrs import frozen
 
 from msgtrack._borders import texts
+from msgtrack.metrics._misreadings import MISREADINGS
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums
 from msgtrack.metrics._values import Unit, Value, quotient
@@ -70,6 +71,11 @@ class Indicator:
     def shape(self) -> Literal["scalar"] | tuple[str, ...]:
         """``"scalar"``, or the groupings that it comes by besides."""
         return self.groupings or "scalar"
+
+    @property
+    def misreading(self) -> str:
+        """What it does not mean, in a sentence that begins with "Not"; empty for an indicator of one's own."""
+        return MISREADINGS.get(self.key, "")
 
     def value(self, sums: Sums) -> Value:
         """The indicator over these sums, caveats and all."""

@@ -93,8 +93,8 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="1 - pct(persons[step i+1], persons[step i])",
         measure=lambda s: _number(s, "first") - _number(s, "last"),
         otherwise=1.0,
-        groupings=("application", "step"),
-        cuts={"application": _by_application, "step": _by_step},
+        groupings=("step", "application"),
+        cuts={"step": _by_step, "application": _by_application},
         notes="A row for each step but the last: who is lost between it and the next. The scalar is the loss from the first to the last.",
     ),
 )
