@@ -59,6 +59,7 @@ WINDOWS: Mapping[str, timedelta | None] = MappingProxyType(
 )
 """The windows after a launch (reference 7.5)."""
 
+_HOUR = 3600
 _DAY = 86400
 
 
@@ -101,7 +102,9 @@ def bin_start(at: datetime, seconds: int, zone: tzinfo) -> datetime:
         return there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
     minutes = there.hour * 60 + there.minute
     hour, minute = divmod(minutes - minutes % (seconds // 60), 60)
-    return there.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    # An hour that comes twice is two bins of an hour, but it may open one wider bin only.
+    fold = there.fold if seconds <= _HOUR else 0
+    return there.replace(hour=hour, minute=minute, second=0, microsecond=0, fold=fold)
 
 
 def bin_end(at: datetime, seconds: int, zone: tzinfo) -> datetime:

@@ -86,6 +86,15 @@ def test_other_widths_are_refused(seconds: object) -> None:
         bin_start(datetime(2026, 3, 1, tzinfo=UTC), seconds, UTC)  # type: ignore[arg-type]  # the point of the test
 
 
+@given(ZONES.flatmap(lambda zone: st.tuples(st.just(zone), MOMENTS)), st.sampled_from([3600, 10800, 86400]))
+@example((ZoneInfo("America/Havana"), datetime(2026, 11, 1, 3, tzinfo=UTC)), 10800)
+def test_later_moments_lie_in_no_earlier_bin(place: tuple[tzinfo, datetime], seconds: int) -> None:
+    zone, at = place
+    moments = [at + timedelta(minutes=30 * step) for step in range(12)]
+    starts = [bin_start(moment, seconds, zone).astimezone(UTC) for moment in moments]
+    assert starts == sorted(starts)
+
+
 def test_windows_begin_with_the_launch_and_end_before_their_end() -> None:
     launch = datetime(2026, 3, 1, 10, tzinfo=PARIS)
     assert since_launch(launch, "all") == (None, None)
