@@ -17,25 +17,36 @@ numbers, and plain facts give them with no store at all.
 >>> table["raw_reactivity"].value, table["average_transaction_amount"].value
 (0.0, None)
 
+:func:`compare_variants` tests whether variants differ by more than chance, and :func:`open_bounds` says how many messages
+were read at least and at most.
+
 Each report has a file with its indicators: ``tracking_indicators``, ``sharing``, ``opens``, ``urls``,
 ``tracking_statistics``.
 """
 
+from msgtrack.metrics._bounds import OpenBounds, open_bounds
 from msgtrack.metrics._catalogue import Catalogue, catalogue
 from msgtrack.metrics._entry import Indicators, indicators
 from msgtrack.metrics._indicator import Indicator
 from msgtrack.metrics._page import reference_page
 from msgtrack.metrics._table import Table
 from msgtrack.metrics._values import CAVEATS, Value
+from msgtrack.metrics._variants import Comparison, Difference, compare_shares, compare_variants
 
 __all__ = [
     "CAVEATS",
     "Catalogue",
+    "Comparison",
+    "Difference",
     "Indicator",
     "Indicators",
+    "OpenBounds",
     "Table",
     "Value",
     "catalogue",
+    "compare_shares",
+    "compare_variants",
     "indicators",
+    "open_bounds",
     "reference_page",
 ]
