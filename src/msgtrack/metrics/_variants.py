@@ -87,8 +87,8 @@ def compare_shares(
     >>> found = compare_shares({"A": (48, 80), "B": (56, 70)})["A", "B"]
     >>> [round(bound, 4) for bound in (found.value, found.low, found.high)]
     [0.2, 0.0524, 0.3339]
-    >>> found.test, round(found.p_value, 4), found.is_significant
-    ('z', 0.0082, True)
+    >>> found.test, round(found.p_value, 3), found.is_significant
+    ('z', 0.008, True)
 
     Args:
         shares: hits and size of each; two at least.
