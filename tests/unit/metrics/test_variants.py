@@ -346,3 +346,39 @@ def test_a_small_difference_of_many_is_found_and_a_large_one_of_few_is_not() -> 
     assert not few.is_significant
     assert "small" in few.caveats
     assert isclose(few.value or 0, 0.4)
+
+
+@given(shares, shares)
+def test_the_smallest_expected_is_that_of_the_four_cells(first: tuple[int, int], second: tuple[int, int]) -> None:
+    hits, size = first[0] + second[0], first[1] + second[1]
+    cells = [Fraction(row * column, size) for row in (first[1], second[1]) for column in (hits, size - hits)]
+    assert smallest_expected(first, second) == pytest.approx(float(min(cells)))
+
+
+def test_five_expected_are_enough_for_z() -> None:
+    assert compare_shares({"a": (4, 10), "b": (6, 10)})["a", "b"].test == "z"
+    assert compare_shares({"a": (4, 10), "b": (5, 10)})["a", "b"].test == "fisher"
+
+
+def test_the_share_of_nothing_and_the_share_of_all_are_told_apart() -> None:
+    found = compare_shares({"all": (3, 3), "none": (0, 0), "odd": (2, 0), "over": (2, 1)})
+    nothing, odd, every = found.shares["none"], found.shares["odd"], found.shares["all"]
+    assert (nothing.numerator, nothing.denominator, nothing.is_share) == (0, 0, True)
+    assert (odd.numerator, odd.denominator) == (2, 0)
+    assert (every.value, every.caveats) == (1.0, ())
+    assert found["all", "odd"].caveats == ("no-denominator",)
+    assert found["all", "over"].caveats == ("above-one",)
+
+
+def test_a_difference_beyond_all_doubt_has_a_p_of_zero_after_correction_too() -> None:
+    found = compare_shares({"a": (0, 10**9), "b": (3000, 3000), "c": (3000, 3000)})
+    assert found["a", "b"].p_value == found["a", "b"].adjusted_p_value == 0.0
+    assert found["a", "b"].is_significant
+    assert found["b", "c"].adjusted_p_value == 1.0
+
+
+def test_errors_name_the_variant_and_the_kinds() -> None:
+    with pytest.raises(InvalidValue, match="the share of 'b' is no pair"):
+        compare_shares({"a": (1, 2), "b": 3})  # type: ignore[dict-item]  # the point of the test
+    with pytest.raises(InvalidOption, match="are not among: click, "):
+        compare_variants(table_of([], []), "clicks")
