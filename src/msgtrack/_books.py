@@ -1,22 +1,20 @@
 """The closing pass of a tally: what is gathered of one delivery, until its counts are made.
 
-A book is entered with events in any order; sums and sets alone are kept, and what reports group by is cut when it is closed.
+Its events are entered in any order, in groups; what reports group by is cut when the book is closed.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from decimal import Decimal
-from functools import lru_cache
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from operator import itemgetter
 from typing import NamedTuple
 
-from msgtrack._entries import NEVER, NO_SLOT, DeliveryEntry, EventEntry, LinkEntry, MessageEntry, slot_of
+from msgtrack._entries import NEVER, NO_SLOT, PROGRESS, DeliveryEntry, LinkEntry, MessageEntry, slot_of
 from msgtrack._people import People
-from msgtrack._platform import Agent, Traffic, agent_fields
+from msgtrack._platform import Agent, agent_fields
+from msgtrack._reactions import Class, Reactions, cells
 from msgtrack.counts import (
-    PAGE_KINDS,
-    REACTION_KINDS,
     SUCCESS,
     DeliveryCounts,
     DomainCounts,
@@ -25,10 +23,10 @@ from msgtrack.counts import (
     LinkFacts,
     Opened,
     Reached,
+    distinct,
     total_amount,
 )
-from msgtrack.domains import OTHERS
-from msgtrack.events import Click, Transaction
+from msgtrack.events import Click
 from msgtrack.facts import (
     AddressState,
     AddressStatus,
@@ -41,18 +39,16 @@ from msgtrack.model import OPEN_LINK_ID, LinkType, MessageStatus
 
 __all__ = ["Book", "recipients_of"]
 
-_BITS = {kind: 1 << number for number, kind in enumerate(sorted(REACTION_KINDS))}
 _UNREGISTERED_LINK = LinkFacts()
 _IN_QUARANTINE = frozenset({AddressStatus.QUARANTINE, AddressStatus.DENYLISTED})
-
-
-@lru_cache(maxsize=64)
-def _kinds(mask: int) -> str:
-    return " ".join(kind for kind, bit in _BITS.items() if mask & bit)
-
-
-def _reach(masks: Iterable[int]) -> dict[str, int]:
-    return {_kinds(mask): times for mask, times in Counter(masks).items()}
+_STATUSES = {rank: status for status, rank in PROGRESS.items()}
+_PROFILE = itemgetter(
+    *map(
+        MessageEntry._fields.index,
+        ("is_seed", "domain", "variant", "progress", "failure_type", "failure_reason", "is_text", "is_quarantine"),
+    )
+)
+_HANDLED = itemgetter(*map(MessageEntry._fields.index, ("is_seed", "progress", "handled", "size_bytes")))
 
 
 class _Handled(NamedTuple):
@@ -62,100 +58,62 @@ class _Handled(NamedTuple):
     unsized: int
 
 
-class Book:
-    """What is gathered of one delivery: events one by one, and the facts that belong to it."""
+class _Profile(NamedTuple):
+    """What messages have in common that are counted alike."""
 
-    __slots__ = (
-        "_new_people",
-        "agents",
-        "amounts",
-        "article",
-        "day_masks",
-        "day_people",
-        "day_rows",
-        "facts",
-        "link_masks",
-        "link_people",
-        "masks",
-        "messages",
-        "people",
-        "people_by_class",
-        "rows",
-        "rows_by_class",
-    )
+    of_class: Class
+    status: MessageStatus
+    failure_type: int
+    failure_reason: int
+    is_text: bool
+    is_quarantine: bool
+
+
+class Book:
+    """What is gathered of one delivery: its messages, its links, the facts that belong to it, and its events."""
+
+    __slots__ = ("_cells", "_links", "_new_people", "facts", "messages", "reactions")
 
     def __init__(
-        self, messages: Mapping[str, MessageEntry], facts: Iterable[Fact], new_people: Callable[[], People]
+        self,
+        messages: Mapping[str, MessageEntry],
+        links: Mapping[str, LinkEntry],
+        facts: Iterable[Fact],
+        new_people: Callable[[], People],
     ) -> None:
         self.messages = messages
         self.facts = tuple(facts)
         self._new_people = new_people
-        self.rows: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-        self.rows_by_class: defaultdict[tuple[str, str, str], int] = defaultdict(int)
-        self.day_rows: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self.agents: defaultdict[tuple[Agent, str], int] = defaultdict(int)
-        self.masks: defaultdict[str, int] = defaultdict(int)
-        self.link_masks: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self.day_masks: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self.people = new_people()
-        self.people_by_class: defaultdict[tuple[str, str], People] = defaultdict(new_people)
-        self.link_people: defaultdict[str, People] = defaultdict(new_people)
-        self.day_people: defaultdict[str, People] = defaultdict(new_people)
-        self.amounts: list[Decimal] = []
-        self.article = 0
+        self._links = {
+            link_id: LinkFacts(label=link.label, url=link.url, category=link.category, type=LinkType(link.type))
+            for link_id, link in sorted(links.items())
+            if link_id != OPEN_LINK_ID and link.type != LinkType.OPEN
+        }
+        mobile = frozenset(name for name, link in self._links.items() if link.type is LinkType.MOBILE_CLICK)
+        self.reactions = Reactions(messages, mobile, new_people)
+        self._cells: Sequence[tuple[str, Collection[str]]] | None = None
 
-    def enter(self, entry: EventEntry, times: int, day_of: Callable[[int], str], traffic: Traffic) -> None:
-        """Take an event in, unless its message went to a seed."""
-        slot, kind, _, message_id, link_id, source_id, _, agent = entry[:8]
-        message = self.messages.get(message_id)
-        if message is None:
-            domain, variant = OTHERS, ""
-        elif message.is_seed:
-            return
-        else:
-            domain, variant = message.domain, message.variant
-        self.rows[kind, link_id, slot] += times
-        bit = _BITS.get(kind)
-        if bit is None:
-            return
-        day = day_of(slot)
-        self.rows_by_class[domain, variant, kind] += times
-        self.day_rows[day, kind] += times
-        self.agents[agent, kind] += times
-        if message_id:
-            self.masks[message_id] |= bit
-            self.link_masks[link_id, message_id] |= bit
-            self.day_masks[day, message_id] |= bit
-        if kind in PAGE_KINDS:
-            traffic.enter(entry, times, day)
-        if kind == Click.kind:
-            if source_id:
-                self.people.add(source_id)
-                self.people_by_class[domain, variant].add(source_id)
-                self.link_people[link_id].add(source_id)
-                self.day_people[day].add(source_id)
-        elif kind == Transaction.kind:
-            self.amounts += [entry[8]] * times
-            self.article += entry[9] * times
+    @property
+    def cells(self) -> Sequence[tuple[str, Collection[str]]]:
+        """The messages that reacted, parted by the kinds they showed; read when all events are in."""
+        if self._cells is None:
+            self._cells = cells(self.reactions.shown())
+        return self._cells
 
-    def close(self, delivery: DeliveryEntry, links: Mapping[str, LinkEntry]) -> DeliveryCounts:
-        """The numbers of the delivery, its links and its messages being these."""
-        domains = self._classes(lambda message: message.domain, OTHERS, 0)
-        has_variants = any(message.variant for message in self.messages.values() if not message.is_seed)
-        slots: defaultdict[str, defaultdict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
-        for (kind, link_id, slot), times in self.rows.items():
-            slots[kind][link_id][slot] = times
+    def close(self, delivery: DeliveryEntry) -> DeliveryCounts:
+        """The numbers of the delivery, which says this of itself."""
+        profiles = self._profiles()
+        domains = self._classes(profiles, 0)
+        has_variants = any(profile.of_class[1] for profile in profiles)
+        slots: defaultdict[str, dict[str, Counter[int]]] = defaultdict(dict)
+        for (kind, link_id), times in self.reactions.rows.items():
+            slots[kind][link_id] = times
         to_deliver = sum(d.to_deliver for d in domains.values()) if delivery.to_deliver < 0 else delivery.to_deliver
         exclusions = [fact for fact in self.facts if isinstance(fact, Exclusion) and not fact.is_seed]
         reject = delivery.reject if delivery.reject >= 0 else len(exclusions) or None
         total_target: int | None = delivery.total_target
         if delivery.total_target < 0:
             total_target = None if reject is None else to_deliver + reject
-        known_links = {
-            link_id: LinkFacts(label=link.label, url=link.url, category=link.category, type=LinkType(link.type))
-            for link_id, link in sorted(links.items())
-            if link_id != OPEN_LINK_ID and link.type != LinkType.OPEN
-        }
         handled = self._handled()
         visitors = [fact for fact in self.facts if isinstance(fact, Visitor)]
         return DeliveryCounts(
@@ -164,11 +122,11 @@ class Book:
             contact_at=None if delivery.contact_at == NEVER else delivery.contact_at,
             channel=delivery.channel,
             domains=domains,
-            persons=len(self.people),
+            persons=len(self.reactions.people()),
             slots=slots,
-            links=known_links,
-            amount=total_amount(self.amounts),
-            article=self.article,
+            links=self._links,
+            amount=total_amount(self.reactions.amounts),
+            article=self.reactions.article,
             typology=delivery.typology,
             total_target=total_target,
             reject=reject,
@@ -179,8 +137,8 @@ class Book:
             undated=handled.undated,
             unsized=handled.unsized,
             agents=self._agents(),
-            variants=self._classes(lambda message: message.variant, "", 1) if has_variants else {},
-            groups=self._groups(known_links),
+            variants=self._classes(profiles, 1) if has_variants else {},
+            groups=self._groups(),
             shared_views=self._shared_views(),
             visitors=len(visitors),
             new_contacts=Counter(
@@ -191,35 +149,43 @@ class Book:
             derived=_derived(delivery, reject),
         )
 
-    def _classes(self, class_of: Callable[[MessageEntry], str], unknown: str, place: int) -> dict[str, DomainCounts]:
-        """The messages and reactions by a field of the message, which stands at ``place`` in the keys of rows."""
-        messages: defaultdict[str, list[MessageEntry]] = defaultdict(list)
-        for message in self.messages.values():
-            if not message.is_seed:
-                messages[class_of(message)].append(message)
-        masks: defaultdict[str, list[int]] = defaultdict(list)
-        for message_id, mask in self.masks.items():
-            known = self.messages.get(message_id)
-            masks[unknown if known is None else class_of(known)].append(mask)
+    def _profiles(self) -> dict[_Profile, int]:
+        """How many messages there are of each profile, seeds left out."""
+        return {
+            _Profile((domain, variant), _STATUSES[progress], *rest): times
+            for (is_seed, domain, variant, progress, *rest), times in Counter(
+                map(_PROFILE, self.messages.values())
+            ).items()
+            if not is_seed
+        }
+
+    def _classes(self, profiles: Mapping[_Profile, int], place: int) -> dict[str, DomainCounts]:
+        """The messages and reactions by domain class (place 0) or by variant (place 1)."""
+        messages: defaultdict[str, Counter[_Profile]] = defaultdict(Counter)
+        for profile, times in profiles.items():
+            messages[profile.of_class[place]][profile] += times
+        reach: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        for kinds, members in self.cells:
+            for of_class, times in Counter(map(self.reactions.class_of, members)).items():
+                reach[of_class[place]][kinds] += times
         people: defaultdict[str, People] = defaultdict(self._new_people)
-        for classes, of_class in self.people_by_class.items():
-            people[classes[place]].absorb(of_class)
+        for of_class, source_ids in self.reactions.people_by_class.items():
+            people[of_class[place]].update(source_ids)
         reactions: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for row, times in self.rows_by_class.items():
-            reactions[row[place]][row[2]] += times
-        click = _BITS[Click.kind]
+        for (of_class, kind), times in self.reactions.rows_by_class.items():
+            reactions[of_class[place]][kind] += times
         return {
             name: DomainCounts(
-                statuses=Counter(int(m.status) for m in messages[name]),
-                failures=Counter(m.failure_reason for m in messages[name] if m.status is MessageStatus.FAILED),
-                text=sum(m.is_text and m.status is not MessageStatus.IGNORED for m in messages[name]),
-                reacted=len(masks[name]),
-                clicked=sum(mask & click != 0 for mask in masks[name]),
+                statuses=_added(messages[name], lambda p: int(p.status)),
+                failures=_added(messages[name], lambda p: p.failure_reason, lambda p: p.status is MessageStatus.FAILED),
+                text=_times(messages[name], lambda p: p.is_text and p.status is not MessageStatus.IGNORED),
+                reacted=distinct(reach[name]),
+                clicked=distinct(reach[name], Click.kind),
                 reactions=reactions[name],
-                reach=_reach(masks[name]),
+                reach=reach[name],
                 persons=len(people[name]) if name in people else 0,
                 outcomes=_failures(messages[name]),
-                quarantined=sum(m.is_quarantine for m in messages[name]),
+                quarantined=_times(messages[name], lambda p: p.is_quarantine),
             )
             for name in sorted({*messages, *reactions})
         }
@@ -228,71 +194,38 @@ class Book:
         times: dict[str, Counter[int]] = {"success": Counter(), "error": Counter()}
         sizes: dict[str, Counter[int]] = {"success": Counter(), "error": Counter()}
         undated = unsized = 0
-        for message in self.messages.values():
-            is_error = message.status is MessageStatus.FAILED
-            if message.is_seed or not (is_error or message.status in SUCCESS):
+        for (is_seed, progress, slot, size), messages in Counter(map(_HANDLED, self.messages.values())).items():
+            status = _STATUSES[progress]
+            is_error = status is MessageStatus.FAILED
+            if is_seed or not (is_error or status in SUCCESS):
                 continue
-            undated += message.handled == NO_SLOT
-            unsized += message.size_bytes < 0
-            if message.handled != NO_SLOT:
+            undated += messages * (slot == NO_SLOT)
+            unsized += messages * (size < 0)
+            if slot != NO_SLOT:
                 outcome = "error" if is_error else "success"
-                times[outcome][message.handled] += 1
-                sizes[outcome][message.handled] += max(message.size_bytes, 0)
+                times[outcome][slot] += messages
+                sizes[outcome][slot] += messages * max(size, 0)
         return _Handled(times=times, sizes=sizes, undated=undated, unsized=unsized)
 
     def _agents(self) -> tuple[Opened, ...]:
         reactions: defaultdict[Agent, dict[str, int]] = defaultdict(dict)
-        for (agent, kind), times in self.agents.items():
+        for (agent, kind), times in self.reactions.agents.items():
             reactions[agent][kind] = times
         return tuple(Opened(**agent_fields(agent), reactions=reactions[agent]) for agent in sorted(reactions))
 
-    def _groups(self, links: Mapping[str, LinkFacts]) -> dict[str, dict[str, Reached]]:
-        day_rows: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for (day, kind), times in self.day_rows.items():
-            day_rows[day][kind] = times
-        day_masks: defaultdict[str, list[int]] = defaultdict(list)
-        for (day, _), mask in self.day_masks.items():
-            day_masks[day].append(mask)
-        days = {
-            day: Reached(
-                reach=_reach(day_masks[day]),
-                persons=len(self.day_people[day]) if day in self.day_people else 0,
-                reactions=day_rows[day],
-            )
-            for day in sorted(day_rows)
-        }
+    def _groups(self) -> dict[str, dict[str, Reached]]:
+        def facts_of(link_id: str) -> LinkFacts:
+            return self._links.get(link_id, _UNREGISTERED_LINK)
+
         names: dict[str, Callable[[str], str]] = {
             "link": lambda link_id: link_id,
-            "label": lambda link_id: (link := links.get(link_id, _UNREGISTERED_LINK)).label or link.url,
-            "url": lambda link_id: links.get(link_id, _UNREGISTERED_LINK).url,
-            "category": lambda link_id: links.get(link_id, _UNREGISTERED_LINK).category,
-            "type": lambda link_id: links.get(link_id, _UNREGISTERED_LINK).type.name.lower(),
+            "label": lambda link_id: (link := facts_of(link_id)).label or link.url,
+            "url": lambda link_id: facts_of(link_id).url,
+            "category": lambda link_id: facts_of(link_id).category,
+            "type": lambda link_id: facts_of(link_id).type.name.lower(),
         }
-        return {"day": days, **{by: self._by_link(name_of) for by, name_of in names.items()}}
-
-    def _by_link(self, name_of: Callable[[str], str]) -> dict[str, Reached]:
-        """Reactions by a name of their link; a message that followed two links of one name is there once."""
-        masks: defaultdict[tuple[str, str], int] = defaultdict(int)
-        for (link_id, message_id), mask in self.link_masks.items():
-            masks[name_of(link_id), message_id] |= mask
-        of_name: defaultdict[str, list[int]] = defaultdict(list)
-        for (name, _), mask in masks.items():
-            of_name[name].append(mask)
-        people: defaultdict[str, People] = defaultdict(self._new_people)
-        for link_id, of_link in self.link_people.items():
-            people[name_of(link_id)].absorb(of_link)
-        reactions: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        for (kind, link_id, _), times in self.rows.items():
-            if kind in REACTION_KINDS:
-                reactions[name_of(link_id)][kind] += times
-        return {
-            name: Reached(
-                reach=_reach(of_name[name]),
-                persons=len(people[name]) if name in people else 0,
-                reactions=reactions[name],
-            )
-            for name in sorted(reactions)
-        }
+        by_link = self.reactions.by_link(*names.values())
+        return {"day": self.reactions.by_day(), **dict(zip(names, by_link, strict=True))}
 
     def _shared_views(self) -> dict[str, Counter[int]]:
         views: defaultdict[str, Counter[int]] = defaultdict(Counter)
@@ -334,20 +267,44 @@ def _excluded(exclusions: Iterable[Exclusion]) -> tuple[Excluded, ...]:
     )
 
 
-def _failures(messages: Iterable[MessageEntry]) -> tuple[Failures, ...]:
-    times = Counter((int(m.status), m.failure_type, m.failure_reason) for m in messages)
+def _times(messages: Mapping[_Profile, int], test: Callable[[_Profile], bool]) -> int:
+    return sum(times for profile, times in messages.items() if test(profile))
+
+
+def _added(
+    messages: Mapping[_Profile, int],
+    key_of: Callable[[_Profile], int],
+    test: Callable[[_Profile], bool] = lambda profile: True,
+) -> Counter[int]:
+    added: Counter[int] = Counter()
+    for profile, times in messages.items():
+        if test(profile):
+            added[key_of(profile)] += times
+    return added
+
+
+def _failures(messages: Mapping[_Profile, int]) -> tuple[Failures, ...]:
+    found: Counter[tuple[int, int, int]] = Counter()
+    for profile, times in messages.items():
+        found[int(profile.status), profile.failure_type, profile.failure_reason] += times
     return tuple(
-        Failures(status=status, failure_type=kind, failure_reason=reason, messages=times[status, kind, reason])
-        for status, kind, reason in sorted(times)
+        Failures(status=status, failure_type=kind, failure_reason=reason, messages=found[status, kind, reason])
+        for status, kind, reason in sorted(found)
         if kind or reason
     )
 
 
-def recipients_of(books: Mapping[str, Book]) -> dict[str, int]:
+def recipients_of(books: Iterable[Book]) -> dict[str, int]:
     """Distinct recipients over all deliveries, by the kinds they showed."""
-    masks: defaultdict[object, int] = defaultdict(int)
-    for delivery_id, book in books.items():
-        for message_id, mask in book.masks.items():
-            message = book.messages.get(message_id)
-            masks[(message and message.recipient_id) or (delivery_id, message_id)] |= mask
-    return _reach(masks.values())
+    nameless: Counter[str] = Counter()
+    shown: defaultdict[str, set[str]] = defaultdict(set)
+    for book in books:
+        named = {name: message.recipient_id for name, message in book.messages.items() if message.recipient_id}
+        for kinds, members in book.cells:
+            recipients = [named[name] for name in members if name in named] if named else []
+            nameless[kinds] += len(members) - len(recipients)
+            for kind in kinds.split() if recipients else ():
+                shown[kind].update(recipients)
+    for kinds, members in cells(shown):
+        nameless[kinds] += len(members)
+    return nameless

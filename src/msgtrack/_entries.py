@@ -5,6 +5,7 @@ Tuples compare by their fields in order; of deliveries, messages and links the g
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -19,8 +20,10 @@ from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.model import Client, Delivery, Message, MessageStatus, Part, TrackedLink
 
 __all__ = [
+    "EVENT_WIDTH",
     "NEVER",
     "NO_SLOT",
+    "PROGRESS",
     "UNREGISTERED",
     "DeliveryEntry",
     "EventEntry",
@@ -28,6 +31,8 @@ __all__ = [
     "MessageEntry",
     "delivery_entry",
     "event_entry",
+    "keep_all_greater",
+    "keep_all_least",
     "keep_fact",
     "keep_greater",
     "keep_least",
@@ -84,6 +89,9 @@ EventEntry = tuple[Any, ...]
 """(slot, kind, delivery, message, link, source id, audience, agent), of a transaction also (amount, article); empty when
 left out. An agent is (browser, version, system, version, device, mobile: -1 when unknown)."""
 
+EVENT_WIDTH = 8
+"""The fields that all events have."""
+
 _T = TypeVar("_T", DeliveryEntry, MessageEntry, LinkEntry)
 
 FactShelf = dict[tuple[str, ...], Fact]
@@ -98,7 +106,7 @@ _DAY_SECONDS = 86400
 
 _UNDER_WAY = "PENDING PREPARED SENT_TO_PROVIDER TAKEN_INTO_ACCOUNT SENT RECEIVED_ON_MOBILE"
 _AT_REST = "NOT_APPLICABLE IGNORED CANCELLED FAILED"
-_PROGRESS = {MessageStatus[name]: rank for rank, name in enumerate(f"{_UNDER_WAY} {_AT_REST}".split())}
+PROGRESS = {MessageStatus[name]: rank for rank, name in enumerate(f"{_UNDER_WAY} {_AT_REST}".split())}
 
 
 def delivery_entry(delivery: Delivery) -> DeliveryEntry:
@@ -121,7 +129,7 @@ def message_entry(message: Message) -> MessageEntry:
     """What counts of a message."""
     return MessageEntry(
         last_modified_at=message.last_modified_at or NEVER,
-        progress=_PROGRESS[message.status],
+        progress=PROGRESS[message.status],
         is_seed=message.is_seed,
         failure_reason=int(message.failure_reason),
         is_text=message.format is Part.TEXT,
@@ -186,6 +194,24 @@ def keep_least(kept: dict[str, EventEntry], key: str, fact: EventEntry) -> None:
     known = kept.setdefault(key, fact)
     if fact < known:
         kept[key] = fact
+
+
+def keep_all_greater(kept: dict[str, _T], facts: Mapping[str, _T]) -> None:
+    """Keep the greater of what is there and what comes, by key."""
+    if kept.keys().isdisjoint(facts):
+        kept.update(facts)
+        return
+    for key, fact in facts.items():
+        keep_greater(kept, key, fact)
+
+
+def keep_all_least(kept: dict[str, EventEntry], facts: Mapping[str, EventEntry]) -> None:
+    """Keep the lesser of what is there and what comes, by key."""
+    if kept.keys().isdisjoint(facts):
+        kept.update(facts)
+        return
+    for key, fact in facts.items():
+        keep_least(kept, key, fact)
 
 
 def keep_fact(kept: FactShelf, key: tuple[str, ...], fact: Fact) -> None:

@@ -39,23 +39,19 @@ class People:
         """Whether it is a set still."""
         return self._sketch is None
 
-    def add(self, source_id: str) -> None:
-        """Take one in."""
-        if self._sketch is not None:
-            self._sketch.update(source_id)
-            return
-        self._exact.add(source_id)
-        self._turn()
+    def update(self, source_ids: Iterable[str]) -> None:
+        """Take some in."""
+        if self._sketch is None:
+            self._exact.update(source_ids)
+            self._turn()
+        else:
+            for source_id in source_ids:
+                self._sketch.update(source_id)
 
     def absorb(self, other: People) -> None:
         """Take in all of another, which stays as it is."""
         if other._sketch is None:
-            if self._sketch is None:
-                self._exact |= other._exact
-                self._turn()
-            else:
-                for source_id in other._exact:
-                    self._sketch.update(source_id)
+            self.update(other._exact)
             return
         mine: Iterable[str] = self._exact
         sketches = _sketches()

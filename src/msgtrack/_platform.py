@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TypedDict
 
 from msgtrack._borders import microseconds
@@ -34,15 +34,16 @@ class Traffic:
         self.visitors: defaultdict[tuple[str, Agent], set[object]] = defaultdict(set)
         self.pages: Counter[tuple[str, Agent]] = Counter()
 
-    def enter(self, entry: EventEntry, times: int, day: str) -> None:
-        """Take a click in."""
-        _, _, delivery_id, message_id, _, source_id, _, agent = entry[:8]
-        row = (day, agent)
-        self.pages[row] += times
-        if source_id:
-            self.visitors[row].add(source_id)
-        elif message_id:
-            self.visitors[row].add((delivery_id, message_id))
+    def enter(self, day: str, entries: Sequence[EventEntry], agents: Mapping[Agent, int]) -> None:
+        """Take clicks of one day in, with how often each program is among them."""
+        for agent, times in agents.items():
+            self.pages[day, agent] += times
+        of_agent = {agent: self.visitors[day, agent] for agent in agents}
+        for entry in entries:
+            if entry[5]:
+                of_agent[entry[7]].add(entry[5])
+            elif entry[3]:
+                of_agent[entry[7]].add((entry[2], entry[3]))
 
     def rows(self) -> Iterator[Visits]:
         """The user-agent statistics, by day and program."""

@@ -21,6 +21,7 @@ from msgtrack.model import FailureReason, LinkType, MessageStatus
 
 __all__ = [
     "CLICK_ROW_KINDS",
+    "MOBILE_CLICK",
     "PAGE_KINDS",
     "REACTION_KINDS",
     "SLOT_SECONDS",
@@ -53,6 +54,10 @@ CLICK_ROW_KINDS = REACTION_KINDS - {Open.kind}
 PAGE_KINDS = frozenset({Click.kind, MirrorPageView.kind, OptOutClick.kind})
 """The kinds that are pages viewed in the statistics of browsers and systems: clicks on the links of a message."""
 
+MOBILE_CLICK = "mobile-click"
+"""What a click on the link of a notification (``LinkType.MOBILE_CLICK``) goes by among kinds of reactions: reports disagree
+whether it is a click."""
+
 SUCCESS = frozenset({MessageStatus.SENT, MessageStatus.TAKEN_INTO_ACCOUNT, MessageStatus.RECEIVED_ON_MOBILE})
 """The statuses that count as delivered with success (reference 7.1)."""
 
@@ -72,17 +77,22 @@ def total_amount(amounts: Iterable[Decimal]) -> Decimal:
     return total
 
 
-def distinct(reach: Mapping[str, int], *kinds: str) -> int:
+def distinct(reach: Mapping[str, int], *kinds: str, mobile: bool = True) -> int:
     """Distinct messages (or recipients) with a reaction of any of the kinds; of all kinds when none is named.
 
-    ``reach`` says how many showed which set of kinds, the kinds in order and a space between them.
+    ``reach`` says how many showed which set of kinds, the kinds in order and a space between them. A click on a
+    notification (:data:`MOBILE_CLICK`) is a click, unless ``mobile`` is False.
 
     >>> distinct({"click": 1, "click open": 2, "open": 4}, "open")
     6
+    >>> distinct({"click": 1, "mobile-click": 2}, "click"), distinct({"click": 1, "mobile-click": 2}, "click", mobile=False)
+    (3, 1)
     """
     if not kinds:
         return sum(reach.values())
     wanted = set(kinds)
+    if mobile and Click.kind in wanted:
+        wanted.add(MOBILE_CLICK)
     return sum(times for shown, times in reach.items() if not wanted.isdisjoint(shown.split()))
 
 
@@ -178,7 +188,7 @@ class Visits:
 @frozen(kw_only=True)
 class Reached:
     """What one group (a link, a label, a day) reached: distinct messages by the kinds they showed, distinct persons who
-    clicked, and reaction rows by kind.
+    clicked, and reaction rows by kind, clicks on notifications apart (:data:`MOBILE_CLICK`).
 
     :func:`distinct` reads ``reach``. Groups overlap, so their distinct numbers do not add up to those of the whole.
     """
@@ -236,7 +246,7 @@ class DomainCounts:
     - ``statuses``: messages by status number; ``failures``: failed messages by reason number;
     - ``text``: messages of format text, those with the status ``IGNORED`` apart, which were never sent;
     - ``reacted``: distinct messages with any reaction row; ``clicked``: distinct messages with a click;
-    - ``reactions``: reaction rows by kind;
+    - ``reactions``: reaction rows by kind, clicks on notifications apart (:data:`MOBILE_CLICK`);
     - ``reach``: distinct messages by the kinds they showed, for :func:`distinct`; ``persons``: distinct source ids
       that clicked;
     - ``outcomes``: messages that bear a failure, whatever their status; ``quarantined``: messages whose error put the

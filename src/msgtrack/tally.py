@@ -22,7 +22,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cache, partial
-from itertools import chain, repeat
+from itertools import chain
+from typing import Any
 
 from msgtrack import facts as _facts
 from msgtrack._books import Book, recipients_of
@@ -36,11 +37,19 @@ from msgtrack._entries import (
     MessageEntry,
     delivery_entry,
     event_entry,
+    keep_all_greater,
+    keep_all_least,
     keep_fact,
     keep_greater,
     keep_least,
     link_entry,
     message_entry,
+)
+from msgtrack._packing import (
+    pack_events,
+    pack_messages,
+    unpack_events,
+    unpack_messages,
 )
 from msgtrack._people import SKETCH_ERROR, People
 from msgtrack._platform import Traffic, applications_of, services_of
@@ -131,26 +140,25 @@ class Tally:
     def merge(self, other: Tally) -> Tally:
         """The tally of the facts of both; neither is changed. It sketches above the lower of their numbers."""
         both = self.copy()
+        both.absorb(other)
+        return both
+
+    def absorb(self, other: Tally) -> None:
+        """Take in all facts of another, which stays as it is: a merge that copies nothing of this one."""
         numbers = [number for number in (self._sketch_above, other._sketch_above) if number is not None]
-        both._sketch_above = min(numbers, default=None)
+        self._sketch_above = min(numbers, default=None)
         for kind, shelf in other._facts.items():
             for key, fact in shelf.items():
-                keep_fact(both._facts[kind], key, fact)
-        for delivery_id, delivery in other._deliveries.items():
-            keep_greater(both._deliveries, delivery_id, delivery)
+                keep_fact(self._facts[kind], key, fact)
+        keep_all_greater(self._deliveries, other._deliveries)
         for delivery_id, messages in other._messages.items():
-            kept_messages = both._messages.setdefault(delivery_id, {})
-            for message_id, message in messages.items():
-                keep_greater(kept_messages, message_id, message)
+            keep_all_greater(self._messages.setdefault(delivery_id, {}), messages)
         for delivery_id, links in other._links.items():
-            kept_links = both._links.setdefault(delivery_id, {})
-            for link_id, link in links.items():
-                keep_greater(kept_links, link_id, link)
-        for event_id, entry in other._identified.items():
-            keep_least(both._identified, event_id, entry)
-        for entry, times in other._anonymous.items():
-            both._anonymous[entry] = both._anonymous.get(entry, 0) + times
-        return both
+            keep_all_greater(self._links.setdefault(delivery_id, {}), links)
+        keep_all_least(self._identified, other._identified)
+        # Of a tally that absorbs itself the times double while they are walked through.
+        for entry, times in [*other._anonymous.items()]:
+            self._anonymous[entry] = self._anonymous.get(entry, 0) + times
 
     def copy(self) -> Tally:
         """A tally of the same facts that goes its own way."""
@@ -162,6 +170,26 @@ class Tally:
         twin._identified = dict(self._identified)
         twin._anonymous = dict(self._anonymous)
         return twin
+
+    def __getstate__(self) -> dict[str, object]:
+        return {
+            "sketch_above": self._sketch_above,
+            "facts": dict(self._facts),
+            "deliveries": self._deliveries,
+            "messages": pack_messages(self._messages),
+            "links": self._links,
+            "identified": pack_events(self._identified, self._identified.values()),
+            "anonymous": pack_events(self._anonymous.values(), self._anonymous),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._sketch_above = state["sketch_above"]
+        self._facts = defaultdict(dict, state["facts"])
+        self._deliveries = state["deliveries"]
+        self._messages = unpack_messages(state["messages"])
+        self._links = state["links"]
+        self._identified = dict(unpack_events(state["identified"]))
+        self._anonymous = {entry: times for times, entry in unpack_events(state["anonymous"])}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Tally):
@@ -203,34 +231,35 @@ class Tally:
                 of_delivery[delivery_id].append(fact)
         new_people = partial(People, self._sketch_above)
         books = {
-            key: Book(self._messages.get(key, {}), of_delivery[key], new_people)
+            key: Book(self._messages.get(key, {}), self._links.get(key, {}), of_delivery[key], new_people)
             for key in {*self._deliveries, *self._messages, *of_delivery} - silent
         }
-        traffic = Traffic()
-        for entry, times in chain(zip(self._identified.values(), repeat(1)), self._anonymous.items()):
+        groups: defaultdict[tuple[str, str, str, str], list[EventEntry]] = defaultdict(list)
+        for entry in chain(self._identified.values(), self._anonymous):
             if entry and (admitted is None or entry[6] in admitted):
-                delivery_id = entry[2]
-                book = books.get(delivery_id)
-                if book is None:
-                    if delivery_id in silent:
-                        continue
-                    book = books[delivery_id] = Book({}, (), new_people)
-                book.enter(entry, times, day_of, traffic)
+                groups[entry[2], entry[1], entry[4], day_of(entry[0])].append(entry)
+        traffic = Traffic()
+        for (delivery_id, kind, link_id, day), entries in groups.items():
+            if delivery_id not in silent:
+                if delivery_id not in books:
+                    books[delivery_id] = Book({}, self._links.get(delivery_id, {}), (), new_people)
+                books[delivery_id].reactions.enter(kind, link_id, day, entries, traffic)
+        for entry, times in self._anonymous.items():
+            if times > 1 and entry[2] not in silent and (admitted is None or entry[6] in admitted):
+                books[entry[2]].reactions.repeat(entry, day_of(entry[0]), times - 1, traffic)
         people = new_people()
         by_domain: defaultdict[str, People] = defaultdict(new_people)
         by_channel: defaultdict[str, People] = defaultdict(new_people)
         for key, book in books.items():
-            people.absorb(book.people)
-            by_channel[self._deliveries.get(key, UNREGISTERED).channel].absorb(book.people)
-            for (domain, _), of_class in book.people_by_class.items():
-                by_domain[domain].absorb(of_class)
+            of_book = book.reactions.people()
+            people.absorb(of_book)
+            by_channel[self._deliveries.get(key, UNREGISTERED).channel].absorb(of_book)
+            for (domain, _), source_ids in book.reactions.people_by_class.items():
+                by_domain[domain].update(source_ids)
         return Counts(
-            deliveries={
-                key: books[key].close(self._deliveries.get(key, UNREGISTERED), self._links.get(key, {}))
-                for key in sorted(books)
-            },
+            deliveries={key: books[key].close(self._deliveries.get(key, UNREGISTERED)) for key in sorted(books)},
             persons=len(people),
-            recipients=recipients_of(books),
+            recipients=recipients_of(books.values()),
             persons_by={
                 by: {name: len(people_of[name]) for name in people_of}
                 for by, people_of in (("domain", by_domain), ("channel", by_channel))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from msgtrack._entries import _PROGRESS
+from msgtrack._entries import PROGRESS
 from msgtrack.counts import Counts, DomainCounts, LinkFacts
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Bounced, Click, Delivered, Event, MirrorPageView, Open, OptOutClick, Transaction
@@ -226,8 +226,8 @@ def test_of_messages_without_a_moment_the_further_one_wins(before: str, after: s
 
 
 def test_every_status_has_its_place_on_the_way() -> None:
-    assert set(_PROGRESS) == set(MessageStatus)
-    assert sorted(_PROGRESS.values()) == list(range(len(MessageStatus)))
+    assert set(PROGRESS) == set(MessageStatus)
+    assert sorted(PROGRESS.values()) == list(range(len(MessageStatus)))
 
 
 def test_the_further_delivery_and_the_labelled_link_win() -> None:

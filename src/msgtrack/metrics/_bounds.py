@@ -94,9 +94,7 @@ def open_bounds(table_of: TableOf, *, hidden: float | None = None, confidence: f
     delivered = everybody["success"].value_or_zero
     reach = _reach(others)
     clicked = distinct(reach, Click.kind)
-    unseen = sum(
-        times for kinds, times in reach.items() if Click.kind in kinds.split() and Open.kind not in kinds.split()
-    )
+    unseen = distinct(reach, Click.kind, Open.kind) - distinct(reach, Open.kind)
     if hidden is None:
         hidden = wilson((unseen, clicked), confidence)[1] if clicked else 1.0
     most = max(int(delivered), int(reacted))

@@ -7,14 +7,14 @@ from collections.abc import Callable
 from msgtrack.counts import Failures
 from msgtrack.events import Click, MirrorPageView, Open, OptOutClick
 from msgtrack.metrics._sums import Sums
-from msgtrack.model import FailureReason, FailureType, LinkType, MessageStatus
+from msgtrack.model import FailureReason, FailureType, MessageStatus
 
 __all__ = [
     "bounces",
+    "clicks",
     "delivered",
     "denylisted",
     "hard",
-    "mobile",
     "of_reason",
     "opens",
     "quarantined",
@@ -26,7 +26,8 @@ __all__ = [
 ]
 
 _REACHED = (Open.kind, Click.kind, OptOutClick.kind, MirrorPageView.kind)
-"""The link types 1, 2, 3, 6, 10 and 11: the click of an offer is a ``Click`` on a link of its type."""
+"""The link types 1, 2, 3, 6, 10 and 11: the click of an offer is a ``Click`` on a link of its type. So is that of a
+notification (type 100), which is not among them and is told apart."""
 
 
 def _with(test: Callable[[Failures], bool]) -> Callable[[Sums], int]:
@@ -67,15 +68,35 @@ def _is_hard(row: Failures) -> bool:
     return row.failure_type == FailureType.HARD
 
 
-denylisted = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.DENYLISTED)
-hard = _with(lambda row: _is_hard(row) and row.failure_reason != FailureReason.DENYLISTED)
-rejected = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.REFUSED)
-soft = _with(lambda row: row.failure_type == FailureType.SOFT)
+def denylisted(sums: Sums) -> int:
+    """Messages reported as spam, for good."""
+    return _DENYLISTED(sums)
+
+
+def hard(sums: Sums) -> int:
+    """Messages that failed for good, those reported as spam apart (reference 7.9, C15)."""
+    return _HARD(sums)
+
+
+def rejected(sums: Sums) -> int:
+    """Messages that were refused for good."""
+    return _REJECTED(sums)
+
+
+def soft(sums: Sums) -> int:
+    """Messages whose failure is a soft one."""
+    return _SOFT(sums)
+
+
+_DENYLISTED = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.DENYLISTED)
+_HARD = _with(lambda row: _is_hard(row) and row.failure_reason != FailureReason.DENYLISTED)
+_REJECTED = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.REFUSED)
+_SOFT = _with(lambda row: row.failure_type == FailureType.SOFT)
 
 
 def unique_opens(sums: Sums) -> int:
     """Distinct messages with an open, a click, an opt-out or a mirror page."""
-    return sums.distinct(*_REACHED)
+    return sums.distinct(*_REACHED, mobile=False)
 
 
 def opens(sums: Sums) -> int:
@@ -83,16 +104,11 @@ def opens(sums: Sums) -> int:
     return sums.total_recipient_open + unique_opens(sums) - sums.distinct(Open.kind)
 
 
+def clicks(sums: Sums) -> int:
+    """Clicks, those on notifications apart (reference 7.9, C20)."""
+    return sums.rows.get(Click.kind, 0)
+
+
 def unique_clicks(sums: Sums) -> int:
-    """Distinct messages with a click."""
-    return sums.distinct(Click.kind)
-
-
-def mobile(sums: Sums) -> tuple[str, ...]:
-    """Clicks on notifications are in, as the events tell no such class apart; who meets one is told."""
-    has_any = any(
-        link.type is LinkType.MOBILE_CLICK and delivery.slots.get(Click.kind, {}).get(link_id)
-        for delivery in sums.counts.deliveries.values()
-        for link_id, link in delivery.links.items()
-    )
-    return ("choice",) if has_any else ()
+    """Distinct messages with a click, those on notifications apart."""
+    return sums.distinct(Click.kind, mobile=False)

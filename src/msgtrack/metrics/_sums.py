@@ -8,10 +8,11 @@ from decimal import Decimal
 
 from attrs import field, frozen
 
-from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, Reached, distinct, total_amount
+from msgtrack.counts import MOBILE_CLICK, Counts, DeliveryCounts, DomainCounts, Reached, distinct, total_amount
 from msgtrack.events import Click, MirrorPageView, Open, OptOutClick, PageVisit, Transaction
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._values import half_away
+from msgtrack.model import LinkType
 
 __all__ = ["Sums", "of_classes", "of_numbers", "of_reached", "of_rows", "of_whole", "share_clicks"]
 
@@ -23,6 +24,8 @@ class Sums:
     A row knows what its grouping can tell (a domain has no persons, a bin no messages); the rest stays 0, and no
     indicator that comes by that grouping asks for it. ``estimated_…`` are None where no message could show an open;
     ``partly_estimated``: some deliveries are such, others are not.
+
+    ``rows`` are events by kind, clicks on notifications apart (``MOBILE_CLICK``).
 
     Beside the named numbers: ``parts`` are the domain classes or variants that the row is made of, ``reach`` its distinct
     messages by the kinds they showed, ``numbers`` what a report's own grouping counted (``sums["pages"]``), ``scope`` what
@@ -54,9 +57,12 @@ class Sums:
         """A number that the grouping counted for this row."""
         return self.numbers[name]
 
-    def distinct(self, *kinds: str) -> int:
-        """Distinct messages that showed any of these kinds of reaction; of any kind at all when none is named."""
-        return distinct(self.reach, *kinds)
+    def distinct(self, *kinds: str, mobile: bool = True) -> int:
+        """Distinct messages that showed any of these kinds of reaction; of any kind at all when none is named.
+
+        ``mobile``: whether a click on a notification is a click.
+        """
+        return distinct(self.reach, *kinds, mobile=mobile)
 
     @property
     def counts(self) -> Counts:
@@ -70,8 +76,8 @@ class Sums:
 
     @property
     def total_recipient_click(self) -> int:
-        """Click rows; opt-outs, mirror pages and web pages are rows of other kinds."""
-        return self.rows.get(Click.kind, 0)
+        """Click rows, on notifications too; opt-outs, mirror pages and web pages are rows of other kinds."""
+        return self.rows.get(Click.kind, 0) + self.rows.get(MOBILE_CLICK, 0)
 
     @property
     def opt_out(self) -> int:
@@ -119,7 +125,7 @@ def of_whole(scope: Scope) -> Sums:
         recipient_open=sum(domain.reacted for domain in domains),
         recipient_click=sum(domain.clicked for domain in domains),
         person_click=counts.persons,
-        rows={kind: sum(d.rows(kind) for d in deliveries) for kind in {kind for d in deliveries for kind in d.slots}},
+        rows=_rows(deliveries),
         estimated_recipient_open=opens,
         estimated_total_recipient_open=total_opens,
         partly_estimated=is_partial,
@@ -176,6 +182,18 @@ def of_rows(rows: Mapping[str, int], scope: Scope) -> Sums:
 def of_numbers(scope: Scope, **numbers: int | Decimal | None) -> Sums:
     """Sums that know only what a report's own grouping counted: ``of_numbers(scope, pages=3)["pages"]``."""
     return Sums(numbers=numbers, scope=scope)
+
+
+def _rows(deliveries: Iterable[DeliveryCounts]) -> dict[str, int]:
+    """Events by kind, clicks on notifications apart."""
+    rows: Counter[str] = Counter()
+    for delivery in deliveries:
+        for kind, links in delivery.slots.items():
+            for link_id, slots in links.items():
+                link = delivery.links.get(link_id)
+                is_mobile = kind == Click.kind and link is not None and link.type is LinkType.MOBILE_CLICK
+                rows[MOBILE_CLICK if is_mobile else kind] += sum(slots.values())
+    return dict(rows)
 
 
 def _added(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -21,7 +21,13 @@ from msgtrack.model import Audience, Delivery, LinkType, Message, TrackedLink, V
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 KEYS = [indicator.key for indicator in INDICATORS]
-TYPES = {"2": LinkType.CLICK, "3": LinkType.OFFER_CLICK, "4": LinkType.OFFER_INTERESTED, "5": LinkType.CLICK}
+TYPES = {
+    "2": LinkType.CLICK,
+    "3": LinkType.OFFER_CLICK,
+    "4": LinkType.OFFER_INTERESTED,
+    "5": LinkType.CLICK,
+    "6": LinkType.MOBILE_CLICK,
+}
 
 
 @frozen(kw_only=True)
@@ -110,10 +116,10 @@ class Oracle:
             if e.link_type is None or (m is not None and m.is_seed):
                 continue
             link = links.get((e.delivery_id or "", e.link_id or ""))
-            is_offer = isinstance(e, Click) and link is not None and link.type in (10, 11)
+            is_special = isinstance(e, Click) and link is not None and link.type in (10, 11, 100)
             row = Row(
                 event=e,
-                type=int(link.type) if is_offer and link is not None else int(e.link_type),
+                type=int(link.type) if is_special and link is not None else int(e.link_type),
                 domain=m.domain if m else "Others",
                 variant=m.variant if m else "",
             )
@@ -395,11 +401,26 @@ def test_c20_offers_are_clicks_and_opt_outs_and_mirror_pages_are_not() -> None:
     assert table["dr_offer_click_rate"].value == 1.0
 
 
-def test_c20_a_click_on_a_notification_is_a_click_and_says_so() -> None:
-    mobile = TrackedLink(delivery_id="1", id="2", url="https://a.example/", type="mobile_click")
-    assert "choice" in table_of(at(1, Click, "P1"), links=(mobile,))["dr_clicks"].caveats
-    assert "choice" not in table_of(at(1, Click, "P1", "3"), links=(mobile,))["dr_clicks"].caveats
-    assert "choice" not in table_of(at(1, Click, "P1"))["dr_clicks"].caveats
+def test_c20_a_click_on_a_notification_is_none_here_and_is_one_in_the_console() -> None:
+    mobile = TrackedLink(delivery_id="1", id="6", url="https://a.example/", type="mobile_click")
+    events = (at(1, Click, "P1", "6"), at(1, Click, "P2", "6"), at(2, Click, "P2", "2"))
+    table = table_of(*events, links=(mobile,))
+    for key, whole, days in (
+        ("dr_clicks", 1, [0, 1]),
+        ("dr_unique_clicks", 1, [0, 1]),
+        ("dr_unique_opens", 1, [0, 1]),
+        ("dr_opens", 1, [0, 1]),
+        ("total_recipient_click", 3, None),
+        ("recipient_click", 2, None),
+        ("recipient_open", 2, None),
+    ):
+        assert table[key].value == whole, key
+        if days:
+            assert [value.value for value in table.series(key, by="day").values()] == days, key
+    assert {name: value.value for name, value in table.series("dr_clicks", by="link").items()} == {"6": 0, "2": 1}
+    assert {name: value.value for name, value in table.series("dr_unique_opens", by="domain").items()} == {"Others": 1}
+    # Nobody registered the link, so nobody knows that it is one of a notification.
+    assert table_of(*events)["dr_clicks"].value == 3
 
 
 def test_c36_a_person_counts_in_each_delivery() -> None:
