@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
-from math import sqrt
+from math import isfinite, sqrt
 from statistics import NormalDist
 from types import MappingProxyType
 from typing import Literal, cast, get_args
@@ -140,15 +140,18 @@ def half_away(numerator: int, denominator: int) -> int:
 def quotient(numerator: int | Decimal, denominator: int | Decimal, unit: Unit) -> Number | None:
     """``numerator / denominator``: a Decimal of 28 digits for amounts, else a float; None when it is out of range.
 
+    Whatever decimal context the caller has set changes nothing.
+
     Raises:
         ZeroDivisionError: the denominator is 0.
     """
     if not denominator:
         raise ZeroDivisionError("a quotient needs a denominator other than 0")
-    if unit == "amount":
-        amount = _QUOTIENTS.divide(Decimal(numerator), Decimal(denominator))
-        return amount if amount.is_finite() else None
+    if unit == "amount" or isinstance(numerator, Decimal) or isinstance(denominator, Decimal):
+        exact = _QUOTIENTS.divide(Decimal(numerator), Decimal(denominator))
+        number = exact if unit == "amount" else float(exact)
+        return number if isfinite(number) else None
     try:
-        return float(numerator / denominator)
+        return numerator / denominator
     except OverflowError:
         return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, Rounded, localcontext
 from fractions import Fraction
 
 import pytest
@@ -143,3 +143,13 @@ def test_what_is_no_share_of_a_sample_has_no_interval() -> None:
 def test_a_confidence_lies_between_zero_and_one(confidence: object) -> None:
     with pytest.raises(InvalidOption, match="confidence"):
         Value(value=0.5, unit="ratio").interval(confidence)  # type: ignore[arg-type]  # the point of the test
+
+
+def test_no_quotient_depends_on_the_decimal_context_of_the_caller() -> None:
+    pairs = [(Decimal("123456.78"), 9), (1, Decimal("3e5")), (Decimal("1e400"), Decimal(3)), (1, 3), (7, Decimal(7))]
+    wanted = [quotient(top, bottom, unit) for top, bottom in pairs for unit in ("ratio", "amount")]
+    for context in (Context(prec=2), Context(prec=2, traps=[Inexact, Rounded]), Context(prec=60, Emax=9, Emin=-9)):
+        with localcontext(context):
+            assert [quotient(top, bottom, unit) for top, bottom in pairs for unit in ("ratio", "amount")] == wanted
+    assert wanted[:2] == [float(Fraction("123456.78") / 9), Decimal("13717.42")]
+    assert quotient(Decimal("1e400"), 3, "ratio") is None
