@@ -373,6 +373,10 @@ def test_curves_add_up(world: World, width: int) -> None:
             assert value.value == len([e for e, _ in oracle.L if e.link_type == number and e.occurred_at < end])
 
 
+OVER_DAYS_OF_THE_WINDOW = ("os_visitors", "os_pages")
+"""Averages over the days that the window touches: the window is part of their formula, and they say when it cuts a day."""
+
+
 @given(worlds(), st.sets(st.sampled_from(Audience), min_size=1), st.integers(0, 600), st.integers(0, 600))
 def test_an_audience_and_a_window_narrow_events_and_never_messages(
     world: World, audience: set[Audience], since: int, until: int
@@ -383,7 +387,12 @@ def test_an_audience_and_a_window_narrow_events_and_never_messages(
     )
     kept = [e for e in world.events if e.verdict.audience in audience and first <= e.occurred_at < last]
     by_hand = indicators.from_events(world.deliveries, world.messages, world.links, kept)
-    assert table == by_hand
+    assert table.counts == by_hand.counts
+    for key, value in table.items():
+        if key in OVER_DAYS_OF_THE_WINDOW:
+            assert value.numerator == by_hand[key].numerator, key
+        else:
+            assert value == by_hand[key], key
     whole = indicators.from_events(world.deliveries, world.messages, world.links, world.events)
     for key in ("to_deliver", "success", "sends", "complaints"):
         assert table[key] == whole[key]
