@@ -105,7 +105,7 @@ def _indicators(args: argparse.Namespace) -> int:
     if args.json:
         print_json(report_document(report))
     elif args.csv != "-":
-        write_text("-", as_text(report, columns=_width()), "report")
+        write_text("-", as_text(report, width=_width()), "report")
     return 0
 
 

@@ -16,28 +16,42 @@ from msgtrack._borders import zone_of
 from msgtrack.errors import InvalidOption
 from msgtrack.metrics import CAVEATS, Block, Column, IndicatorReport, Row, report_document, report_records
 from msgtrack.reports.csv import guarded
-from msgtrack.reports.formats import cut, moment, printed, visible, width
-from msgtrack.reports.text import aligned, wrapped
+from msgtrack.reports.formats import cut, moment, printed, visible
+from msgtrack.reports.formats import width as width_of
+from msgtrack.reports.text import MIN_WIDTH, aligned, wrapped
 
 __all__ = ["as_csv", "as_json", "as_text"]
 
-_LEAST_COLUMNS = 40
 _LEAST_WIDTH = 12
 _MOST_WIDTH = 80
 
 
-def as_text(report: IndicatorReport, *, columns: int = 100, with_caveats: bool = True) -> str:
-    """The report as lines of at most ``columns`` columns, with a line break at the end.
+def as_text(report: IndicatorReport, *, width: int = 100, with_caveats: bool = True) -> str:
+    """The report as lines of at most ``width`` columns, with a line break at the end.
 
     A row that several audiences have stands once for each of them, one under the other. ``with_caveats=False`` leaves out the
     sentences at the end.
 
+    >>> from msgtrack.metrics import Layout, LineLayout, LinesLayout, indicator_report
+    >>> from msgtrack.model import Delivery, Message
+    >>> line = LineLayout(keys=["summary_success", "summary_success_rate"])
+    >>> mine = Layout(name="mine", title="Mine", blocks=[LinesLayout(name="sending", title="Sending", lines=[line])])
+    >>> sent = [Message(id=str(n), delivery_id="1", status=("sent", "failed")[n % 2]) for n in range(4)]
+    >>> print(as_text(indicator_report.from_events(mine, Delivery(id="1", to_deliver=4), sent, [], [])), end="")
+    Mine
+    ====
+    Delivery 1
+    Audience: all. Period: all reactions so far. Times in UTC.
+    <BLANKLINE>
+    SENDING
+    Success       2  50.00 %
+
     Raises:
-        InvalidOption: fewer than 40 columns.
+        InvalidOption: ``width`` is no whole number from 60.
     """
-    if isinstance(columns, bool) or not isinstance(columns, int) or columns < _LEAST_COLUMNS:
-        raise InvalidOption(f"columns={columns!r:.80} is no whole number from {_LEAST_COLUMNS}")
-    return "\n".join(line.rstrip() for line in _lines(report, columns, with_caveats=with_caveats)) + "\n"
+    if isinstance(width, bool) or not isinstance(width, int) or width < MIN_WIDTH:
+        raise InvalidOption(f"width={width!r:.80} is no whole number of at least {MIN_WIDTH} columns")
+    return "\n".join(line.rstrip() for line in _lines(report, width, with_caveats=with_caveats)) + "\n"
 
 
 def as_json(report: IndicatorReport) -> str:
@@ -90,7 +104,7 @@ def _cell(name: str, found: object) -> str:
 
 def _lines(report: IndicatorReport, columns: int, *, with_caveats: bool) -> Iterator[str]:
     title = cut(visible(report.title), columns)
-    yield from (title, "=" * width(title))
+    yield from (title, "=" * width_of(title))
     ids = ", ".join(map(visible, report.delivery_ids))
     yield from wrapped(f"{'Deliveries' if len(report.delivery_ids) > 1 else 'Delivery'} {ids}", columns)
     yield from wrapped(f"Audience: {' | '.join(report.audiences)}. {_period(report)}", columns)
@@ -131,7 +145,7 @@ def _block(report: IndicatorReport, block: Block, columns: int) -> Iterator[str]
     left = [0, *([1] if is_several else []), *([len(header) - 1] if has_notes else [])]
     has_header = bool(block.by) or is_several
     rows = [header, *shown] if has_header else shown
-    yield from aligned(rows, columns, wide=0, left=left, least=(_LEAST_WIDTH,), has_header=bool(block.by))
+    yield from aligned(rows, columns, wide=0, left=left, least=(_LEAST_WIDTH,), has_header=has_header)
 
 
 def _printed(block: Block, *, is_several: bool, has_notes: bool) -> Iterator[list[str]]:

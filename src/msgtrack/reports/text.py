@@ -149,7 +149,7 @@ def _stacked(rows: Sequence[Sequence[str]], columns: int) -> Iterator[str]:
     header, *others = rows
     for row in others:
         yield cut(row[0], columns)
-        pairs = (f"{title} {cell}" for title, cell in zip(header[1:], row[1:], strict=True) if cell)
+        pairs = (f"{title} {cell}".lstrip() for title, cell in zip(header[1:], row[1:], strict=True) if cell)
         yield from wrapped(", ".join(pairs), columns, indent=_GAP)
 
 
