@@ -10,12 +10,19 @@ from collections.abc import Iterable, Iterator
 
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
+from msgtrack.facts import FACT_KEYS
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, WorkflowRun
 from msgtrack.records import from_json, to_json
 from msgtrack.storage import EVERYTHING, BaseStore, RecordT, admits, in_order, kept_events, record_key
 
-SHELVES = {Delivery: "delivery", Message: "message", TrackedLink: "link", WorkflowRun: "run"}
+SHELVES = {
+    Delivery: "delivery",
+    Message: "message",
+    TrackedLink: "link",
+    WorkflowRun: "run",
+    **{kind: f"fact-{kind.__name__}" for kind in FACT_KEYS},
+}
 PLACES: dict[str, dict[str, str]] = {}
 """The "engine": dictionaries by name. They stay when a store is closed, as files would."""
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from enum import Enum, IntEnum
 from functools import wraps
 from typing import Any, NoReturn, TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import NOTHING, fields
 
@@ -140,6 +141,32 @@ def utc(value: object) -> datetime:
 def optional_utc(value: object) -> datetime | None:
     """Like :func:`utc`; None stays None."""
     return None if value is None else utc(value)
+
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def microseconds(at: datetime) -> int:
+    """Whole microseconds from 1970 to a moment; exact for every moment that Python knows."""
+    passed = at - _EPOCH
+    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
+
+
+def zone_of(name: object) -> tzinfo:
+    """The time zone of a name such as ``Europe/Paris``.
+
+    Raises:
+        InvalidOption: there is no such zone.
+    """
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)  # type: ignore[arg-type]  # what is no text is an error below
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError, AttributeError):
+        raise InvalidOption(
+            f"zone={shown(name)} is no time zone",
+            hint="names are like Europe/Paris; a machine without a time zone database needs the package tzdata",
+        ) from None
 
 
 def _plain(name: str) -> str:

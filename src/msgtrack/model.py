@@ -195,6 +195,7 @@ class Message:
 
     ``domain`` is the Internet domain class of reports; left out, it is read off the address
     (:func:`msgtrack.domains.domain_class`). ``format`` is what was sent: ``html`` (multipart included) or ``text``.
+    ``event_at`` is when it was handled (sent, or given up), ``size_bytes`` what went over the wire.
     """
 
     id: str = field(converter=text_id)
@@ -212,6 +213,7 @@ class Message:
     service_id: str | None = field(default=None, converter=optional_id)
     event_at: datetime | None = field(default=None, converter=optional_utc)
     last_modified_at: datetime | None = field(default=None, converter=optional_utc)
+    size_bytes: int | None = field(default=None, converter=optional_count)
 
 
 @closed

@@ -8,15 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, TypeVar, runtime_checkable
 
 from attrs import field, frozen
 
 from msgtrack import vocabulary
-from msgtrack._borders import closed, count, flag, items, one_of, optional_id, optional_utc, shown, text_id, texts, utc
+from msgtrack._borders import (
+    closed,
+    count,
+    flag,
+    items,
+    one_of,
+    optional_id,
+    optional_utc,
+    shown,
+    text_id,
+    texts,
+    utc,
+    zone_of,
+)
 from msgtrack._borders import text as as_text
 from msgtrack.errors import InvalidValue
 from msgtrack.events import EVENT_KINDS, Event
+from msgtrack.facts import Fact, delivery_of, moment_of, recipient_of
 from msgtrack.hits import Hit, Rejected
 from msgtrack.model import Audience, Delivery, Message, Resolution, TrackedLink
 
@@ -24,6 +38,7 @@ __all__ = [
     "Batch",
     "Capabilities",
     "Checkpoint",
+    "FactT",
     "Ingested",
     "Query",
     "Record",
@@ -32,6 +47,10 @@ __all__ = [
     "Store",
     "WorkflowRun",
 ]
+
+
+FactT = TypeVar("FactT", bound=Fact)
+"""One class of fact."""
 
 
 def _ids(value: Any) -> tuple[str, ...] | None:
@@ -55,6 +74,11 @@ def _kind(value: object) -> str:
     raise InvalidValue(f"no event has the kind {shown(name)}; kinds are: {', '.join(EVENT_KINDS)}")
 
 
+def _zone(value: object) -> str:
+    zone_of(value)
+    return str(value)
+
+
 def _audiences(value: Any) -> tuple[Audience, ...] | None:
     if value is None or value == "all":
         return None
@@ -68,7 +92,9 @@ class Query:
 
     ``since`` and ``until`` bound ``occurred_at`` as a half-open window. ``audience`` takes one audience, several,
     or ``"all"``. ``kinds`` takes event classes or their kinds. Deliveries, messages and links are narrowed by
-    ``delivery_ids`` and ``message_ids`` alone.
+    ``delivery_ids`` and ``message_ids`` alone. Facts that belong to a delivery are narrowed by ``delivery_ids``,
+    those about a recipient by ``recipient_id``, views by the window; the rest of a query leaves facts alone.
+    ``zone`` narrows nothing: it is the time zone by which ``counts`` cuts days.
     """
 
     delivery_ids: tuple[str, ...] | None = field(default=None, converter=_ids)
@@ -78,6 +104,7 @@ class Query:
     audience: tuple[Audience, ...] | None = field(default=None, converter=_audiences)
     since: datetime | None = field(default=None, converter=optional_utc)
     until: datetime | None = field(default=None, converter=optional_utc)
+    zone: str = field(default="UTC", converter=_zone)
 
     def admits(self, event: Event) -> bool:
         """Whether an event passes, ``recipient_id`` apart (which needs the messages)."""
@@ -88,6 +115,15 @@ class Query:
             and (self.audience is None or event.verdict.audience in self.audience)
             and (self.since is None or event.occurred_at >= self.since)
             and (self.until is None or event.occurred_at < self.until)
+        )
+
+    def admits_fact(self, fact: Fact) -> bool:
+        """Whether a fact passes."""
+        delivery_id, at = delivery_of(fact), moment_of(fact)
+        return (
+            (self.delivery_ids is None or delivery_id is None or delivery_id in self.delivery_ids)
+            and (self.recipient_id is None or recipient_of(fact) in (None, self.recipient_id))
+            and (at is None or ((self.since is None or at >= self.since) and (self.until is None or at < self.until)))
         )
 
 
@@ -143,7 +179,7 @@ class WorkflowRun:
     error: str = field(default="", converter=as_text)
 
 
-Record = Delivery | Message | TrackedLink | WorkflowRun
+Record = Delivery | Message | TrackedLink | WorkflowRun | Fact
 """What a store keeps by key, beside events: put again, the newer one wins."""
 
 
@@ -225,7 +261,8 @@ class Store(Protocol):
         ...
 
     def put(self, records: Iterable[Record]) -> None:
-        """Keep records by key (delivery: id; message, link: delivery and id; run: id); a known key is replaced whole.
+        """Keep records by key (delivery: id; message, link: delivery and id; run: id; facts: ``FACT_KEYS``); a known
+        key is replaced whole.
 
         All or none.
         """
@@ -241,6 +278,10 @@ class Store(Protocol):
 
     def links(self, query: Query = ...) -> Iterator[TrackedLink]:
         """Tracked links by ``delivery_ids``, ordered by delivery and id."""
+        ...
+
+    def facts(self, kind: type[FactT], query: Query = ...) -> Iterator[FactT]:
+        """Facts of one class that ``query.admits_fact``, ordered by key."""
         ...
 
     def runs(self) -> Iterator[WorkflowRun]:

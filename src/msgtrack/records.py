@@ -24,6 +24,7 @@ from attrs import has as is_attrs
 from msgtrack._borders import enum_of, name_of, utc
 from msgtrack.errors import InvalidValue, SchemaMismatch
 from msgtrack.events import EVENT_KINDS, Event
+from msgtrack.facts import FACT_KEYS, AddressStatus, SubscriptionAction
 from msgtrack.hits import Hit, Rejected
 from msgtrack.model import (
     Audience,
@@ -62,6 +63,7 @@ WRITTEN_KINDS: tuple[type, ...] = (
     Verdict,
     Client,
     Policy,
+    *FACT_KEYS,
     *EVENT_KINDS.values(),
 )
 """Every class that has a written form."""
@@ -70,7 +72,10 @@ _WRITTEN = frozenset(WRITTEN_KINDS)
 
 T = TypeVar("T")
 
-_ENUMS = (Audience, Consent, FailureReason, FailureType, LinkType, MessageStatus, Part, TrackingMode)
+_ENUMS = (
+    *(AddressStatus, Audience, Consent, FailureReason, FailureType, LinkType, MessageStatus, Part),
+    *(SubscriptionAction, TrackingMode),
+)
 _ALWAYS_WRITTEN: dict[type, tuple[str, ...]] = {Message: ("domain",)}
 """Fields whose default follows from a list that may change: what was said then must be read back later."""
 

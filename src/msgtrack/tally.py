@@ -9,8 +9,9 @@ Two versions of one fact meet by a rule that knows no order of arrival:
 
 - of a message the one with the later ``last_modified_at`` wins (none is earlier than any); on a tie the one whose
   status lies further on the way from pending over sent to failed; then the greater of the remaining fields;
-- a delivery and a link carry no such moment: the greater wins, by the fields in the order of ``_Delivery`` and
-  ``_Link`` below (the further state, a number before none, a label before no label);
+- a delivery and a link carry no such moment: the greater wins, by the fields in the order of ``DeliveryEntry`` and
+  ``LinkEntry`` in ``_entries`` (the further state, a number before none, a label before no label);
+- of other facts the later modified, then the greater by its fields as text, a value before none;
 - of events with one id the earliest wins, and one that is left out (seed, proof) before any other.
 
 Events without an id of their own are distinct, however alike.
@@ -18,26 +19,46 @@ Events without an id of their own are distinct, however alike.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
-from datetime import UTC, date, datetime
-from decimal import Decimal
-from itertools import chain, repeat
-from typing import Any, NamedTuple, TypeVar
+from collections import defaultdict
+from collections.abc import Iterable
+from functools import cache, partial
+from itertools import chain
+from typing import Any
 
-from msgtrack.counts import (
-    REACTION_KINDS,
-    SLOT_SECONDS,
-    Counts,
-    DeliveryCounts,
-    DomainCounts,
-    LinkFacts,
-    total_amount,
+from msgtrack import facts as _facts
+from msgtrack._books import Book, recipients_of
+from msgtrack._borders import optional_count, zone_of
+from msgtrack._entries import (
+    UNREGISTERED,
+    DeliveryEntry,
+    EventEntry,
+    FactShelf,
+    LinkEntry,
+    MessageEntry,
+    delivery_entry,
+    event_entry,
+    keep_all_greater,
+    keep_all_least,
+    keep_fact,
+    keep_greater,
+    keep_least,
+    link_entry,
+    message_entry,
 )
-from msgtrack.domains import OTHERS
+from msgtrack._packing import (
+    pack_events,
+    pack_messages,
+    unpack_events,
+    unpack_messages,
+)
+from msgtrack._people import SKETCH_ERROR, People
+from msgtrack._platform import Traffic, applications_of, services_of
+from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts, local_day
 from msgtrack.errors import InvalidValue
-from msgtrack.events import Click, Event, Transaction
-from msgtrack.model import OPEN_LINK_ID, Delivery, LinkType, Message, MessageStatus, Part, TrackedLink
+from msgtrack.events import Event
+from msgtrack.facts import FACT_KEYS, delivery_of, fact_key
+from msgtrack.model import Audience, Delivery, Message, TrackedLink
+from msgtrack.protocols import Query
 
 __all__ = [
     "Counts",
@@ -49,129 +70,36 @@ __all__ = [
     "fold",
 ]
 
-Fact = Delivery | Message | TrackedLink | Event
+Fact = Delivery | Message | TrackedLink | Event | _facts.Fact
 """What a tally takes in."""
-
-
-class _Delivery(NamedTuple):
-    state: int
-    is_proof: bool
-    is_template: bool
-    to_deliver: int
-    text: int
-    contact_at: datetime
-    channel: str
-
-
-class _Message(NamedTuple):
-    last_modified_at: datetime
-    progress: int
-    is_seed: bool
-    failure_reason: int
-    is_text: bool
-    domain: str
-    status: MessageStatus
-
-
-class _Link(NamedTuple):
-    label: str
-    url: str
-    category: str
-    type: int
-
-
-_EventFact = tuple[Any, ...]
-"""(slot, kind, delivery, message, link, source id), of a transaction also (amount, article); empty when left out."""
-
-_T = TypeVar("_T", _Delivery, _Message, _Link)
-
-_LEFT_OUT: _EventFact = ()
-_NEVER = datetime.min.replace(tzinfo=UTC)
-_UNREGISTERED = _Delivery(-1, False, False, -1, -1, _NEVER, "email")
-_EPOCH_DAY = date(1970, 1, 1).toordinal()
-_DAY_SECONDS = 86400
-
-_UNDER_WAY = "PENDING PREPARED SENT_TO_PROVIDER TAKEN_INTO_ACCOUNT SENT RECEIVED_ON_MOBILE"
-_AT_REST = "NOT_APPLICABLE IGNORED CANCELLED FAILED"
-_PROGRESS = {MessageStatus[name]: rank for rank, name in enumerate(f"{_UNDER_WAY} {_AT_REST}".split())}
-
-
-def _delivery_fact(delivery: Delivery) -> _Delivery:
-    return _Delivery(
-        state=-1 if delivery.state is None else delivery.state,
-        is_proof=delivery.is_proof,
-        is_template=delivery.is_template,
-        to_deliver=-1 if delivery.to_deliver is None else delivery.to_deliver,
-        text=-1 if delivery.text is None else delivery.text,
-        contact_at=delivery.contact_at or _NEVER,
-        channel=delivery.channel,
-    )
-
-
-def _message_fact(message: Message) -> _Message:
-    return _Message(
-        last_modified_at=message.last_modified_at or _NEVER,
-        progress=_PROGRESS[message.status],
-        is_seed=message.is_seed,
-        failure_reason=int(message.failure_reason),
-        is_text=message.format is Part.TEXT,
-        domain=message.domain,
-        status=message.status,
-    )
-
-
-def _link_fact(link: TrackedLink) -> _Link:
-    return _Link(label=link.label.strip(), url=link.url.strip(), category=link.category.strip(), type=int(link.type))
-
-
-def _event_fact(event: Event) -> _EventFact:
-    if event.is_seed or event.is_proof:
-        return _LEFT_OUT
-    at = event.occurred_at
-    fact = (
-        (at.toordinal() - _EPOCH_DAY) * _DAY_SECONDS + at.hour * 3600 + at.minute // 5 * SLOT_SECONDS,
-        event.kind,
-        event.delivery_id or "",
-        event.message_id or "",
-        event.link_id or "",
-        event.source_id or "",
-    )
-    if isinstance(event, Transaction):
-        return (*fact, event.amount or Decimal(0), event.article or 0)
-    return fact
-
-
-def _keep_greater(kept: dict[str, _T], key: str, fact: _T) -> None:
-    known = kept.get(key)
-    if known is None or known < fact:
-        kept[key] = fact
-
-
-def _keep_least(kept: dict[str, _EventFact], key: str, fact: _EventFact) -> None:
-    known = kept.setdefault(key, fact)
-    if fact < known:
-        kept[key] = fact
 
 
 class Tally:
     """A mergeable fold over deliveries, messages, tracked links and events; two are equal when their facts are.
 
     >>> from datetime import UTC, datetime
+    >>> from msgtrack.events import Click
     >>> tally = Tally()
     >>> tally.add(Click(occurred_at=datetime(2026, 3, 1, tzinfo=UTC), delivery_id="1", message_id="7", link_id="2"))
     >>> tally.add(Message(id="7", delivery_id="1", address="ann@gmail.com", status="sent"))
     >>> tally.counts().deliveries["1"].domains["Gmail"].clicked
     1
+
+    Args:
+        sketch_above: count distinct persons by HyperLogLog sketches wherever there are more than this; None: exactly,
+            always. Everything else is exact, and so are the facts: merging loses nothing.
     """
 
-    __slots__ = ("_anonymous", "_deliveries", "_identified", "_links", "_messages")
+    __slots__ = ("_anonymous", "_deliveries", "_facts", "_identified", "_links", "_messages", "_sketch_above")
 
-    def __init__(self) -> None:
-        self._deliveries: dict[str, _Delivery] = {}
-        self._messages: dict[str, dict[str, _Message]] = {}
-        self._links: dict[str, dict[str, _Link]] = {}
-        self._identified: dict[str, _EventFact] = {}
-        self._anonymous: dict[_EventFact, int] = {}
+    def __init__(self, *, sketch_above: int | None = None) -> None:
+        self._sketch_above = optional_count(sketch_above)
+        self._facts: defaultdict[type[_facts.Fact], FactShelf] = defaultdict(dict)
+        self._deliveries: dict[str, DeliveryEntry] = {}
+        self._messages: dict[str, dict[str, MessageEntry]] = {}
+        self._links: dict[str, dict[str, LinkEntry]] = {}
+        self._identified: dict[str, EventEntry] = {}
+        self._anonymous: dict[EventEntry, int] = {}
 
     def add(self, fact: Fact) -> None:
         """Take one fact in, in constant time.
@@ -190,51 +118,78 @@ class Tally:
         identified, anonymous = self._identified, self._anonymous
         for fact in facts:
             if isinstance(fact, Event):
-                entry = _event_fact(fact)
+                entry = event_entry(fact)
                 if fact.has_own_id:
-                    _keep_least(identified, fact.id, entry)
+                    keep_least(identified, fact.id, entry)
                 elif entry:
                     anonymous[entry] = anonymous.get(entry, 0) + 1
             elif isinstance(fact, Message):
-                _keep_greater(self._messages.setdefault(fact.delivery_id, {}), fact.id, _message_fact(fact))
+                keep_greater(self._messages.setdefault(fact.delivery_id, {}), fact.id, message_entry(fact))
             elif isinstance(fact, TrackedLink):
-                _keep_greater(self._links.setdefault(fact.delivery_id, {}), fact.id, _link_fact(fact))
+                keep_greater(self._links.setdefault(fact.delivery_id, {}), fact.id, link_entry(fact))
             elif isinstance(fact, Delivery):
-                _keep_greater(self._deliveries, fact.id, _delivery_fact(fact))
+                keep_greater(self._deliveries, fact.id, delivery_entry(fact))
+            elif isinstance(fact, _facts.Fact):
+                keep_fact(self._facts[type(fact)], fact_key(fact), fact)
             else:
                 raise InvalidValue(
-                    "a tally takes deliveries, messages, tracked links and events, "
+                    "a tally takes deliveries, messages, tracked links, events and other facts, "
                     f"not {type(fact).__name__}: {fact!r:.80}"
                 )
 
     def merge(self, other: Tally) -> Tally:
-        """The tally of the facts of both; neither is changed."""
+        """The tally of the facts of both; neither is changed. It sketches above the lower of their numbers."""
         both = self.copy()
-        for delivery_id, delivery in other._deliveries.items():
-            _keep_greater(both._deliveries, delivery_id, delivery)
-        for delivery_id, messages in other._messages.items():
-            kept_messages = both._messages.setdefault(delivery_id, {})
-            for message_id, message in messages.items():
-                _keep_greater(kept_messages, message_id, message)
-        for delivery_id, links in other._links.items():
-            kept_links = both._links.setdefault(delivery_id, {})
-            for link_id, link in links.items():
-                _keep_greater(kept_links, link_id, link)
-        for event_id, entry in other._identified.items():
-            _keep_least(both._identified, event_id, entry)
-        for entry, times in other._anonymous.items():
-            both._anonymous[entry] = both._anonymous.get(entry, 0) + times
+        both.absorb(other)
         return both
+
+    def absorb(self, other: Tally) -> None:
+        """Take in all facts of another, which stays as it is: a merge that copies nothing of this one."""
+        numbers = [number for number in (self._sketch_above, other._sketch_above) if number is not None]
+        self._sketch_above = min(numbers, default=None)
+        for kind, shelf in other._facts.items():
+            for key, fact in shelf.items():
+                keep_fact(self._facts[kind], key, fact)
+        keep_all_greater(self._deliveries, other._deliveries)
+        for delivery_id, messages in other._messages.items():
+            keep_all_greater(self._messages.setdefault(delivery_id, {}), messages)
+        for delivery_id, links in other._links.items():
+            keep_all_greater(self._links.setdefault(delivery_id, {}), links)
+        keep_all_least(self._identified, other._identified)
+        # Of a tally that absorbs itself the times double while they are walked through.
+        for entry, times in [*other._anonymous.items()]:
+            self._anonymous[entry] = self._anonymous.get(entry, 0) + times
 
     def copy(self) -> Tally:
         """A tally of the same facts that goes its own way."""
-        twin = Tally()
+        twin = Tally(sketch_above=self._sketch_above)
+        twin._facts.update({kind: dict(shelf) for kind, shelf in self._facts.items()})
         twin._deliveries = dict(self._deliveries)
         twin._messages = {delivery_id: dict(messages) for delivery_id, messages in self._messages.items()}
         twin._links = {delivery_id: dict(links) for delivery_id, links in self._links.items()}
         twin._identified = dict(self._identified)
         twin._anonymous = dict(self._anonymous)
         return twin
+
+    def __getstate__(self) -> dict[str, object]:
+        return {
+            "sketch_above": self._sketch_above,
+            "facts": dict(self._facts),
+            "deliveries": self._deliveries,
+            "messages": pack_messages(self._messages),
+            "links": self._links,
+            "identified": pack_events(self._identified, self._identified.values()),
+            "anonymous": pack_events(self._anonymous.values(), self._anonymous),
+        }
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self._sketch_above = state["sketch_above"]
+        self._facts = defaultdict(dict, state["facts"])
+        self._deliveries = state["deliveries"]
+        self._messages = unpack_messages(state["messages"])
+        self._links = state["links"]
+        self._identified = dict(unpack_events(state["identified"]))
+        self._anonymous = {entry: times for times, entry in unpack_events(state["anonymous"])}
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Tally):
@@ -245,6 +200,7 @@ class Tally:
             and self._messages == other._messages
             and self._links == other._links
             and self._deliveries == other._deliveries
+            and self._facts == other._facts
         )
 
     def __repr__(self) -> str:
@@ -252,118 +208,68 @@ class Tally:
         events = len(self._identified) + sum(self._anonymous.values())
         return f"<Tally: {len(self._deliveries)} deliveries, {messages} messages, {events} events>"
 
-    def counts(self) -> Counts:
-        """The final numbers, in time that grows with the facts; the tally may take more facts in afterwards."""
+    def counts(self, *, audience: str | Audience | Iterable[str | Audience] | None = None, zone: str = "UTC") -> Counts:
+        """The final numbers, in time that grows with the facts; the tally may take more facts in afterwards.
+
+        Args:
+            audience: whose events count: ``all`` (or None), one of ``human``, ``proxy``, ``unsure`` and ``machine``, or
+                several. Messages and other facts count whole.
+            zone: name of the time zone by which days are cut.
+
+        Raises:
+            InvalidOption: no such audience or zone.
+            MissingExtra: sketches are asked for, and their package is not installed.
+        """
+        zone_of(zone)
+        admitted = Query(audience=audience).audience
+        day_of = cache(partial(local_day, zone=zone))
         silent = {key for key, delivery in self._deliveries.items() if delivery.is_proof or delivery.is_template}
-        books = {key: _Book(self._messages.get(key, {})) for key in {*self._deliveries, *self._messages} - silent}
-        for entry, times in chain(zip(self._identified.values(), repeat(1)), self._anonymous.items()):
-            if entry:
-                delivery_id = entry[2]
-                book = books.get(delivery_id)
-                if book is None:
-                    if delivery_id in silent:
-                        continue
-                    book = books[delivery_id] = _Book({})
-                book.enter(entry, times)
-        return Counts(
-            deliveries={
-                key: books[key].close(self._deliveries.get(key, _UNREGISTERED), self._links.get(key, {}))
-                for key in sorted(books)
-            },
-            persons=len(set().union(*(book.persons for book in books.values()))),
-        )
-
-
-class _Book:
-    """What the final pass gathers of one delivery."""
-
-    __slots__ = ("amounts", "article", "clicked", "messages", "persons", "reacted", "rows", "rows_by_domain")
-
-    def __init__(self, messages: Mapping[str, _Message]) -> None:
-        self.messages = messages
-        self.rows: defaultdict[tuple[str, str, int], int] = defaultdict(int)
-        self.rows_by_domain: defaultdict[tuple[str, str], int] = defaultdict(int)
-        self.reacted: set[str] = set()
-        self.clicked: set[str] = set()
-        self.persons: set[str] = set()
-        self.amounts: list[Decimal] = []
-        self.article = 0
-
-    def enter(self, entry: _EventFact, times: int) -> None:
-        slot, kind, _, message_id, link_id, source_id = entry[:6]
-        message = self.messages.get(message_id)
-        if message is None:
-            domain = OTHERS
-        elif message.is_seed:
-            return
-        else:
-            domain = message.domain
-        self.rows[kind, link_id, slot] += times
-        if kind not in REACTION_KINDS:
-            return
-        self.rows_by_domain[domain, kind] += times
-        if message_id:
-            self.reacted.add(message_id)
-        if kind == Click.kind:
-            if message_id:
-                self.clicked.add(message_id)
-            if source_id:
-                self.persons.add(source_id)
-        elif kind == Transaction.kind:
-            self.amounts += [entry[6]] * times
-            self.article += entry[7] * times
-
-    def close(self, delivery: _Delivery, links: Mapping[str, _Link]) -> DeliveryCounts:
-        domains = self._domains()
-        slots: defaultdict[str, defaultdict[str, dict[int, int]]] = defaultdict(lambda: defaultdict(dict))
-        for (kind, link_id, slot), times in self.rows.items():
-            slots[kind][link_id][slot] = times
-        return DeliveryCounts(
-            to_deliver=sum(d.to_deliver for d in domains.values()) if delivery.to_deliver < 0 else delivery.to_deliver,
-            text=sum(d.text for d in domains.values()) if delivery.text < 0 else delivery.text,
-            contact_at=None if delivery.contact_at == _NEVER else delivery.contact_at,
-            channel=delivery.channel,
-            domains=domains,
-            persons=len(self.persons),
-            slots=slots,
-            links={
-                link_id: LinkFacts(label=link.label, url=link.url, category=link.category, type=LinkType(link.type))
-                for link_id, link in sorted(links.items())
-                if link_id != OPEN_LINK_ID and link.type != LinkType.OPEN
-            },
-            amount=total_amount(self.amounts),
-            article=self.article,
-        )
-
-    def _domains(self) -> dict[str, DomainCounts]:
-        statuses: defaultdict[str, Counter[int]] = defaultdict(Counter)
-        failures: defaultdict[str, Counter[int]] = defaultdict(Counter)
-        text: Counter[str] = Counter()
-        for message in self.messages.values():
-            if not message.is_seed:
-                statuses[message.domain][int(message.status)] += 1
-                if message.status is MessageStatus.FAILED:
-                    failures[message.domain][message.failure_reason] += 1
-                if message.is_text and message.status is not MessageStatus.IGNORED:
-                    text[message.domain] += 1
-        reacted, clicked = (
-            Counter(m.domain if (m := self.messages.get(key)) else OTHERS for key in keys)
-            for keys in (self.reacted, self.clicked)
-        )
-        reactions: defaultdict[str, dict[str, int]] = defaultdict(dict)
-        for (domain, kind), times in self.rows_by_domain.items():
-            reactions[domain][kind] = times
-        return {
-            domain: DomainCounts(
-                statuses=statuses[domain],
-                failures=failures[domain],
-                text=text[domain],
-                reacted=reacted[domain],
-                clicked=clicked[domain],
-                reactions=reactions[domain],
-            )
-            for domain in sorted({*statuses, *reactions})
+        facts = [self._facts.get(kind, {})[key] for kind in FACT_KEYS for key in sorted(self._facts.get(kind, {}))]
+        of_delivery: defaultdict[str, list[_facts.Fact]] = defaultdict(list)
+        for fact in facts:
+            if (delivery_id := delivery_of(fact)) is not None:
+                of_delivery[delivery_id].append(fact)
+        new_people = partial(People, self._sketch_above)
+        books = {
+            key: Book(self._messages.get(key, {}), self._links.get(key, {}), of_delivery[key], new_people)
+            for key in {*self._deliveries, *self._messages, *of_delivery} - silent
         }
+        groups: defaultdict[tuple[str, str, str, str], list[EventEntry]] = defaultdict(list)
+        for entry in chain(self._identified.values(), self._anonymous):
+            if entry and (admitted is None or entry[6] in admitted):
+                groups[entry[2], entry[1], entry[4], day_of(entry[0])].append(entry)
+        traffic = Traffic()
+        for (delivery_id, kind, link_id, day), entries in groups.items():
+            if delivery_id not in silent:
+                if delivery_id not in books:
+                    books[delivery_id] = Book({}, self._links.get(delivery_id, {}), (), new_people)
+                books[delivery_id].reactions.enter(kind, link_id, day, entries, traffic)
+        for entry, times in self._anonymous.items():
+            if times > 1 and entry[2] not in silent and (admitted is None or entry[6] in admitted):
+                books[entry[2]].reactions.repeat(entry, day_of(entry[0]), times - 1, traffic)
+        people = new_people()
+        by_domain: defaultdict[str, People] = defaultdict(new_people)
+        by_channel: defaultdict[str, People] = defaultdict(new_people)
+        for key, book in books.items():
+            of_book = book.reactions.people()
+            people.absorb(of_book)
+            by_channel[self._deliveries.get(key, UNREGISTERED).channel].absorb(of_book)
+            for (domain, _), source_ids in book.reactions.people_by_class.items():
+                by_domain[domain].update(source_ids)
+        return Counts(
+            deliveries={key: books[key].close(self._deliveries.get(key, UNREGISTERED)) for key in sorted(books)},
+            persons=len(people),
+            recipients=recipients_of(books.values()),
+            persons_by={
+                by: {name: len(people_of[name]) for name in people_of}
+                for by, people_of in (("domain", by_domain), ("channel", by_channel))
+            },
+            visits=traffic.rows(),
+            services=services_of(facts),
+            applications=applications_of(facts),
+            zone=zone,
+            distinct_error=0.0 if people.is_exact else SKETCH_ERROR,
+        )
 
 
 def fold(
@@ -371,6 +277,7 @@ def fold(
     messages: Iterable[Message],
     links: Iterable[TrackedLink],
     events: Iterable[Event],
+    facts: Iterable[_facts.Fact] = (),
 ) -> Tally:
     """The tally of all of them; each iterable is read once and may be a stream.
 
@@ -378,5 +285,5 @@ def fold(
         InvalidValue: something else is among them.
     """
     tally = Tally()
-    tally.extend(chain(deliveries, messages, links, events))
+    tally.extend(chain(deliveries, messages, links, events, facts))
     return tally

@@ -13,6 +13,7 @@ from enum import IntEnum, StrEnum
 from msgtrack._borders import enum_of
 
 __all__ = [
+    "AddressStatus",
     "Audience",
     "Consent",
     "FailureReason",
@@ -22,6 +23,7 @@ __all__ = [
     "MessageStatus",
     "Part",
     "ResolutionOutcome",
+    "SubscriptionAction",
     "TrackingMode",
     "audience",
     "consent",
@@ -109,6 +111,22 @@ class FailureReason(IntEnum):
     REFUSED = 20
     ERROR_IGNORED = 25
     CONTROL_ADDRESS = 127
+
+
+class AddressStatus(StrEnum):
+    """Where an address stands (reference 8.5); those of the last two are left out of targets."""
+
+    VALID = "valid"
+    WITH_ERRORS = "with-errors"
+    QUARANTINE = "quarantine"
+    DENYLISTED = "denylisted"
+
+
+class SubscriptionAction(IntEnum):
+    """What a row of the subscription history says (reference 1.4)."""
+
+    UNSUBSCRIBE = 0
+    SUBSCRIBE = 1
 
 
 class Audience(StrEnum):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from msgtrack.errors import MsgtrackError
 from msgtrack.events import EVENT_KINDS, Event
+from msgtrack.facts import FACT_KEYS
 from msgtrack.records import WRITTEN_KINDS, _explainer, from_dict, from_json, to_dict, to_json
 from msgtrack.testing import strategies
 
@@ -27,6 +28,7 @@ VALUES = {
         "Client": strategies.clients(),
         "Policy": strategies.policies(),
         "events": strategies.events(),
+        **{kind.__name__: strategies.facts(kind) for kind in FACT_KEYS},
     }.items()
 }
 values = st.one_of(list(VALUES))

@@ -8,15 +8,33 @@ import subprocess
 import sys
 from pathlib import Path
 
+_SAME = """
+from benchmarks import bench_tally
+bench_tally.made(quick=True)
+counts = bench_tally._one()
+parts = counts.deliveries["4711"].domains.values()
+found = {
+    "rows": sum(sum(part.reactions.values()) for part in parts),
+    "messages": sum(sum(part.statuses.values()) for part in parts),
+    "recipient_open": sum(part.reacted for part in parts),
+    "recipient_click": sum(part.clicked for part in parts),
+    "persons": counts.persons,
+}
+print(bench_tally.bare() == found, bench_tally._two_read().counts() == counts)
+"""
+
+
+def _environment(root: Path) -> dict[str, str]:
+    return os.environ | {"PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)])}
+
 
 def _bench(root: Path, *arguments: str, module: str = "benchmarks") -> subprocess.CompletedProcess[str]:
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(root / "src"), str(root)])}
     return subprocess.run(
         [sys.executable, "-m", module, *arguments],
         cwd=root,
         capture_output=True,
         text=True,
-        env=environment,
+        env=_environment(root),
         check=False,
     )
 
@@ -25,10 +43,31 @@ def test_every_benchmark_runs_and_gives_ratios(root: Path) -> None:
     done = _bench(root, "--quick", "--json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
-    files = {path.stem.removeprefix("bench_") for path in (root / "benchmarks").glob("bench_*.py")}
+    files = {path.stem.removeprefix("bench_") for path in (root / "benchmarks").glob("bench_*.py")} - {"tally"}
     assert {line.partition(":")[0] for line in done.stderr.splitlines() if line.endswith("…")} == files
     assert all(row["times_the_limit"] > 0 and row["per_second"] > 0 for row in rows)
     assert all(ratio > 0 for row in rows for ratio in row["peers"].values())
+
+
+def test_the_fold_is_measured_when_it_is_named(root: Path) -> None:
+    done = _bench(root, "tally", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    _, *in_two = rows = json.loads(done.stdout)["rows"]
+    assert all(row["times_the_limit"] > 0 for row in rows)
+    assert [list(row["peers"]) for row in in_two] == [["one process"]] * 2
+
+
+def test_the_bare_loop_finds_what_the_fold_finds(root: Path) -> None:
+    """Else the two would not be measured against each other."""
+    done = subprocess.run(
+        [sys.executable, "-c", _SAME],
+        cwd=root,
+        capture_output=True,
+        text=True,
+        env=_environment(root),
+        check=False,
+    )
+    assert done.stdout == "True True\n", done.stderr
 
 
 def test_the_table_of_the_page_is_markdown(root: Path) -> None:

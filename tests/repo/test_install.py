@@ -80,6 +80,7 @@ def test_the_bare_install_needs_four_packages(root: Path) -> None:
         "cli",
         "django",
         "flask",
+        "sketches",
         "testing",
     }
     assert extras.keys() == users | {"all", "demo", "dev"}

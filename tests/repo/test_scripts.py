@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-SCRIPTS = ("bench", "check", "demo", "docs", "fuzz", "test")
+SCRIPTS = ("bench", "check", "demo", "docs", "fuzz", "mutants", "test")
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="the scripts are for POSIX shells")
 

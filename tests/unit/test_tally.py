@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
+from msgtrack._entries import PROGRESS
 from msgtrack.counts import Counts, DomainCounts, LinkFacts
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Bounced, Click, Delivered, Event, MirrorPageView, Open, OptOutClick, Transaction
 from msgtrack.model import Delivery, FailureReason, Message, MessageStatus, TrackedLink
-from msgtrack.tally import _PROGRESS, Fact, Tally, fold
+from msgtrack.tally import Fact, Tally, fold
 
 AT = datetime(2026, 3, 1, 10, 7, 31, tzinfo=UTC)
 SLOT = int(datetime(2026, 3, 1, 10, 5, tzinfo=UTC).timestamp())
@@ -63,7 +64,9 @@ def test_an_event_may_come_before_its_message(is_late: bool) -> None:
     facts: list[Fact] = [message(), clicked(source_id="s")]
     found = counts(*(reversed(facts) if is_late else facts)).deliveries["1"]
     assert found.domains == {
-        "Gmail": DomainCounts(statuses={1: 1}, reacted=1, clicked=1, reactions={"click": 1}),
+        "Gmail": DomainCounts(
+            statuses={1: 1}, reacted=1, clicked=1, reactions={"click": 1}, reach={"click": 1}, persons=1
+        ),
     }
     assert found.persons == 1
     assert found.slots == {"click": {"2": {SLOT: 1}}}
@@ -104,7 +107,7 @@ def test_an_event_once_said_to_be_left_out_stays_left_out(flag: str) -> None:
 def test_reactions_of_a_seed_are_left_out_however_late_it_is_known(is_late: bool) -> None:
     facts: list[Fact] = [message(is_seed=True), clicked(source_id="s"), opened(), clicked(message_id="8")]
     found = counts(*(reversed(facts) if is_late else facts)).deliveries["1"]
-    assert found.domains == {"Others": DomainCounts(reacted=1, clicked=1, reactions={"click": 1})}
+    assert found.domains == {"Others": DomainCounts(reacted=1, clicked=1, reactions={"click": 1}, reach={"click": 1})}
     assert found.persons == 0
     assert (found.to_deliver, found.text) == (0, 0)
 
@@ -118,13 +121,15 @@ def test_proofs_and_templates_are_not_there(flag: str, is_late: bool) -> None:
 
 def test_a_message_nobody_registered_counts_under_others() -> None:
     found = counts(Delivery(id="1"), clicked(message_id="nobody", source_id="s")).deliveries["1"]
-    assert found.domains == {"Others": DomainCounts(reacted=1, clicked=1, reactions={"click": 1})}
+    assert found.domains == {
+        "Others": DomainCounts(reacted=1, clicked=1, reactions={"click": 1}, reach={"click": 1}, persons=1)
+    }
     assert found.to_deliver == 0
 
 
 def test_an_event_without_a_message_is_nobodys_reaction_but_a_row_a_person_and_a_click() -> None:
     found = counts(clicked(message_id=None, source_id="s"), opened(message_id=None)).deliveries["1"]
-    assert found.domains == {"Others": DomainCounts(reactions={"click": 1, "open": 1})}
+    assert found.domains == {"Others": DomainCounts(reactions={"click": 1, "open": 1}, persons=1)}
     assert found.persons == 1
     assert found.clicks_by_link() == {"2": 1}
 
@@ -221,8 +226,8 @@ def test_of_messages_without_a_moment_the_further_one_wins(before: str, after: s
 
 
 def test_every_status_has_its_place_on_the_way() -> None:
-    assert set(_PROGRESS) == set(MessageStatus)
-    assert sorted(_PROGRESS.values()) == list(range(len(MessageStatus)))
+    assert set(PROGRESS) == set(MessageStatus)
+    assert sorted(PROGRESS.values()) == list(range(len(MessageStatus)))
 
 
 def test_the_further_delivery_and_the_labelled_link_win() -> None:

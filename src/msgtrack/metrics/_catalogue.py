@@ -6,11 +6,61 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from msgtrack.errors import NotSupported, UnknownIndicator
-from msgtrack.metrics import opens, sharing, tracking_indicators, tracking_statistics, urls
+from msgtrack.metrics import (
+    bounces,
+    browsers,
+    channel_reports,
+    delivery_node,
+    delivery_statistics,
+    delivery_summary,
+    dynamic_reporting,
+    home_kpis,
+    hot_clicks,
+    opens,
+    operating_systems,
+    pareto,
+    sharing,
+    sharing_activities,
+    social_sharing,
+    subscriptions,
+    throughput,
+    tracking_indicators,
+    tracking_statistics,
+    url_streams,
+    urls,
+    user_activities,
+    web_applications,
+)
 from msgtrack.metrics._indicator import Indicator
-from msgtrack.metrics._planned import PLANNED
+from msgtrack.metrics._planned import REFERENCE_KEYS
 
-__all__ = ["Catalogue", "catalogue"]
+__all__ = ["PLANNED", "Catalogue", "catalogue"]
+
+_REPORTS = (
+    tracking_indicators,
+    sharing,
+    opens,
+    urls,
+    url_streams,
+    tracking_statistics,
+    pareto,
+    user_activities,
+    hot_clicks,
+    delivery_summary,
+    delivery_statistics,
+    bounces,
+    throughput,
+    browsers,
+    operating_systems,
+    social_sharing,
+    sharing_activities,
+    subscriptions,
+    delivery_node,
+    web_applications,
+    home_kpis,
+    dynamic_reporting,
+    channel_reports,
+)
 
 
 class Catalogue(Mapping[str, Indicator]):
@@ -52,9 +102,12 @@ class Catalogue(Mapping[str, Indicator]):
         return f"<Catalogue of {len(self)} indicators>"
 
 
-catalogue = Catalogue(
-    indicator
-    for report in (tracking_indicators, sharing, opens, urls, tracking_statistics)
-    for indicator in report.INDICATORS
-)
+catalogue = Catalogue(indicator for report in _REPORTS for indicator in report.INDICATORS)
 """Every indicator that can be computed."""
+
+PLANNED: Mapping[str, tuple[str, ...]] = {
+    report: missing
+    for report, keys in REFERENCE_KEYS.items()
+    if (missing := tuple(key for key in keys if key not in catalogue))
+}
+"""Indicators of the reference that are not computed yet, by report: the catalogue refuses them by name."""

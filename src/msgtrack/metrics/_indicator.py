@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Literal
 
@@ -10,6 +10,8 @@ from attrs import field as attribute
 from attrs import frozen
 
 from msgtrack._borders import texts
+from msgtrack.metrics._misreadings import MISREADINGS
+from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums
 from msgtrack.metrics._values import Unit, Value, quotient
 
@@ -35,9 +37,13 @@ class Indicator:
       stands on;
     - ``groupings``: what :meth:`Table.series` takes for it; ``shape`` says the same as one word or a tuple;
     - ``estimated``: an estimate, however exact its inputs; ``is_share``: a ratio that is read as a percentage;
-    - ``notes`` and ``sources``; ``caveats``: codes that every value of it carries.
+    - ``notes`` and ``sources``; ``caveats``: codes that every value of it carries;
+    - ``is_signed``: below zero is a finding (a balance, a growth) and no contradiction; ``otherwise``: what the reference
+      prints where there is nothing to divide by, when that is not 0.
 
-    ``measure`` (and ``over``, for quotients) compute it; ``doubts`` finds the further caveats of particular sums.
+    ``measure`` (and ``over``, for quotients) compute it; ``doubts`` finds the further caveats of particular sums. ``cuts``
+    are the groupings that it does not share with other reports. ``undefined`` is the caveat of a value whose ``measure``
+    gives None.
     """
 
     key: str
@@ -48,11 +54,15 @@ class Indicator:
     measure: Measure = attribute(repr=False)
     over: Measure | None = attribute(default=None, repr=False)
     doubts: Callable[[Sums], tuple[str, ...]] = attribute(default=_no_doubts, repr=False)
+    cuts: Mapping[str, Callable[[Scope], Mapping[str, Sums]]] = attribute(factory=dict, repr=False)
+    undefined: str = "no-denominator"
     field: str = "-"
     groupings: tuple[str, ...] = attribute(default=(), converter=texts)
     inputs: tuple[str, ...] = attribute(default=(), converter=texts)
     estimated: bool = False
     is_share: bool = False
+    is_signed: bool = False
+    otherwise: float | None = None
     notes: str = ""
     sources: tuple[str, ...] = attribute(default=(METRICS_PAGE,), converter=texts)
     caveats: tuple[str, ...] = attribute(default=(), converter=texts)
@@ -62,20 +72,27 @@ class Indicator:
         """``"scalar"``, or the groupings that it comes by besides."""
         return self.groupings or "scalar"
 
+    @property
+    def misreading(self) -> str:
+        """What it does not mean, in a sentence that begins with "Not"; empty for an indicator of one's own."""
+        return MISREADINGS.get(self.key, "")
+
     def value(self, sums: Sums) -> Value:
         """The indicator over these sums, caveats and all."""
         top = self.measure(sums)
         bottom = None if self.over is None else self.over(sums)
         caveats = [*self.caveats, *self.doubts(sums)]
         number: int | float | Decimal | None = top
-        if top is None or (self.over is not None and not bottom):
+        if top is None:
+            caveats.append(self.undefined)
+        elif self.over is not None and not bottom:
             number = None
             caveats.append("no-denominator")
         elif bottom:
             number = quotient(top, bottom, self.unit)
             if number is None:
                 caveats.append("out-of-range")
-        if number is not None and number < 0:
+        if number is not None and number < 0 and not self.is_signed:
             caveats.append("negative")
         if number is not None and number > 1 and self.is_share:
             caveats.append("above-one")
@@ -87,5 +104,7 @@ class Indicator:
             numerator=None if self.over is None else top,
             denominator=None if self.over is None else bottom,
             estimated=self.estimated,
+            is_share=self.is_share,
+            otherwise=self.otherwise if top is not None and not bottom else None,
             caveats=caveats,
         )

@@ -1,10 +1,10 @@
-"""Indicators of the reference that are not computed yet, by report: the catalogue refuses them by name."""
+"""Indicators of the reference beside the first ones, by report: the catalogue refuses by name those that it has not."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-__all__ = ["PLANNED"]
+__all__ = ["REFERENCE_KEYS"]
 
 _KEYS = {
     "URLs and click streams": """
@@ -64,5 +64,5 @@ _KEYS = {
     "Web UI URLs and click streams": "top10_links",
 }
 
-PLANNED: Mapping[str, tuple[str, ...]] = {report: tuple(keys.split()) for report, keys in _KEYS.items()}
+REFERENCE_KEYS: Mapping[str, tuple[str, ...]] = {report: tuple(keys.split()) for report, keys in _KEYS.items()}
 """Keys by report."""

@@ -15,7 +15,7 @@ from msgtrack.metrics import Value
 from msgtrack.reports.data import Facts, ReportData
 from msgtrack.reports.formats import visible
 
-__all__ = ["COLUMNS", "render"]
+__all__ = ["COLUMNS", "guarded", "render"]
 
 COLUMNS = (
     "section",
@@ -46,12 +46,12 @@ def render(data: ReportData) -> str:
 
 def _rows(data: ReportData) -> Iterator[tuple[str, ...]]:
     for key, fact in _facts(data.facts):
-        yield "report", key, "", "", _text(fact), "text", "", "", "", ""
+        yield "report", key, "", "", guarded(fact), "text", "", "", "", ""
     for section, group, figure in data.figures():
-        yield section, figure.key, _text(figure.label), _text(group), *_numbers(figure.value)
+        yield section, figure.key, guarded(figure.label), guarded(group), *_numbers(figure.value)
     for link in data.links:
         for key, fact in (("label", link.label), ("url", link.url), ("category", link.category), ("type", link.type)):
-            yield "links", f"link_{key}", "", _text(link.id), _text(fact), "text", "", "", "", ""
+            yield "links", f"link_{key}", "", guarded(link.id), guarded(fact), "text", "", "", "", ""
     for point in data.curve.points:
         at = point.at.isoformat()
         yield "curve", "tracking_statistics_opens", "Opens, cumulated", at, *_numbers(point.opens)
@@ -90,6 +90,7 @@ def _plain(number: object) -> str:
     return "" if number is None else str(number)
 
 
-def _text(text: str) -> str:
+def guarded(text: str) -> str:
+    """Foreign text on one line, with an apostrophe before it where a spreadsheet would run it."""
     shown = visible(text)
     return f"'{shown}" if shown.startswith(_DANGEROUS) else shown

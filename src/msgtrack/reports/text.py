@@ -13,7 +13,7 @@ from msgtrack.reports.data import Curve, Facts, Figure, LinkRow, ReportData, Sec
 from msgtrack.reports.formats import cut, moment, period, printed, span, visible, width
 from msgtrack.reports.layout import DOMAIN_COLUMNS
 
-__all__ = ["MIN_WIDTH", "render"]
+__all__ = ["MIN_WIDTH", "aligned", "render", "wrapped"]
 
 MIN_WIDTH = 60
 _MOMENTS = 12
@@ -43,16 +43,16 @@ def _lines(data: ReportData, columns: int) -> Iterator[str]:
     yield ""
     yield "≈ estimate    – undefined, which is not zero"
     for code, letter in notes.items():
-        yield from _wrapped(f"[{letter}] {data.caveats[code]}", columns)
+        yield from wrapped(f"[{letter}] {data.caveats[code]}", columns)
 
 
 def _head(facts: Facts, columns: int) -> Iterator[str]:
     title = cut(visible(facts.title), columns)
     yield from (title, "=" * width(title))
     launch = "" if facts.contact_at is None else f", launched {moment(facts.contact_at, facts.tzinfo)}"
-    yield from _wrapped(f"Delivery {visible(facts.delivery_id)}, {visible(facts.channel)}{launch}", columns)
-    yield from _wrapped(f"Audience: {facts.audience}. Period: {period(facts)}.", columns)
-    yield from _wrapped(f"Generated {moment(facts.generated_at, facts.tzinfo)}. Times in {facts.zone}.", columns)
+    yield from wrapped(f"Delivery {visible(facts.delivery_id)}, {visible(facts.channel)}{launch}", columns)
+    yield from wrapped(f"Audience: {facts.audience}. Period: {period(facts)}.", columns)
+    yield from wrapped(f"Generated {moment(facts.generated_at, facts.tzinfo)}. Times in {facts.zone}.", columns)
 
 
 def _section(section: Section, notes: dict[str, str], titles: int, columns: int) -> Iterator[str]:
@@ -65,7 +65,7 @@ def _section(section: Section, notes: dict[str, str], titles: int, columns: int)
         )
         for line in section.lines
     ]
-    yield from _table(rows, columns, wide=0, left=(0, 3), least=(titles, 9, 11))
+    yield from aligned(rows, columns, wide=0, left=(0, 3), least=(titles, 9, 11))
 
 
 def _marked(figure: Figure) -> str:
@@ -77,7 +77,7 @@ def _domains(data: ReportData, columns: int) -> Iterator[str]:
     for spec in DOMAIN_COLUMNS:
         header += [spec.title, "%"] if spec.rate else [spec.title]
     rows = [[visible(row.name), *map(_marked, row.figures)] for row in (*data.domains, data.domains_total)]
-    yield from _table([header, *rows], columns, wide=0, left=(0,), has_header=True)
+    yield from aligned([header, *rows], columns, wide=0, left=(0,), has_header=True)
 
 
 def _links(links: Sequence[LinkRow], columns: int) -> Iterator[str]:
@@ -95,7 +95,7 @@ def _links(links: Sequence[LinkRow], columns: int) -> Iterator[str]:
         )
         for link in links
     ]
-    yield from _table(rows, columns, wide=4, left=(0, 1, 4), has_header=True)
+    yield from aligned(rows, columns, wide=4, left=(0, 1, 4), has_header=True)
 
 
 def _curve(curve: Curve, facts: Facts, columns: int) -> Iterator[str]:
@@ -116,11 +116,11 @@ def _curve(curve: Curve, facts: Facts, columns: int) -> Iterator[str]:
         for point in points
     ]
     some = f"{len(points)} of {len(curve.points)}"
-    yield from _wrapped(f"Up to the end of bins of {span(curve.bin_seconds)}, {some}:", columns)
-    yield from _table(rows, columns, wide=0, left=(0,), has_header=True)
+    yield from wrapped(f"Up to the end of bins of {span(curve.bin_seconds)}, {some}:", columns)
+    yield from aligned(rows, columns, wide=0, left=(0,), has_header=True)
 
 
-def _table(
+def aligned(
     rows: Sequence[Sequence[str]],
     columns: int,
     *,
@@ -149,8 +149,8 @@ def _stacked(rows: Sequence[Sequence[str]], columns: int) -> Iterator[str]:
     header, *others = rows
     for row in others:
         yield cut(row[0], columns)
-        pairs = (f"{title} {cell}" for title, cell in zip(header[1:], row[1:], strict=True) if cell)
-        yield from _wrapped(", ".join(pairs), columns, indent=_GAP)
+        pairs = (f"{title} {cell}".lstrip() for title, cell in zip(header[1:], row[1:], strict=True) if cell)
+        yield from wrapped(", ".join(pairs), columns, indent=_GAP)
 
 
 def _fitted(cell: str, size: int, *, is_left: bool) -> str:
@@ -159,7 +159,7 @@ def _fitted(cell: str, size: int, *, is_left: bool) -> str:
     return shown + blank if is_left else blank + shown
 
 
-def _wrapped(text: str, columns: int, *, indent: str = "") -> Iterator[str]:
+def wrapped(text: str, columns: int, *, indent: str = "") -> Iterator[str]:
     """Text in lines that fit; the first begins with ``indent``, the others further in."""
     line = ""
     for word in text.split(" "):

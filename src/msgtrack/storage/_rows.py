@@ -12,14 +12,24 @@ from sqlalchemy import Table
 
 from msgtrack.errors import MsgtrackError, StoreError
 from msgtrack.events import EVENT_KINDS, Event, Transaction
+from msgtrack.facts import FACT_KEYS, Fact, delivery_of, fact_key, recipient_of
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Checkpoint, Record, WorkflowRun
 from msgtrack.records import SCHEMA_VERSION, from_dict, to_dict
 from msgtrack.storage import _schema
 from msgtrack.storage._schema import microseconds, moment, pack_id
-from msgtrack.storage.base import RecordT
 
-__all__ = ["EVENT_COLUMNS", "SHELVES", "EventReader", "EventWriter", "Shelf", "checkpoint_row", "read_checkpoint"]
+__all__ = [
+    "EVENT_COLUMNS",
+    "SHELVES",
+    "EventReader",
+    "EventWriter",
+    "Shelf",
+    "checkpoint_row",
+    "fact_row",
+    "read_checkpoint",
+    "read_fact",
+]
 
 T = TypeVar("T")
 
@@ -39,7 +49,7 @@ class Shelf(NamedTuple):
         rest = to_dict(record)
         return (*(rest.pop(name, None) for name in self.fields), *self.extra(record), _encode(rest))
 
-    def record(self, row: Sequence[Any], kind: type[RecordT]) -> RecordT:
+    def record(self, row: Sequence[Any], kind: type[T]) -> T:
         """The record of a row.
 
         Raises:
@@ -52,7 +62,26 @@ class Shelf(NamedTuple):
         return _read(rest, kind, self.table.name)
 
 
-SHELVES: dict[type[Record], Shelf] = {
+def fact_row(fact: Fact) -> tuple[Any, ...]:
+    """A fact as a row of its table, in the order of the columns; all of it stands in the body."""
+    kind, key = type(fact), fact_key(fact)
+    names = (*key, *[""] * (_MAX_KEY - len(key)))
+    return (kind.__name__, *names, delivery_of(fact), recipient_of(fact), _encode(to_dict(fact)))
+
+
+_MAX_KEY = max(map(len, FACT_KEYS.values()))
+
+
+def read_fact(body: str, kind: type[T]) -> T:
+    """The fact of a row's body.
+
+    Raises:
+        StoreError: the body is not one that this package wrote.
+    """
+    return _read(_decoded(body, _schema.facts.name), kind, _schema.facts.name)
+
+
+SHELVES: dict[type, Shelf] = {
     Delivery: Shelf(_schema.deliveries, ("id",)),
     Message: Shelf(_schema.messages, ("delivery_id", "id", "recipient_id")),
     TrackedLink: Shelf(_schema.links, ("delivery_id", "id")),

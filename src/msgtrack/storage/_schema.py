@@ -14,13 +14,15 @@ from typing import Any
 from sqlalchemy import BigInteger, Column, Index, Integer, MetaData, String, Table, Text
 from sqlalchemy.types import TypeDecorator, UserDefinedType
 
-from msgtrack._borders import MAX_ID_BYTES
+from msgtrack._borders import MAX_ID_BYTES, microseconds
+from msgtrack.facts import MAX_ADDRESS_BYTES
 
 __all__ = [
     "SCHEMA_VERSION",
     "checkpoints",
     "deliveries",
     "events",
+    "facts",
     "links",
     "messages",
     "metadata",
@@ -32,18 +34,14 @@ __all__ = [
     "unpack_id",
 ]
 
-SCHEMA_VERSION = 1
-"""The version of these tables; it rises with every change that an older version could not read."""
+SCHEMA_VERSION = 2
+"""The version of these tables; it rises with every change that an older version could not read.
+
+Version 1 had no table of facts; opening it adds one."""
 
 _HEX_ID = re.compile("[0-9a-f]{32}")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
-
-
-def microseconds(at: datetime) -> int:
-    """Whole microseconds from 1970 to a moment; exact for every moment that Python knows."""
-    passed = at - _EPOCH
-    return (passed.days * 86_400 + passed.seconds) * 1_000_000 + passed.microseconds
 
 
 def moment(us: int) -> datetime:
@@ -118,6 +116,20 @@ links = Table(
     _id("delivery_id", primary_key=True),
     _id("id", primary_key=True),
     _body(),
+    sqlite_with_rowid=False,
+)
+
+# One table for all classes of facts: there are few of them, and they are asked for by class, delivery or recipient only.
+facts = Table(
+    "msgtrack_facts",
+    metadata,
+    Column("kind", String(32), primary_key=True),
+    *(Column(f"key_{number}", String(MAX_ADDRESS_BYTES), primary_key=True) for number in (1, 2, 3)),
+    _id("delivery_id", nullable=True),
+    _id("recipient_id", nullable=True),
+    _body(),
+    Index("msgtrack_facts_delivery", "kind", "delivery_id"),
+    Index("msgtrack_facts_recipient", "recipient_id"),
     sqlite_with_rowid=False,
 )
 

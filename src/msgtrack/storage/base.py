@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
+from itertools import chain
 from typing import NoReturn, Self, TypeVar
 
 from attrs import evolve
@@ -14,8 +15,9 @@ from attrs import evolve
 from msgtrack.counts import Counts
 from msgtrack.errors import InvalidValue, NotSupported, StoreClosed
 from msgtrack.events import EVENT_KINDS, Event
+from msgtrack.facts import FACT_KEYS, Fact, fact_key
 from msgtrack.model import Delivery, Message, TrackedLink
-from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, WorkflowRun
+from msgtrack.protocols import Capabilities, Checkpoint, FactT, Ingested, Query, Record, WorkflowRun
 from msgtrack.tally import fold
 
 __all__ = [
@@ -30,12 +32,12 @@ __all__ = [
     "record_key",
 ]
 
-RecordT = TypeVar("RecordT", Delivery, Message, TrackedLink, WorkflowRun)
+RecordT = TypeVar("RecordT", bound=Record)
 """One class of record."""
 
 _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
-RECORD_KINDS: tuple[type[Record], ...] = (Delivery, Message, TrackedLink, WorkflowRun)
+RECORD_KINDS: tuple[type[Record], ...] = (Delivery, Message, TrackedLink, WorkflowRun, *FACT_KEYS)
 """The classes of what a store keeps by key."""
 
 EVERYTHING = Query()
@@ -43,22 +45,30 @@ EVERYTHING = Query()
 
 
 def record_key(record: Record) -> tuple[str, ...]:
-    """What a record is kept by, within its class: a message and a link by delivery and id, the others by id.
+    """What a record is kept by, within its class: a message and a link by delivery and id, facts by the fields that
+    :data:`msgtrack.facts.FACT_KEYS` names, the others by id.
 
     Raises:
         InvalidValue: it is no record.
     """
     if type(record) not in RECORD_KINDS:
         raise InvalidValue(
-            f"a store keeps deliveries, messages, tracked links and run records, not {type(record).__name__}: {record!r:.80}"
+            f"a store keeps deliveries, messages, tracked links, facts and run records, not {type(record).__name__}: "
+            f"{record!r:.80}"
         )
+    if isinstance(record, Fact):
+        return fact_key(record)
     if isinstance(record, Message | TrackedLink):
         return (record.delivery_id, record.id)
     return (record.id,)
 
 
 def admits(query: Query, record: Record) -> bool:
-    """Whether a record is among those that a listing by ``query`` gives; the fields about events narrow nothing here."""
+    """Whether a record is among those that a listing by ``query`` gives; the fields about events narrow nothing here,
+    except that a window narrows views (``query.admits_fact``).
+    """
+    if isinstance(record, Fact):
+        return query.admits_fact(record)
     if isinstance(record, WorkflowRun):
         return True
     delivery_id = record.id if isinstance(record, Delivery) else record.delivery_id
@@ -178,6 +188,10 @@ class BaseStore(ABC):
         """Tracked links by ``delivery_ids``, ordered by delivery and id."""
         return self.find(TrackedLink, query)
 
+    def facts(self, kind: type[FactT], query: Query = EVERYTHING) -> Iterator[FactT]:
+        """Facts of one class that ``query.admits_fact``, ordered by key."""
+        return self.find(kind, query)
+
     def runs(self) -> Iterator[WorkflowRun]:
         """Run records, the latest start first."""
         return self.find(WorkflowRun)
@@ -187,13 +201,20 @@ class BaseStore(ABC):
         return {(message.delivery_id, message.id) for message in self.messages(Query(recipient_id=recipient_id))}
 
     def counts(self, query: Query = EVERYTHING) -> Counts:
-        """The numbers of the query's deliveries, of the events that pass the whole query; messages and links are not narrowed further."""
+        """The numbers of the query's deliveries, of the events that pass the whole query and the views within its window;
+        messages, links and other facts are not narrowed further.
+        """
         self.check_open()
         deliveries = Query(delivery_ids=query.delivery_ids)
+        window = evolve(deliveries, since=query.since, until=query.until)
         with self.snapshot():
             return fold(
-                self.deliveries(deliveries), self.messages(deliveries), self.links(deliveries), self.scan(query)
-            ).counts()
+                self.deliveries(deliveries),
+                self.messages(deliveries),
+                self.links(deliveries),
+                self.scan(query),
+                chain.from_iterable(self.facts(kind, window) for kind in FACT_KEYS),
+            ).counts(zone=query.zone)
 
     def snapshot(self) -> AbstractContextManager[None]:
         """While it lasts, all reading through this handle sees one state of the store, where the engine can do that."""
@@ -210,6 +231,10 @@ class BaseStore(ABC):
     def put_links(self, *links: TrackedLink) -> None:
         """:meth:`put` for tracked links given one by one."""
         self.put(links)
+
+    def put_facts(self, *facts: Fact) -> None:
+        """:meth:`put` for facts given one by one."""
+        self.put(facts)
 
     def get_delivery(self, delivery_id: str) -> Delivery | None:
         """The delivery of this id, or None."""

@@ -25,7 +25,7 @@ class MemoryStore(BaseStore):
     """Keeps everything in dictionaries, and forgets it when closed."""
 
     def __init__(self) -> None:
-        self._records: dict[type[Record], dict[tuple[str, ...], Record]] = {kind: {} for kind in RECORD_KINDS}
+        self._records: dict[type, dict[tuple[str, ...], Record]] = {kind: {} for kind in RECORD_KINDS}
         self._events: dict[str, Event] = {}
         self._checkpoints: dict[str, Checkpoint] = {}
 

@@ -7,16 +7,26 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import chain, islice
 from typing import Any
 
-from sqlalchemy import Connection, Select, inspect, make_url, select, tuple_
+from sqlalchemy import Connection, Select, Table, inspect, make_url, select, tuple_
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
 
 from msgtrack.errors import InvalidValue, SchemaMismatch, StoreError
 from msgtrack.events import Event
+from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
 from msgtrack.storage import _schema, _sqlite
-from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventReader, EventWriter, checkpoint_row, read_checkpoint
-from msgtrack.storage._schema import SCHEMA_VERSION, checkpoints, events, messages, microseconds, runs, schema
-from msgtrack.storage.base import EVERYTHING, RECORD_KINDS, BaseStore, RecordT, admits, kept_ids, record_key
+from msgtrack.storage._rows import (
+    EVENT_COLUMNS,
+    SHELVES,
+    EventReader,
+    EventWriter,
+    checkpoint_row,
+    fact_row,
+    read_checkpoint,
+    read_fact,
+)
+from msgtrack.storage._schema import SCHEMA_VERSION, checkpoints, events, facts, messages, microseconds, runs, schema
+from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits, kept_ids, record_key
 
 __all__ = ["SqlStore", "open_sql"]
 
@@ -73,17 +83,33 @@ class SqlStore(BaseStore):
             return
         with self._writing() as connection:
             for batch in chain((first,), batches):
-                rows: dict[type[Record], list[tuple[Any, ...]]] = {kind: [] for kind in RECORD_KINDS}
+                rows: dict[Table, list[tuple[Any, ...]]] = {}
                 for record in batch:
                     record_key(record)
-                    rows[type(record)].append(SHELVES[type(record)].row(record))
-                for kind, of_kind in rows.items():
-                    self._execute(connection, self._compiled(_sqlite.insert_or_replace(SHELVES[kind].table)), of_kind)
+                    if isinstance(record, Fact):
+                        rows.setdefault(facts, []).append(fact_row(record))
+                    else:
+                        shelf = SHELVES[type(record)]
+                        rows.setdefault(shelf.table, []).append(shelf.row(record))
+                for table, of_table in rows.items():
+                    self._execute(connection, self._compiled(_sqlite.insert_or_replace(table)), of_table)
 
     def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
         """Records of one class that pass, in order."""
         self.check_open()
-        return self._find(kind, query)
+        return self._find_facts(kind, query) if kind in FACT_KEYS else self._find(kind, query)
+
+    def _find_facts(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
+        columns = facts.c
+        statement = select(columns.body).where(columns.kind == kind.__name__)
+        if query.delivery_ids is not None and len(query.delivery_ids) <= _MAX_IN:
+            statement = statement.where(columns.delivery_id.is_(None) | columns.delivery_id.in_(query.delivery_ids))
+        if query.recipient_id is not None:
+            statement = statement.where(columns.recipient_id.is_(None) | (columns.recipient_id == query.recipient_id))
+        for (body,) in self._rows(statement.order_by(*facts.primary_key.columns)):
+            fact = read_fact(body, kind)
+            if admits(query, fact):
+                yield fact
 
     def _find(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
         shelf = SHELVES[kind]
@@ -184,18 +210,22 @@ class SqlStore(BaseStore):
         """Make the tables of a new database; refuse one whose tables are not ours."""
         # Reading first: opening must not wait for a writer.
         with self._reading() as connection:
-            if self._is_prepared(connection):
+            if self._version(connection) == SCHEMA_VERSION:
                 return
         with self._writing() as connection, self._errors():
-            if not self._is_prepared(connection):
+            version = self._version(connection)
+            if version < SCHEMA_VERSION:
+                # All that later versions brought are tables of their own.
                 _schema.metadata.create_all(connection)
-                connection.execute(schema.insert().values(version=SCHEMA_VERSION))
+                kept = schema.update() if version else schema.insert()
+                connection.execute(kept.values(version=SCHEMA_VERSION))
 
-    def _is_prepared(self, connection: Connection) -> bool:
+    def _version(self, connection: Connection) -> int:
+        """The version of the schema that is there; 0 for a new database."""
         with self._errors():
             there = {*inspect(connection).get_table_names()} & {*_schema.metadata.tables}
             if not there:
-                return False
+                return 0
             if schema.name not in there:
                 raise SchemaMismatch(
                     f"{self._name} has tables of our names that are not ours: {', '.join(sorted(there))}"
@@ -208,7 +238,7 @@ class SqlStore(BaseStore):
                 f"{self._name} has version {versions[0]} of the schema, this reads up to {SCHEMA_VERSION}",
                 hint="upgrade msgtrack",
             )
-        return True
+        return versions[0]
 
     def _compiled(self, statement: Any) -> str:
         return str(statement.compile(dialect=self._engine.dialect))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from msgtrack.events import Event
+from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Checkpoint, Query, Store, WorkflowRun
 from msgtrack.storage import MemoryStore
@@ -103,6 +104,7 @@ class StoreAgreement(RuleBasedStateMachine):
             messages=tuple(self.model.messages()),
             links=tuple(self.model.links()),
             events=tuple(self.model.scan()),
+            facts=tuple(fact for kind in FACT_KEYS for fact in self.model.facts(kind)),
         )
         for query in data.draw(st.lists(strategies.queries(there), min_size=1, max_size=4)):
             assert _answers(self.store, query) == _answers(self.model, query)
@@ -132,7 +134,7 @@ def _must_break(call: Callable[..., object], values: Iterable[object], *rest: ob
     raise AssertionError("the store swallowed the error of an iterable")
 
 
-_Answers = tuple[list[Delivery], list[Message], list[TrackedLink], list[WorkflowRun], list[Event]]
+_Answers = tuple[list[Delivery], list[Message], list[TrackedLink], list[WorkflowRun], list[Fact], list[Event]]
 
 
 def _answers(store: Store, query: Query) -> _Answers:
@@ -141,5 +143,6 @@ def _answers(store: Store, query: Query) -> _Answers:
         list(store.messages(query)),
         list(store.links(query)),
         list(store.runs()),
+        [fact for kind in FACT_KEYS for fact in store.facts(kind, query)],
         list(store.scan(query)),
     )

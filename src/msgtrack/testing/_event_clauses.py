@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack.events import EVENT_KINDS, Bounced, Click, Event, Open, PageVisit
+from msgtrack.facts import FACT_KEYS
 from msgtrack.model import Audience, Client, Delivery, Message, TrackedLink, Verdict
 from msgtrack.protocols import Checkpoint, Ingested, Query, Store
 from msgtrack.tally import fold
@@ -235,14 +236,16 @@ class EventClauses:
     @few_examples
     @given(data=st.data())
     def test_S16_counts_are_those_of_the_fold(self, store: Store, data: st.DataObject) -> None:
-        """S16: of the query's deliveries with their messages and links, and of the events that pass."""
+        """S16: of the query's deliveries with their messages, links and facts, and of the events that pass."""
         world = data.draw(strategies.worlds())
         store.put(world.records)
         store.ingest(world.events)
         query = data.draw(strategies.queries(world))
         named = Query(delivery_ids=query.delivery_ids)
-        tally = fold(store.deliveries(named), store.messages(named), store.links(named), store.scan(query))
-        assert store.counts(query) == tally.counts()
+        views = evolve(named, since=query.since, until=query.until)
+        facts = [fact for kind in FACT_KEYS for fact in store.facts(kind, views)]
+        tally = fold(store.deliveries(named), store.messages(named), store.links(named), store.scan(query), facts)
+        assert store.counts(query) == tally.counts(zone=query.zone)
 
     def test_S16_facts_that_come_late_are_counted(self, store: Store) -> None:
         """S16: the messages, links and events there are now, whatever was asked before."""

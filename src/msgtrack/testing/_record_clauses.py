@@ -1,4 +1,4 @@
-"""Clauses S1 to S5, S17 and S21: what a store keeps by key."""
+"""Clauses S1 to S5, S17, S21 and S23: what a store keeps by key."""
 
 # ruff: noqa: N802, S101  # the names of tests cite the clause, as the page writes it; and tests assert
 
@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 from hypothesis import given
+from hypothesis import strategies as st
 
 from msgtrack.errors import InvalidId, InvalidValue
 from msgtrack.events import Event
+from msgtrack.facts import FACT_KEYS, AddressState, Exclusion, Fact, Service, StepView, fact_key
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Checkpoint, Query, Record, Store, WorkflowRun
 from msgtrack.testing import strategies
@@ -157,6 +159,49 @@ class RecordClauses:
         for make in (lambda: Delivery(id="\ud800"), lambda: Query(recipient_id="\ud800"), lambda: click(id="\ud800")):
             with pytest.raises(InvalidId):
                 make()
+
+    @few_examples
+    @given(fact=strategies.facts())
+    def test_S23_a_fact_comes_back_equal(self, store: Store, fact: Fact) -> None:
+        """S23: of every class, under its key, once; put again, it is replaced whole."""
+        store.put([fact, fact])
+        found = [kept for kept in store.facts(type(fact)) if fact_key(kept) == fact_key(fact)]
+        assert found == [fact]
+
+    def test_S23_facts_are_ordered_by_key_and_replaced(self, store: Store) -> None:
+        """S23: by the fields of ``FACT_KEYS`` in their order, as text, character by character."""
+        order = ("1", "10", "2", "A", "a", "é")
+        views = [
+            StepView(application_id=a, source_id=s, step=t, occurred_at=NOON)
+            for a in order
+            for s in order
+            for t in "ab"
+        ]
+        store.put(reversed(views))
+        assert list(store.facts(StepView)) == views
+        store.put([Service(id="news", label="old"), Service(id="news", channel="sms")])
+        assert list(store.facts(Service)) == [Service(id="news", channel="sms")]
+
+    @few_examples
+    @given(data=st.data())
+    def test_S23_facts_narrow_by_the_query(self, store: Store, data: st.DataObject) -> None:
+        """S23: ``facts(kind, query)`` is ``facts(kind)`` filtered by ``query.admits_fact``."""
+        world = data.draw(strategies.worlds(max_events=3))
+        query = data.draw(strategies.queries(world))
+        store.put(world.facts)
+        for kind in FACT_KEYS:
+            everything: list[Fact] = list(store.facts(kind))
+            assert list(store.facts(kind, query)) == [fact for fact in everything if query.admits_fact(fact)]
+
+    def test_S23_what_belongs_to_no_delivery_is_in_every_listing(self, store: Store) -> None:
+        """S23: services are the platform's; exclusions are their delivery's; many ids may be asked for at once."""
+        excluded = [Exclusion(delivery_id=d, id="x", recipient_id=r) for d, r in (("1", "r"), ("2", None))]
+        store.put([*excluded, Service(id="news"), AddressState(address="a@b.example")])
+        for query in (Query(delivery_ids="1"), Query(delivery_ids=("1", *map(str, range(3, 40_000, 3))))):
+            assert list(store.facts(Exclusion, query)) == excluded[:1]
+            assert list(store.facts(Service, query)) == [Service(id="news")]
+            assert len(list(store.facts(AddressState, query))) == 1
+        assert list(store.facts(Exclusion, Query(recipient_id="q"))) == excluded[1:]
 
     @few_examples
     @given(run=strategies.runs())

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.strategies import SearchStrategy
 
 from msgtrack.events import EVENT_KINDS, Event, Transaction
+from msgtrack.facts import Fact, fact_key
 from msgtrack.model import (
     UNJUDGED,
     Audience,
@@ -26,6 +27,7 @@ from msgtrack.model import (
     Verdict,
 )
 from msgtrack.testing._basics import maybe, members, moments
+from msgtrack.testing._facts import facts
 
 __all__ = ["World", "worlds"]
 
@@ -40,11 +42,12 @@ class World:
     messages: tuple[Message, ...]
     links: tuple[TrackedLink, ...]
     events: tuple[Event, ...]
+    facts: tuple[Fact, ...] = ()
 
     @property
-    def records(self) -> tuple[Delivery | Message | TrackedLink, ...]:
+    def records(self) -> tuple[Delivery | Message | TrackedLink | Fact, ...]:
         """All that a store keeps by key."""
-        return (*self.deliveries, *self.messages, *self.links)
+        return (*self.deliveries, *self.messages, *self.links, *self.facts)
 
     @property
     def ids(self) -> list[str]:
@@ -96,7 +99,11 @@ _messages = _few(
         failure_reason=members(FailureReason),
         format=members(Part),
         is_seed=st.sampled_from([False, False, False, True]),
+        is_quarantine=st.sampled_from([False, False, True]),
+        variant=st.sampled_from(["", "A", "B"]),
+        event_at=maybe(_span),
         last_modified_at=maybe(_span),
+        size_bytes=st.sampled_from([None, 0, 1000]),
     ),
     lambda message: (message.delivery_id, message.id),
     max_size=6,
@@ -114,6 +121,17 @@ _links = _few(
     lambda link: (link.delivery_id, link.id),
     max_size=4,
 )
+_facts = _few(
+    facts(
+        id=_SMALL_IDS,
+        delivery_id=_SMALL_IDS,
+        recipient_id=_RECIPIENTS,
+        at=_span,
+        text=st.sampled_from(["", "facebook", "1", "2"]),
+    ),
+    lambda fact: (type(fact), fact_key(fact)),
+    max_size=6,
+)
 _shared = {
     "id": maybe(st.sampled_from(["e1", "e2", "a" * 32, "A" * 32])),
     "occurred_at": _span,
@@ -121,7 +139,9 @@ _shared = {
     "message_id": maybe(_SMALL_IDS),
     "link_id": maybe(_SMALL_IDS),
     "source_id": st.sampled_from([None, "b1", "b2"]),
-    "client": st.sampled_from([None, Client(user_agent="Mozilla/5.0"), Client(user_agent="\0", is_mobile=True)]),
+    "client": st.sampled_from(
+        [None, Client(user_agent="Mozilla/5.0", browser="Firefox", os="Linux"), Client(user_agent="\0", is_mobile=True)]
+    ),
     "verdict": st.sampled_from([UNJUDGED, *(Verdict(audience=audience, reasons=("x",)) for audience in Audience)]),
     "is_seed": st.sampled_from([False, False, False, True]),
     "request_id": st.sampled_from(["", "q1", "\0"]),
@@ -143,4 +163,5 @@ def worlds(draw: st.DrawFn, *, max_events: int = 25) -> World:
         messages=draw(_messages),
         links=draw(_links),
         events=tuple(draw(st.lists(_events, max_size=max_events))),
+        facts=draw(_facts),
     )

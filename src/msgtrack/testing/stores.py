@@ -22,6 +22,7 @@ import pytest
 
 from msgtrack.errors import StoreClosed
 from msgtrack.events import Event
+from msgtrack.facts import Service
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Checkpoint, Ingested, Query, Store, WorkflowRun
 from msgtrack.testing._cases import NOON, StoreFactory, click, needs, opened, with_id
@@ -84,6 +85,7 @@ class StoreSuite(RecordClauses, EventClauses):
             lambda: list(store.messages(Query(recipient_id="r"))),
             lambda: list(store.links()),
             lambda: list(store.runs()),
+            lambda: list(store.facts(Service)),
             lambda: store.ingest([]),
             lambda: store.ingest([click(1)], Checkpoint(source="web", position="2")),
             lambda: list(store.scan()),

@@ -35,6 +35,7 @@ from msgtrack.model import (
 )
 from msgtrack.protocols import Checkpoint, Query, WorkflowRun
 from msgtrack.testing._basics import ids, maybe, members, moments, rarely, texts
+from msgtrack.testing._facts import facts
 from msgtrack.testing._worlds import World, worlds
 
 __all__ = [
@@ -43,6 +44,7 @@ __all__ = [
     "clients",
     "deliveries",
     "events",
+    "facts",
     "hits",
     "ids",
     "links",
@@ -141,6 +143,7 @@ def messages(
         "service_id": maybe(ids()),
         "event_at": maybe(moments()),
         "last_modified_at": maybe(moments()),
+        "size_bytes": maybe(st.integers(0, 2**40)),
     }
     return st.builds(Message, **fields) | st.builds(Message, domain=texts(max_size=20), **fields)
 
@@ -278,4 +281,5 @@ def queries(world: World | None = None) -> SearchStrategy[Query]:
         audience=rarely(st.just("all") | st.lists(members(Audience), max_size=3)),
         since=rarely(moment),
         until=rarely(moment),
+        zone=st.sampled_from(["UTC", "UTC", "Europe/Paris", "Asia/Kathmandu"]),
     )

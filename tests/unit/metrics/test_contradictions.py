@@ -75,7 +75,7 @@ def test_c6_success_is_without_seeds() -> None:
 
 def test_c7_a_percentage_is_a_ratio() -> None:
     assert table_of(a(Click, "0", "2"))["recipient_click_rate"].value == 0.5
-    assert {indicator.unit for indicator in catalogue.values()} <= {"count", "ratio", "amount"}
+    assert {indicator.unit for indicator in catalogue.values()} <= {"count", "ratio", "amount", "duration"}
 
 
 def test_c11_forwards_follow_the_formula_without_clipping() -> None:

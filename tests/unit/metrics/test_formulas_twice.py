@@ -17,7 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack.events import Click, Delivered, Event, MirrorPageView, Open, OptOutClick, PageVisit, Transaction
-from msgtrack.metrics import catalogue, indicators
+from msgtrack.metrics import catalogue, indicators, opens, sharing, tracking_indicators, tracking_statistics, urls
 from msgtrack.model import Audience, Delivery, Message, TrackedLink, Verdict
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -279,10 +279,15 @@ ON_ESTIMATES = {
 }
 
 
+TRANSCRIBED = frozenset(Oracle(World(deliveries=(), messages=(), links=(), events=())).numbers())
+"""The indicators of this file; each other report has a file like this one."""
+
+
 def test_the_transcription_has_every_key_and_every_quotient() -> None:
-    empty = World(deliveries=(), messages=(), links=(), events=())
-    assert set(Oracle(empty).numbers()) == set(catalogue)
-    assert set(DENOMINATORS) == {key for key, indicator in catalogue.items() if indicator.over is not None}
+    own = (tracking_indicators, tracking_statistics, sharing, opens, urls)
+    written = {indicator.key for report in own for indicator in report.INDICATORS}
+    assert {key for key in written if not key.startswith("opens_by_")} == TRANSCRIBED
+    assert set(DENOMINATORS) == {key for key in TRANSCRIBED if catalogue[key].over is not None}
 
 
 @given(worlds())
@@ -290,7 +295,8 @@ def test_scalars(world: World) -> None:
     table = indicators.from_events(world.deliveries, world.messages, world.links, world.events)
     oracle = Oracle(world)
     numbers = oracle.numbers()
-    for key, value in table.items():
+    for key in TRANSCRIBED:
+        value = table[key]
         assert is_same(value.value_or_zero, numbers[key]), (key, value, numbers[key])
         is_undefined = key in DENOMINATORS and numbers[DENOMINATORS[key]] == 0
         if key in ON_ESTIMATES and not oracle.has_estimate:
@@ -317,8 +323,8 @@ def test_rows_by_domain(world: World) -> None:
     whole = Oracle(world)
     domains = {m.domain for m in whole.B} | {domain for _, domain in whole.L}
     expected = {domain: Oracle(world, only=domain).numbers() for domain in domains}
-    for key, indicator in catalogue.items():
-        if "domain" not in indicator.groupings:
+    for key in TRANSCRIBED:
+        if "domain" not in catalogue[key].groupings:
             continue
         series = table.series(key, by="domain")
         assert set(series) == domains
@@ -367,6 +373,10 @@ def test_curves_add_up(world: World, width: int) -> None:
             assert value.value == len([e for e, _ in oracle.L if e.link_type == number and e.occurred_at < end])
 
 
+OVER_DAYS_OF_THE_WINDOW = ("os_visitors", "os_pages")
+"""Averages over the days that the window touches: the window is part of their formula, and they say when it cuts a day."""
+
+
 @given(worlds(), st.sets(st.sampled_from(Audience), min_size=1), st.integers(0, 600), st.integers(0, 600))
 def test_an_audience_and_a_window_narrow_events_and_never_messages(
     world: World, audience: set[Audience], since: int, until: int
@@ -377,7 +387,12 @@ def test_an_audience_and_a_window_narrow_events_and_never_messages(
     )
     kept = [e for e in world.events if e.verdict.audience in audience and first <= e.occurred_at < last]
     by_hand = indicators.from_events(world.deliveries, world.messages, world.links, kept)
-    assert table == by_hand
+    assert table.counts == by_hand.counts
+    for key, value in table.items():
+        if key in OVER_DAYS_OF_THE_WINDOW:
+            assert value.numerator == by_hand[key].numerator, key
+        else:
+            assert value == by_hand[key], key
     whole = indicators.from_events(world.deliveries, world.messages, world.links, world.events)
     for key in ("to_deliver", "success", "sends", "complaints"):
         assert table[key] == whole[key]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, Rounded, localcontext
 from fractions import Fraction
 
 import pytest
@@ -104,3 +104,52 @@ def test_nothing_is_divided_by_zero(unit: str) -> None:
 
 def test_a_ratio_is_never_not_a_number() -> None:
     assert not math.isnan(float(quotient(0, 5, "ratio") or 0))
+
+
+def test_an_interval_is_that_of_wilson() -> None:
+    def share(numerator: int, denominator: int) -> Value:
+        return Value(
+            value=numerator / denominator, unit="ratio", numerator=numerator, denominator=denominator, is_share=True
+        )
+
+    # The printed values of Newcombe 1998, table I, method 3 (score without continuity correction).
+    for numerator, denominator, low, high in (
+        (81, 263, 0.2553, 0.3662),
+        (15, 148, 0.0624, 0.1605),
+        (0, 20, 0.0, 0.1611),
+        (1, 29, 0.0061, 0.1718),
+    ):
+        found = share(numerator, denominator).interval()
+        assert found is not None
+        assert [round(bound, 4) for bound in found] == [low, high]
+    assert share(3, 3).interval() == (pytest.approx(0.4385, abs=1e-4), 1.0)
+    narrow, wide = share(5, 10).interval(0.5), share(5, 10).interval(0.99)
+    assert narrow is not None
+    assert wide is not None
+    assert wide[0] < narrow[0] < 0.5 < narrow[1] < wide[1]
+
+
+def test_what_is_no_share_of_a_sample_has_no_interval() -> None:
+    of = {"value": 0.5, "unit": "ratio", "numerator": 1, "denominator": 2}
+    assert Value(**of).interval() is None
+    assert Value(**of, is_share=True).interval() is not None
+    assert Value(**of, is_share=True, estimated=True).interval() is None
+    assert Value(value=None, unit="ratio", numerator=0, denominator=0, is_share=True).interval() is None
+    assert Value(value=1.5, unit="ratio", numerator=3, denominator=2, is_share=True).interval() is None
+    assert Value(value=-0.5, unit="ratio", numerator=-1, denominator=2, is_share=True).interval() is None
+
+
+@pytest.mark.parametrize("confidence", [0, 1, 1.5, -0.1, True, "0.95", None, float("nan")])
+def test_a_confidence_lies_between_zero_and_one(confidence: object) -> None:
+    with pytest.raises(InvalidOption, match="confidence"):
+        Value(value=0.5, unit="ratio").interval(confidence)  # type: ignore[arg-type]  # the point of the test
+
+
+def test_no_quotient_depends_on_the_decimal_context_of_the_caller() -> None:
+    pairs = [(Decimal("123456.78"), 9), (1, Decimal("3e5")), (Decimal("1e400"), Decimal(3)), (1, 3), (7, Decimal(7))]
+    wanted = [quotient(top, bottom, unit) for top, bottom in pairs for unit in ("ratio", "amount")]
+    for context in (Context(prec=2), Context(prec=2, traps=[Inexact, Rounded]), Context(prec=60, Emax=9, Emin=-9)):
+        with localcontext(context):
+            assert [quotient(top, bottom, unit) for top, bottom in pairs for unit in ("ratio", "amount")] == wanted
+    assert wanted[:2] == [float(Fraction("123456.78") / 9), Decimal("13717.42")]
+    assert quotient(Decimal("1e400"), 3, "ratio") is None

@@ -8,6 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tracemalloc
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from attrs import evolve
 from msgtrack import open_store
 from msgtrack.errors import SchemaMismatch, StoreClosed, StoreError
 from msgtrack.events import Click, Open, Transaction
+from msgtrack.facts import Service
 from msgtrack.model import Client, Delivery, Message, Verdict
 from msgtrack.protocols import Checkpoint, Ingested, Query
 
@@ -90,7 +92,7 @@ def test_the_index_answers_one_delivery_in_order(path):
     assert [row[3] for row in plan] == ["SEARCH msgtrack_events USING INDEX msgtrack_events_delivery (delivery_id=?)"]
 
 
-@pytest.mark.parametrize("version", ["2", "999", "'one'", "0", "NULL"])
+@pytest.mark.parametrize("version", ["3", "999", "'one'", "0", "NULL"])
 def test_another_version_of_the_schema_is_refused(path, version):
     opened(path).close()
     if version == "NULL":
@@ -101,6 +103,18 @@ def test_another_version_of_the_schema_is_refused(path, version):
     with pytest.raises(SchemaMismatch, match="version"):
         opened(path)
     assert path.read_bytes() == before
+
+
+def test_a_database_of_the_first_version_gets_its_table_of_facts(path):
+    with closing(opened(path)) as store:
+        store.put([Delivery(id="1", label="kept")])
+    sql(path, "DROP TABLE msgtrack_facts")
+    sql(path, "UPDATE msgtrack_schema SET version = 1")
+    for _ in range(2):
+        with closing(opened(path)) as store:
+            store.put([Service(id="news")])
+            assert [*store.deliveries(), *store.facts(Service)] == [Delivery(id="1", label="kept"), Service(id="news")]
+    assert sql(path, "SELECT version FROM msgtrack_schema") == [(2,)]
 
 
 def test_tables_of_our_names_that_are_not_ours_are_refused(path):

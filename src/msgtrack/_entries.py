@@ -1,0 +1,233 @@
+"""Facts as short tuples, as a tally keeps them, and the rule by which two versions of one fact meet.
+
+Tuples compare by their fields in order; of deliveries, messages and links the greater is kept, of events the lesser.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, NamedTuple, TypeVar
+
+from attrs import fields
+
+from msgtrack._borders import microseconds
+from msgtrack.counts import SLOT_SECONDS
+from msgtrack.events import Event, Transaction
+from msgtrack.facts import FACT_KEYS, Fact
+from msgtrack.model import Client, Delivery, Message, MessageStatus, Part, TrackedLink
+
+__all__ = [
+    "EVENT_WIDTH",
+    "NEVER",
+    "NO_SLOT",
+    "PROGRESS",
+    "UNREGISTERED",
+    "DeliveryEntry",
+    "EventEntry",
+    "LinkEntry",
+    "MessageEntry",
+    "delivery_entry",
+    "event_entry",
+    "keep_all_greater",
+    "keep_all_least",
+    "keep_fact",
+    "keep_greater",
+    "keep_least",
+    "link_entry",
+    "message_entry",
+    "slot_of",
+]
+
+
+class DeliveryEntry(NamedTuple):
+    """A delivery; -1 where it says nothing."""
+
+    state: int
+    is_proof: bool
+    is_template: bool
+    to_deliver: int
+    text: int
+    contact_at: datetime
+    channel: str
+    typology: str
+    total_target: int
+    reject: int
+
+
+class MessageEntry(NamedTuple):
+    """A message; -1 where it says nothing."""
+
+    last_modified_at: datetime
+    progress: int
+    is_seed: bool
+    failure_reason: int
+    is_text: bool
+    domain: str
+    status: MessageStatus
+    failure_type: int
+    is_quarantine: bool
+    address: str
+    variant: str
+    recipient_id: str
+    handled: int
+    size_bytes: int
+
+
+class LinkEntry(NamedTuple):
+    """A tracked link."""
+
+    label: str
+    url: str
+    category: str
+    type: int
+
+
+EventEntry = tuple[Any, ...]
+"""(slot, kind, delivery, message, link, source id, audience, agent), of a transaction also (amount, article); empty when
+left out. An agent is (browser, version, system, version, device, mobile: -1 when unknown)."""
+
+EVENT_WIDTH = 8
+"""The fields that all events have."""
+
+_T = TypeVar("_T", DeliveryEntry, MessageEntry, LinkEntry)
+
+FactShelf = dict[tuple[str, ...], Fact]
+
+_NO_AGENT = ("", "", "", "", "", -1)
+_LEFT_OUT: EventEntry = ()
+NEVER = datetime.min.replace(tzinfo=UTC)
+UNREGISTERED = DeliveryEntry(-1, False, False, -1, -1, NEVER, "email", "", -1, -1)
+NO_SLOT = -(2**62)
+_EPOCH_DAY = date(1970, 1, 1).toordinal()
+_DAY_SECONDS = 86400
+
+_UNDER_WAY = "PENDING PREPARED SENT_TO_PROVIDER TAKEN_INTO_ACCOUNT SENT RECEIVED_ON_MOBILE"
+_AT_REST = "NOT_APPLICABLE IGNORED CANCELLED FAILED"
+PROGRESS = {MessageStatus[name]: rank for rank, name in enumerate(f"{_UNDER_WAY} {_AT_REST}".split())}
+
+
+def delivery_entry(delivery: Delivery) -> DeliveryEntry:
+    """What counts of a delivery."""
+    return DeliveryEntry(
+        state=-1 if delivery.state is None else delivery.state,
+        is_proof=delivery.is_proof,
+        is_template=delivery.is_template,
+        to_deliver=-1 if delivery.to_deliver is None else delivery.to_deliver,
+        text=-1 if delivery.text is None else delivery.text,
+        contact_at=delivery.contact_at or NEVER,
+        channel=delivery.channel,
+        typology=delivery.typology,
+        total_target=-1 if delivery.total_target is None else delivery.total_target,
+        reject=-1 if delivery.reject is None else delivery.reject,
+    )
+
+
+def message_entry(message: Message) -> MessageEntry:
+    """What counts of a message."""
+    return MessageEntry(
+        last_modified_at=message.last_modified_at or NEVER,
+        progress=PROGRESS[message.status],
+        is_seed=message.is_seed,
+        failure_reason=int(message.failure_reason),
+        is_text=message.format is Part.TEXT,
+        domain=message.domain,
+        status=message.status,
+        failure_type=int(message.failure_type),
+        is_quarantine=message.is_quarantine,
+        address=message.address if message.is_quarantine else "",
+        variant=message.variant,
+        recipient_id=message.recipient_id or "",
+        handled=NO_SLOT if message.event_at is None else slot_of(message.event_at),
+        size_bytes=-1 if message.size_bytes is None else message.size_bytes,
+    )
+
+
+def link_entry(link: TrackedLink) -> LinkEntry:
+    """What counts of a tracked link."""
+    return LinkEntry(
+        label=link.label.strip(), url=link.url.strip(), category=link.category.strip(), type=int(link.type)
+    )
+
+
+def slot_of(at: datetime) -> int:
+    """The start of the slot that a moment (in UTC) falls into, in Unix seconds."""
+    return (at.toordinal() - _EPOCH_DAY) * _DAY_SECONDS + at.hour * 3600 + at.minute // 5 * SLOT_SECONDS
+
+
+@lru_cache(maxsize=4096)
+def _agent(client: Client) -> tuple[str, str, str, str, str, int]:
+    is_mobile = -1 if client.is_mobile is None else int(client.is_mobile)
+    return (client.browser, client.browser_version, client.os, client.os_version, client.device, is_mobile)
+
+
+def event_entry(event: Event) -> EventEntry:
+    """What counts of an event."""
+    if event.is_seed or event.is_proof:
+        return _LEFT_OUT
+    fact = (
+        slot_of(event.occurred_at),
+        event.kind,
+        event.delivery_id or "",
+        event.message_id or "",
+        event.link_id or "",
+        event.source_id or "",
+        event.verdict.audience.value,
+        _NO_AGENT if event.client is None else _agent(event.client),
+    )
+    if isinstance(event, Transaction):
+        return (*fact, event.amount or Decimal(0), event.article or 0)
+    return fact
+
+
+def keep_greater(kept: dict[str, _T], key: str, fact: _T) -> None:
+    """Keep the greater of what is there and what comes."""
+    known = kept.get(key)
+    if known is None or known < fact:
+        kept[key] = fact
+
+
+def keep_least(kept: dict[str, EventEntry], key: str, fact: EventEntry) -> None:
+    """Keep the lesser of what is there and what comes."""
+    known = kept.setdefault(key, fact)
+    if fact < known:
+        kept[key] = fact
+
+
+def keep_all_greater(kept: dict[str, _T], facts: Mapping[str, _T]) -> None:
+    """Keep the greater of what is there and what comes, by key."""
+    if kept.keys().isdisjoint(facts):
+        kept.update(facts)
+        return
+    for key, fact in facts.items():
+        keep_greater(kept, key, fact)
+
+
+def keep_all_least(kept: dict[str, EventEntry], facts: Mapping[str, EventEntry]) -> None:
+    """Keep the lesser of what is there and what comes, by key."""
+    if kept.keys().isdisjoint(facts):
+        kept.update(facts)
+        return
+    for key, fact in facts.items():
+        keep_least(kept, key, fact)
+
+
+def keep_fact(kept: FactShelf, key: tuple[str, ...], fact: Fact) -> None:
+    """Keep the later modified, and of equals the greater by its fields as text, a value before none."""
+    known = kept.setdefault(key, fact)
+    if known != fact and _rank(known) < _rank(fact):
+        kept[key] = fact
+
+
+def _rank(fact: Fact) -> tuple[int, tuple[str, ...]]:
+    modified: datetime = getattr(fact, "last_modified_at", None) or NEVER
+    return microseconds(modified), tuple(_text(getattr(fact, name)) for name in _FIELDS[type(fact)])
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+_FIELDS = {kind: tuple(attribute.name for attribute in fields(kind)) for kind in FACT_KEYS}
