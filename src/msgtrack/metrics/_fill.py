@@ -131,7 +131,6 @@ def _of_rows(layout: RowsLayout, table: Table, made: Made) -> list[_Line]:
         )
         for name in names
     ]
-    lines.sort(key=lambda line: line.kind == "others")
     if layout.others and len(lines) > made.top:
         beyond = [line.values for line in islice(lines, made.top, None)]
         (number,) = series(layout.others).values()
