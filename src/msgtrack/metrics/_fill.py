@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from itertools import islice
 
 from attrs import evolve, frozen
 
@@ -131,12 +130,16 @@ def _of_rows(layout: RowsLayout, table: Table, made: Made) -> list[_Line]:
         )
         for name in names
     ]
-    lines.sort(key=lambda line: line.kind == "others")
     if layout.others and len(lines) > made.top:
-        beyond = [line.values for line in islice(lines, made.top, None)]
+        beyond = [line.values for line in lines[made.top :]]
         (number,) = series(layout.others).values()
         first, *shares = layout.columns
-        values = {first: number, **{key: _together([values[key] for values in beyond]) for key in shares}}
+        values = {first: number}
+        for key in shares:
+            parts = [values[key] for values in beyond if key in values]
+            # Only shares of one whole add up; a distinct number of the others is not known here.
+            if parts and len({part.denominator for part in parts}) == 1 and parts[0].denominator is not None:
+                values[key] = _together(parts)
         lines = [*lines[: made.top], _Line(name=OTHERS, values=values, kind="others")]
     if layout.has_total:
         lines.append(_Line(name=_TOTAL, values={key: table[key] for key in layout.columns}, kind="total"))

@@ -62,7 +62,8 @@ class RowsLayout:
     - ``columns``: the keys of indicators; ``titles``: what their columns are called, as many, or none for their labels;
     - ``by``: the grouping, one that every indicator of ``keys`` comes by;
     - ``has_total``: a last row with the indicators over everything, computed anew and never added up from the rows;
-    - ``others``: the indicator that is the first column of the row after the first ``top`` rows; "" where all rows are shown,
+    - ``others``: the indicator that is the first column of the row after the first ``top`` rows, where other columns are left out
+      unless they are shares of one whole; "" where all rows are shown,
       or where the grouping itself keeps to the first and the others;
     - ``bin_seconds``: the width of the bins of this block; None for the width that the report is asked for.
     """

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.events import Click, Event, Open
+from msgtrack.facts import Visitor
 from msgtrack.metrics import (
     Block,
     DifferencesLayout,
@@ -271,6 +272,48 @@ def test_links_say_what_they_are() -> None:
     assert {row.name: row.note for row in report["links"].rows} == {"2": "Shop", "3": "https://y.example/", "9": ""}
 
 
+def test_links_of_several_deliveries_say_what_they_are() -> None:
+    links = [TrackedLink(delivery_id=id_, id="2", url="https://x.example/", label=f"of {id_}") for id_ in "12"]
+    clicks = [Click(occurred_at=AT, delivery_id=id_, message_id="1", link_id="2") for id_ in "12"]
+    report = indicator_report.from_events("top-links", [Delivery(id=id_) for id_ in "12"], [], links, clicks)
+    assert {row.name: row.note for row in report["by-link"].rows} == {"1/2": "of 1", "2/2": "of 2"}
+
+
+def test_what_cannot_be_added_up_is_left_out_of_the_others() -> None:
+    links = [TrackedLink(delivery_id="1", id=id_, url=f"https://x.example/{id_}") for id_ in "234"]
+    clicks = [Click(occurred_at=AT, delivery_id="1", message_id="1", link_id=id_) for id_ in "234"]
+    columns = ["url_clicks", "hot_click_percent", "dr_unique_clicks"]
+    layout = Layout(
+        name="x",
+        title="X",
+        blocks=[RowsLayout(name="x", title="X", by="link", columns=columns, others="url_clicks_others")],
+    )
+    report = indicator_report.from_events(layout, Delivery(id="1"), [], links, clicks, top=1)
+    first, others = report["x"].rows
+    assert list(first.values()) == columns
+    assert list(others.values()) == columns[:2], "one message may have clicked both of the others"
+    assert (others["url_clicks"].value, others["hot_click_percent"].value) == (2, 2 / 3)
+    assert others["hot_click_percent"].caveats == ("reading",)
+
+
+def test_bins_are_as_wide_as_asked_where_a_block_leaves_it_open() -> None:
+    opens = [Open(occurred_at=AT + timedelta(minutes=n), delivery_id="1", message_id="1") for n in (0, 20)]
+    report = indicator_report.from_events("tracking-statistics", Delivery(id="1"), [], [], opens, bin_seconds=1800)
+    assert len(report["curve"].rows) == len(report["curve-1h"].rows) == 1
+    assert len(indicator_report.from_events("tracking-statistics", Delivery(id="1"), [], [], opens)["curve"].rows) == 2
+
+
+def test_the_month_without_a_name_stands_last() -> None:
+    facts = [
+        Visitor(id=id_, delivery_id="1", recipient_id="r", created_at=created_at)
+        for id_, created_at in (("1", None), ("2", NOW), ("3", NOW - timedelta(days=90)))
+    ]
+    report = indicator_report.from_events(
+        "sharing-activities", Delivery(id="1"), [], [], [], facts=facts, audiences=("all", "human")
+    )
+    assert [row.name for row in report["months"].rows] == ["2025-12", "2026-03", "", "Total"]
+
+
 # Audiences
 
 
@@ -371,7 +414,15 @@ def test_names_of_pairs_stay_apart() -> None:
     messages = [Message(id=name, delivery_id="1", status="sent", variant=name) for name in names]
     layout = Layout(name="x", title="X", blocks=[DifferencesLayout(name="d", title="D", kind="click")])
     report = indicator_report.from_events(layout, Delivery(id="1"), messages, [], [])
-    assert len({row.name for row in report["d"].rows}) == 6
+    assert [row.name for row in report["d"].rows] == [
+        "a/a%2Fb",
+        "a/b",
+        "a/b%2Fa",
+        "a%2Fb/b",
+        "a%2Fb/b%2Fa",
+        "b/b%2Fa",
+    ]
+    assert {row["p_value"].caveats for row in report["d"].rows} == {("small",)}
 
 
 @given(honest_worlds)
