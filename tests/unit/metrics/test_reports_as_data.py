@@ -182,6 +182,34 @@ def test_a_store_is_asked_for_what_plain_facts_are(world: World, name: str, data
         assert found == expected
 
 
+def test_clip_and_peers_reach_the_table() -> None:
+    deliveries = [Delivery(id=id_, contact_at=AT) for id_ in "12"]
+    messages = [Message(id=f"{id_}{n}", delivery_id=id_, status="sent") for id_ in "12" for n in range(2)]
+    # Two recipients share one browser, so that there are fewer persons than recipients.
+    clicks = [
+        Click(occurred_at=AT, delivery_id="1", message_id=f"1{n}", link_id="2", source_id="b", id=f"e{n}")
+        for n in range(2)
+    ]
+    options: dict[str, Any] = {"now": NOW, "clip": True}
+    with open_store("memory:") as store:
+        store.put([*deliveries, *messages])
+        store.ingest(clicks)
+
+        def reports(name: str) -> list[IndicatorReport]:
+            peers = deliveries[1:]
+            return [
+                indicator_report(name, store, "1", peers=True, **options),
+                indicator_report.from_events(name, deliveries[0], messages, [], clicks, peers=peers, **options),
+            ]
+
+        for report in reports("tracking-indicators"):
+            assert report["opens"]["Estimation of forwards"]["forward_estimate"].value == 0
+        for report in reports("urls-and-click-streams"):
+            row = report["rates"]["Cumulated clicks"]
+            assert row["cumulated_clicks"].value == 1.0
+            assert row["platform_average_cumulated_clicks"].value == 0.5
+
+
 # Rows, others and totals
 
 
@@ -422,7 +450,7 @@ def test_names_of_pairs_stay_apart() -> None:
         "a%2Fb/b%2Fa",
         "b/b%2Fa",
     ]
-    assert {row["p_value"].caveats for row in report["d"].rows} == {("small",)}
+    assert {cell.value.caveats for row in report["d"].rows for cell in row.cells} == {("small",)}
 
 
 @given(honest_worlds)
