@@ -252,6 +252,7 @@ def test_an_event_that_is_told_twice_happened_once() -> None:
 def test_c31_reaching_five_is_the_sixth_error() -> None:
     """The first error sets the counter to 0, so both wordings of the threshold hold."""
     fifth, sixth = (played(*map(soft, range(errors))) for errors in (5, 6))
-    assert fifth is not None and sixth is not None
+    assert fifth is not None
+    assert sixth is not None
     assert (fifth.error_count, is_excluded(fifth)) == (4, False)
     assert (sixth.error_count, is_excluded(sixth)) == (5, True)
