@@ -68,9 +68,16 @@ def _is_hard(row: Failures) -> bool:
 
 
 denylisted = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.DENYLISTED)
+"""Messages declared spam."""
+
 hard = _with(lambda row: _is_hard(row) and row.failure_reason != FailureReason.DENYLISTED)
+"""Messages that failed for good, those declared spam apart."""
+
 rejected = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.REFUSED)
+"""Messages that a provider refused for good."""
+
 soft = _with(lambda row: row.failure_type == FailureType.SOFT)
+"""Messages with a temporary failure."""
 
 
 def unique_opens(sums: Sums) -> int:
