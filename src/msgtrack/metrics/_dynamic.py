@@ -67,17 +67,24 @@ def _is_hard(row: Failures) -> bool:
     return row.failure_type == FailureType.HARD
 
 
-denylisted = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.DENYLISTED)
-"""Messages declared spam."""
+def denylisted(sums: Sums) -> int:
+    """Messages declared spam."""
+    return _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.DENYLISTED)(sums)
 
-hard = _with(lambda row: _is_hard(row) and row.failure_reason != FailureReason.DENYLISTED)
-"""Messages that failed for good, those declared spam apart."""
 
-rejected = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.REFUSED)
-"""Messages that a provider refused for good."""
+def hard(sums: Sums) -> int:
+    """Messages that failed for good, those declared spam apart."""
+    return _with(lambda row: _is_hard(row) and row.failure_reason != FailureReason.DENYLISTED)(sums)
 
-soft = _with(lambda row: row.failure_type == FailureType.SOFT)
-"""Messages with a temporary failure."""
+
+def rejected(sums: Sums) -> int:
+    """Messages that a provider refused for good."""
+    return _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.REFUSED)(sums)
+
+
+def soft(sums: Sums) -> int:
+    """Messages with a temporary failure."""
+    return _with(lambda row: row.failure_type == FailureType.SOFT)(sums)
 
 
 def unique_opens(sums: Sums) -> int:
