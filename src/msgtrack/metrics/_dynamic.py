@@ -67,24 +67,10 @@ def _is_hard(row: Failures) -> bool:
     return row.failure_type == FailureType.HARD
 
 
-def denylisted(sums: Sums) -> int:
-    """Messages declared spam."""
-    return _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.DENYLISTED)(sums)
-
-
-def hard(sums: Sums) -> int:
-    """Messages that failed for good, those declared spam apart."""
-    return _with(lambda row: _is_hard(row) and row.failure_reason != FailureReason.DENYLISTED)(sums)
-
-
-def rejected(sums: Sums) -> int:
-    """Messages that a provider refused for good."""
-    return _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.REFUSED)(sums)
-
-
-def soft(sums: Sums) -> int:
-    """Messages with a temporary failure."""
-    return _with(lambda row: row.failure_type == FailureType.SOFT)(sums)
+denylisted = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.DENYLISTED)
+hard = _with(lambda row: _is_hard(row) and row.failure_reason != FailureReason.DENYLISTED)
+rejected = _with(lambda row: _is_hard(row) and row.failure_reason == FailureReason.REFUSED)
+soft = _with(lambda row: row.failure_type == FailureType.SOFT)
 
 
 def unique_opens(sums: Sums) -> int:

@@ -11,10 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack.errors import InvalidOption, InvalidValue
-from msgtrack.metrics import CAVEATS, Value, indicators
+from msgtrack.metrics import CAVEATS, Value
 from msgtrack.metrics._values import half_away, quotient
-from msgtrack.metrics.sharing import SHARE_NETWORKS
-from msgtrack.model import Delivery
 
 
 @pytest.mark.parametrize(("unit", "zero"), [("count", 0), ("ratio", 0.0), ("amount", Decimal(0)), ("duration", 0.0)])
@@ -145,22 +143,3 @@ def test_what_is_no_share_of_a_sample_has_no_interval() -> None:
 def test_a_confidence_lies_between_zero_and_one(confidence: object) -> None:
     with pytest.raises(InvalidOption, match="confidence"):
         Value(value=0.5, unit="ratio").interval(confidence)  # type: ignore[arg-type]  # the point of the test
-
-
-@pytest.mark.parametrize(
-    ("key", "twin"),
-    [
-        ("to_deliver", "summary_to_deliver"),
-        ("success", "summary_success"),
-        ("sends", "summary_success"),
-        ("sharing_success", "summary_success"),
-        ("complaints", "error"),
-        ("tracking_statistics_transactions", "user_activities_transactions"),
-        *((f"share_{network}", "share_count") for network in SHARE_NETWORKS),
-    ],
-)
-def test_a_zero_that_nobody_measured_is_doubted_alike_in_all_reports(key: str, twin: str) -> None:
-    table = indicators.from_events(Delivery(id="1"), [], [], [])
-    assert table[key].value == table[twin].value == 0
-    assert table[twin].caveats
-    assert set(table[twin].caveats) <= set(table[key].caveats)
