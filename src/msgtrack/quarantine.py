@@ -133,7 +133,7 @@ def after(
         return _ended(now, event, address, channel, status, reason)
     if kind is not FailureType.SOFT or is_excluded(now):
         return now
-    if now is None or now.last_error_at is None:
+    if now is None:
         return AddressState(
             address=address,
             channel=channel,
@@ -143,7 +143,8 @@ def after(
             last_modified_at=at,
             delivery_id=event.delivery_id,
         )
-    if at - now.last_error_at < timedelta(seconds=rules.period_seconds):
+    # A record that does not say when its last error was cannot tell that the period has not passed.
+    if now.last_error_at is not None and at - now.last_error_at < timedelta(seconds=rules.period_seconds):
         return now
     errors = now.error_count + 1
     return evolve(
@@ -189,7 +190,7 @@ def states(
 
     Events find their address through their message, and the channel through its delivery (``email`` when nobody
     registered it); those that name no known message, seeds, proofs and messages without an address tell nothing. The
-    events of one moment are taken in the order of their ids.
+    events of one moment are taken in the order of their ids. Of several with one id the earliest is told, and no other.
 
     Args:
         deliveries: for their channel.
@@ -210,11 +211,17 @@ def states(
     }
     found: dict[tuple[str, str], AddressState | None] = {(state.channel, state.address): state for state in known}
     told = [event for event in events if not (event.is_seed or event.is_proof)]
+    heard: set[str] = set()
     for event in sorted(told, key=lambda event: (event.occurred_at, event.id)):
+        if event.has_own_id:
+            if event.id in heard:
+                continue
+            heard.add(event.id)
         key = addresses.get((event.delivery_id or "", event.message_id or ""))
         if key is not None:
             channel, address = key
             found[key] = after(found.get(key), event, address=address, channel=channel, rules=rules)
     if at is not None:
         found = {key: lapsed(state, at=at, rules=rules) for key, state in found.items()}
-    return tuple(state for key in sorted(found) if (state := found[key]) is not None)
+    ordered = (found[key] for key in sorted(found))
+    return tuple(state for state in ordered if state is not None and state.status is not AddressStatus.VALID)

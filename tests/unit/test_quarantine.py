@@ -224,3 +224,35 @@ def test_states_tell_addresses_and_channels_apart_and_pass_over_seeds() -> None:
         states(deliveries, messages, [], known=[AddressState(address=ANN, last_error_at=START)], at=START + 99 * DAY)
         == ()
     )
+
+
+def test_a_record_that_does_not_say_when_its_last_error_was_keeps_its_count() -> None:
+    known = AddressState(address=ANN, error_count=3)
+    once = after(known, soft(0), address=ANN)
+    twice = after(once, soft(1), address=ANN)
+    assert once is not None
+    assert (once.status, once.error_count, once.last_error_at) == (AddressStatus.WITH_ERRORS, 4, START)
+    assert is_excluded(twice)
+    assert once == after(once, soft(0.5), address=ANN)
+
+
+def test_a_known_address_that_is_valid_is_no_state_to_tell() -> None:
+    released = AddressState(address=ANN, status="valid", last_error_at=START)
+    assert states([], [], [], known=[released]) == ()
+
+
+def test_an_event_that_is_told_twice_happened_once() -> None:
+    message = Message(id="7", delivery_id="1", address=ANN)
+    fields = {"delivery_id": "1", "message_id": "7", "failure_type": "soft"}
+    events = [Bounced(id="e", occurred_at=START + day * DAY, **fields) for day in (2, 0, 0, 4)]
+    (state,) = states([], [message], events)
+    assert (state.error_count, state.last_error_at) == (0, START)
+
+
+def test_c31_reaching_five_is_the_sixth_error() -> None:
+    """The first error sets the counter to 0, so both wordings of the threshold hold."""
+    fifth, sixth = (played(*map(soft, range(errors))) for errors in (5, 6))
+    assert fifth is not None
+    assert sixth is not None
+    assert (fifth.error_count, is_excluded(fifth)) == (4, False)
+    assert (sixth.error_count, is_excluded(sixth)) == (5, True)

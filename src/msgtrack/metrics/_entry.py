@@ -92,7 +92,8 @@ class Indicators:
     ) -> Table:
         """The indicators of plain facts, with no store at all; facts of other deliveries are passed over.
 
-        Events with an id count once however often they come; events without one are distinct, however alike.
+        Events with an id count once however often they come, the first one, as in a store that takes them in this order;
+        whether it passes the options is asked of that one alone. Events without an id are distinct, however alike.
         The options are those of a call with a store.
 
         Args:
@@ -183,10 +184,22 @@ def _counted(
         deliveries,
         (message for message in _only(Message, messages) if message.delivery_id in asked),
         (link for link in _only(TrackedLink, links) if link.delivery_id in asked),
-        (event for event in _only(Event, events) if query.admits(event)),
+        (event for event in _first_of_each(_only(Event, events)) if query.admits(event)),
         (fact for fact in _facts(facts) if query.admits_fact(fact)),
     )
     return tally.counts(zone=query.zone)
+
+
+def _first_of_each(events: Iterable[Event]) -> Iterator[Event]:
+    """The events that a store would keep: of those with one id the first, wherever they belong."""
+    # Before anything is filtered: a copy that the query leaves out is the event all the same.
+    seen: set[str] = set()
+    for event in events:
+        if event.has_own_id:
+            if event.id in seen:
+                continue
+            seen.add(event.id)
+        yield event
 
 
 def _table(

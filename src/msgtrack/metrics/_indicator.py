@@ -92,8 +92,12 @@ class Indicator:
             number = quotient(top, bottom, self.unit)
             if number is None:
                 caveats.append("out-of-range")
-        if number is not None and number < 0 and not self.is_signed:
+        # Two numbers below zero make a quotient above it, and nothing over one below zero is still nothing.
+        is_below = number is not None and (number < 0 or (self.over is not None and bottom is not None and bottom < 0))
+        if is_below and not self.is_signed:
             caveats.append("negative")
+        if isinstance(number, float) and not number:
+            number = 0.0
         if number is not None and number > 1 and self.is_share:
             caveats.append("above-one")
         if self.estimated:

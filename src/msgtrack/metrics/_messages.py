@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
+from msgtrack.events import PageVisit, Transaction
 from msgtrack.metrics._sums import Sums
 from msgtrack.model import FailureReason
 
@@ -18,6 +19,7 @@ __all__ = [
     "processed",
     "rows_overlap",
     "unmeasured",
+    "untagged",
 ]
 
 
@@ -39,6 +41,12 @@ def failed_for(*reasons: FailureReason) -> Callable[[Sums], int]:
 def unmeasured(sums: Sums) -> tuple[str, ...]:
     """The caveat of a row without any message."""
     return () if any(part.statuses for part in sums.parts) else ("no-data",)
+
+
+def untagged(sums: Sums) -> tuple[str, ...]:
+    """The caveat of pages and transactions where no tagged page was ever visited, whatever the row."""
+    deliveries = sums.counts.deliveries.values()
+    return () if any(delivery.rows(PageVisit.kind, Transaction.kind) for delivery in deliveries) else ("no-data",)
 
 
 def derived(*names: str) -> Callable[[Sums], tuple[str, ...]]:

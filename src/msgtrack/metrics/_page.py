@@ -89,27 +89,36 @@ def _examples(indicator: Indicator) -> Iterator[str]:
     delivery = _example.delivery_for(indicator)
     where = "" if delivery == "spring" else f" (delivery `{delivery}`)"
     table = _example.table_for(indicator)
-    yield f"- Example{where}: {_shown(table[indicator.key])}"
+    yield f"- Example{where}: {_shown(table[indicator.key], indicator)}"
     for by in indicator.groupings:
         series = table.series(indicator.key, by=by)
         if series:
-            rows = "; ".join(f"{name or '(no name)'}: {_shown(value)}" for name, value in islice(series.items(), _ROWS))
+            rows = "; ".join(
+                f"{name or '(no name)'}: {_shown(value, indicator)}" for name, value in islice(series.items(), _ROWS)
+            )
             yield f"- Example by {by}{where}: {rows}" + ("; …" if len(series) > _ROWS else "")
             return
 
 
-def _shown(value: Value) -> str:
-    """A value with what it was made of: ``2 / 3 = 66.67 %``."""
+def _shown(value: Value, indicator: Indicator) -> str:
+    """A value with what it was made of: ``2 / 3 = 66.67 %``; one that is undefined, with the reason."""
     quotient = "" if value.numerator is None else f"{value.numerator} / {value.denominator} = "
     if value.value is None:
-        return f"{quotient if value.denominator is not None else ''}undefined (`{value.caveats[0]}`)"
+        # What every value of the indicator bears is no reason why this one is undefined.
+        reason = next((code for code in value.caveats if code not in indicator.caveats), value.caveats[0])
+        return f"{quotient if value.denominator is not None else ''}undefined (`{reason}`)"
     if value.is_share:
         return f"{quotient}{value.value * 100:.2f} %"
     if value.unit == "duration":
         return f"{quotient}{value.value} s"
     if isinstance(value.value, int):
         return f"{quotient}{value.value}"
-    return f"{quotient}{value.value:.2f}" if isinstance(value.value, Decimal) else f"{quotient}{value.value:.4g}"
+    return f"{quotient}{value.value:.2f}" if isinstance(value.value, Decimal) else f"{quotient}{_plain(value.value)}"
+
+
+def _plain(number: float) -> str:
+    """A number with four digits at least, and never with an exponent."""
+    return f"{number:.4g}" if abs(number) < 1000 else f"{number:.0f}"
 
 
 def _tables(items: Sequence[AttrsInstance]) -> Iterator[str]:

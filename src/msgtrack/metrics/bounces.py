@@ -184,7 +184,8 @@ _BY_DOMAIN = (
         measure=failed,
         over=_all_errors,
         inputs=("domain_error_value", "total_errors"),
-        notes="Over the errors of the seven types in all domains: it passes 1 where messages failed for other reasons.",
+        notes="Over the errors of the seven types in all domains: the rows add up to more than 1 where messages failed for "
+        "other reasons.",
         sources=(_GLOBAL_PAGE,),
     ),
     _share(

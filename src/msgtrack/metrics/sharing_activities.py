@@ -15,8 +15,7 @@ from msgtrack.metrics._indicator import METRICS_PAGE, Indicator
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers
 from msgtrack.metrics._time import local
-from msgtrack.metrics.sharing import SHARE_NETWORKS
-from msgtrack.metrics.social_sharing import no_icons
+from msgtrack.metrics.sharing import SHARE_NETWORKS, no_icons
 
 __all__ = ["INDICATORS"]
 

@@ -8,11 +8,12 @@ from __future__ import annotations
 from functools import partial
 
 from msgtrack.metrics._indicator import METRICS_PAGE, Indicator
+from msgtrack.metrics._messages import unmeasured
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers, share_clicks
-from msgtrack.metrics.sharing import SHARE_NETWORKS
+from msgtrack.metrics.sharing import SHARE_NETWORKS, no_icons
 
-__all__ = ["INDICATORS", "no_icons"]
+__all__ = ["INDICATORS"]
 
 _SHARING_PAGE = "v8 reporting/global-reports"
 
@@ -64,12 +65,6 @@ def _target_doubts(s: Sums) -> tuple[str, ...]:
     return (*(("partly-undefined",) if is_partial else ()), *(("derived",) if is_derived else ()))
 
 
-def no_icons(s: Sums) -> tuple[str, ...]:
-    """Marks numbers of shares where no message had a link that shares it, so that nobody could."""
-    links = (link for delivery in s.counts.deliveries.values() for link in delivery.links.values())
-    return () if any(link.category in SHARE_NETWORKS for link in links) else ("no-data",)
-
-
 def _no_views(s: Sums) -> tuple[str, ...]:
     return () if any(delivery.shared_views for delivery in s.counts.deliveries.values()) else ("no-data",)
 
@@ -102,6 +97,7 @@ INDICATORS: tuple[Indicator, ...] = (
         unit="count",
         formula="sum(d.indicators.success)",
         measure=lambda s: s.success,
+        doubts=unmeasured,
         inputs=("success",),
         notes="The success of the tracking indicators, seeds left out.",
     ),

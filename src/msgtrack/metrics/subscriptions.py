@@ -211,7 +211,9 @@ INDICATORS: tuple[Indicator, ...] = (
         is_share=True,
         otherwise=1.0,
         inputs=("subscriber", "subscription", "unsubscription"),
-        notes="Over those who were there at the end of the period. The reference prints 1 where there was nobody.",
+        notes="The denominator is what the formula says: subscribers from before the period who are there still, and who "
+        "joined, less who left. Who left is missing among the first already, so it may lie below the number subscribed. "
+        "The reference prints 1 where it is 0.",
         caveats=("reading",),
     ),
 )

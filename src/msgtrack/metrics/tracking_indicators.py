@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from msgtrack.metrics._indicator import METRICS_PAGE, REPORTS_PAGE, Indicator
+from msgtrack.metrics._messages import all_of, derived, unmeasured, untagged
 from msgtrack.metrics._sums import Sums
 
 __all__ = ["INDICATORS"]
@@ -23,10 +24,6 @@ def _clipped(sums: Sums) -> tuple[str, ...]:
     return ("clipped",) if sums.clip and sums.unclipped_forwards < 0 else ()
 
 
-def _unmeasured(sums: Sums) -> tuple[str, ...]:
-    return () if sums.total_web_page else ("no-data",)
-
-
 _indicator = partial(Indicator, report="Tracking indicators")
 _count = partial(_indicator, unit="count")
 _by_domain = partial(_count, groupings=("domain",))
@@ -41,6 +38,7 @@ _DELIVERED = (
         field="properties/@toDeliver",
         formula="sum(d.to_deliver for d in deliveries)",
         measure=lambda s: s.to_deliver,
+        doubts=derived("to_deliver"),
         inputs=("Delivery.to_deliver", "Message.status", "Message.is_seed"),
         notes="What the delivery says of itself; else its messages are counted, seeds and ignored ones apart.",
     ),
@@ -50,6 +48,7 @@ _DELIVERED = (
         field="@successWithoutSeeds = indicators/@success",
         formula="count(B, not is_seed and status in SUCCESS)",
         measure=lambda s: s.success,
+        doubts=unmeasured,
         inputs=("Message.status", "Message.is_seed"),
         notes="Messages delivered, seeds left out. It may fall for some days, while bounces come back.",
     ),
@@ -59,6 +58,7 @@ _DELIVERED = (
         field="@successWithoutSeeds",
         formula="success (grouped by domain in table 3)",
         measure=lambda s: s.success,
+        doubts=unmeasured,
         inputs=("success",),
         notes="The success again, under the name it bears in the table by domain.",
     ),
@@ -68,6 +68,7 @@ _DELIVERED = (
         field="@complaints",
         formula="count(B, status == FAILED and failure_reason == 8)",
         measure=lambda s: s.complaints,
+        doubts=unmeasured,
         inputs=("Message.status", "Message.failure_reason"),
         notes="Failed messages whose reason is 8 (denylisted).",
     ),
@@ -307,7 +308,7 @@ _BOUGHT = (
         field="@totalWebPage",
         formula="count(L, url.type in (WEB, TRANSACTION))",
         measure=lambda s: s.total_web_page,
-        doubts=_unmeasured,
+        doubts=untagged,
         inputs=(_TYPE,),
         notes="Needs tagged web pages.",
     ),
@@ -317,7 +318,7 @@ _BOUGHT = (
         field="@transaction",
         formula="count(L, url.type == TRANSACTION)",
         measure=lambda s: s.transaction,
-        doubts=_unmeasured,
+        doubts=untagged,
         inputs=(_TYPE,),
         notes="Needs tagged web pages.",
     ),
@@ -328,7 +329,7 @@ _BOUGHT = (
         unit="amount",
         formula="sum(w.amount for W, url.type == TRANSACTION)",
         measure=lambda s: s.amount,
-        doubts=_unmeasured,
+        doubts=untagged,
         inputs=("Transaction.amount",),
     ),
     _indicator(
@@ -347,7 +348,7 @@ _BOUGHT = (
         field="@article",
         formula="sum(w.article for W, url.type == TRANSACTION)",
         measure=lambda s: s.article,
-        doubts=_unmeasured,
+        doubts=untagged,
         inputs=("Transaction.article",),
     ),
     _indicator(
@@ -367,7 +368,7 @@ _BOUGHT = (
         formula="div(amount, to_deliver)",
         measure=lambda s: s.amount,
         over=lambda s: s.to_deliver,
-        doubts=_unmeasured,
+        doubts=all_of(untagged, derived("to_deliver")),
         inputs=("amount", "to_deliver"),
         notes="Over the messages to deliver, not over those delivered.",
     ),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from msgtrack.metrics._indicator import Indicator
+from msgtrack.metrics._messages import untagged
 
 __all__ = ["INDICATORS"]
 
@@ -40,6 +41,7 @@ INDICATORS: tuple[Indicator, ...] = (
         field="@transactions",
         formula="sum(S.total_clicks, url.type == TRANSACTION), cumulated over time",
         measure=lambda s: s.transaction,
+        doubts=untagged,
         notes="Needs tagged web pages.",
     ),
 )

@@ -121,6 +121,11 @@ def _partly(sums: Sums) -> tuple[str, ...]:
     return ("partly-undefined",) if peers is not None and peers.partly_estimated else ()
 
 
+def _sketched(sums: Sums) -> tuple[str, ...]:
+    peers = sums.scope.peers
+    return ("sketched",) if peers is not None and peers.distinct_error > 0 else ()
+
+
 def _persons(peers: Sums) -> int:
     """The sum over deliveries, as the formula says: who clicked in two of them is in twice, as is what was delivered."""
     return sum(delivery.persons for delivery in peers.counts.deliveries.values())
@@ -178,6 +183,7 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Platform average - Distinct clicks",
         formula="pct(sum(person_click), sum(success)) over PEERS",
         measure=_over_peers(_persons),
+        doubts=_sketched,
         over=_over_peers(lambda s: s.success),
         inputs=("person_click", "success", *_PEER_FIELDS),
         notes=f"{_PEERS} Persons are summed, as messages are: one who clicked in two deliveries is in twice.",

@@ -57,7 +57,7 @@ INDICATORS: tuple[Indicator, ...] = (
         measure=lambda s: s.url_clicks,
         groupings=_LINK_GROUPS,
         inputs=("Event.link_id", "TrackedLink.label", "TrackedLink.url", "TrackedLink.category"),
-        notes="Every link but the open, so opt-out and mirror-page links too, unlike the cumulated clicks.",
+        notes="Every link but the open, so opt-out and mirror-page links and tagged web pages too, unlike the cumulated clicks.",
     ),
     _share(
         key="url_clicks_percent",

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import partial
 
-from msgtrack.events import Click, Open, PageVisit, Transaction
+from msgtrack.events import Click, Open, Transaction
 from msgtrack.metrics._indicator import METRICS_PAGE, Indicator
+from msgtrack.metrics._messages import untagged
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_rows
 from msgtrack.metrics._time import bin_start, local
@@ -53,11 +54,6 @@ def _by_weekday(scope: Scope) -> dict[str, Sums]:
     return {name: of_rows(rows, scope) for name, rows in days.items()}
 
 
-def _untagged(sums: Sums) -> tuple[str, ...]:
-    deliveries = sums.counts.deliveries.values()
-    return () if any(delivery.rows(PageVisit.kind, Transaction.kind) for delivery in deliveries) else ("no-data",)
-
-
 _per_bin = partial(
     Indicator,
     report="User activities",
@@ -93,7 +89,7 @@ INDICATORS: tuple[Indicator, ...] = (
         field="@transactions",
         formula="sum(S.total_clicks, url.type == TRANSACTION) per bin",
         measure=lambda s: s.transaction,
-        doubts=_untagged,
+        doubts=untagged,
         notes=f"{_NOTES} Needs tagged web pages.",
         sources=(METRICS_PAGE,),
     ),

@@ -14,6 +14,7 @@ from msgtrack.events import Click, Event, Open
 from msgtrack.metrics import indicators
 from msgtrack.model import Audience, Delivery, Message, TrackedLink, Verdict
 from msgtrack.protocols import Query, Store
+from msgtrack.storage import open_store
 from msgtrack.tally import fold
 
 AT = datetime(2026, 3, 1, 10, tzinfo=UTC)
@@ -91,6 +92,36 @@ def test_facts_of_other_deliveries_are_passed_over() -> None:
     table = indicators.from_events(Delivery(id="1"), MESSAGES, [TrackedLink(delivery_id="2", id="2", url="")], EVENTS)
     assert list(table.counts.deliveries) == ["1"]
     assert table["to_deliver"].value == 1
+
+
+COPIES = {
+    "another delivery": (opened("2", id="e"), opened("1", id="e")),
+    "outside the window": (opened(id="e", occurred_at=AT - timedelta(hours=1)), opened(id="e")),
+    "another audience": (
+        opened(id="e", verdict=Verdict(audience="machine")),
+        opened(id="e", verdict=Verdict(audience="human")),
+    ),
+    "another kind": (opened(id="e"), Click(id="e", occurred_at=AT, delivery_id="1", message_id="7", link_id="2")),
+    "a seed": (opened(id="e", is_seed=True), opened(id="e")),
+    "alike": (opened(id="e"), opened(id="e")),
+}
+
+
+@pytest.mark.parametrize("way", ["as given", "reversed"])
+@pytest.mark.parametrize("copies", COPIES.values(), ids=COPIES)
+def test_of_events_with_one_id_the_first_counts_before_anything_is_filtered(
+    copies: tuple[Event, ...], way: str
+) -> None:
+    events = copies if way == "as given" else copies[::-1]
+    options: dict[str, Any] = {"since": AT, "audience": ("human", "unsure")}
+    store = open_store("memory:")
+    store.put((*DELIVERIES, *MESSAGES))
+    store.ingest(events)
+    kept = indicators(store, "1", **options)
+    assert indicators.from_events(DELIVERIES[0], MESSAGES, [], events, **options) == kept
+    first = events[0]
+    counts = first.delivery_id == "1" and first.occurred_at >= AT and first.verdict.audience != "machine"
+    assert kept["recipient_open"].value == int(counts and not first.is_seed)
 
 
 def test_streams_will_do() -> None:

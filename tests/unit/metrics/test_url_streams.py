@@ -21,6 +21,7 @@ from msgtrack.errors import InvalidOption
 from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick
 from msgtrack.metrics import Table, indicators
 from msgtrack.model import Audience, Delivery, Message, TrackedLink, Verdict
+from msgtrack.tally import Tally
 
 START = datetime(2026, 3, 28, tzinfo=UTC)
 NOW = datetime(2026, 9, 1, tzinfo=UTC)
@@ -371,3 +372,20 @@ def test_a_peer_without_an_estimate_is_told() -> None:
     assert "partly-undefined" not in alone["platform_average_reactivity"].caveats
     assert "partly-undefined" in both["platform_average_reactivity"].caveats
     assert (both["platform_average_reactivity"].numerator, both["platform_average_reactivity"].denominator) == (1, 1)
+
+
+@pytest.mark.parametrize("sketched", ["own", "peers"])
+def test_persons_that_were_sketched_say_so_where_they_were_counted(sketched: str) -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    counts = {}
+    for name, limit in (("exactly", None), ("sketched", 1)):
+        tally = Tally(sketch_above=limit)
+        tally.add(Message(id="7", delivery_id="1", status="sent"))
+        tally.extend(Click(occurred_at=at, delivery_id="1", message_id="7", source_id=source) for source in "abc")
+        counts[name] = tally.counts()
+    own, peers = ("sketched", "exactly") if sketched == "own" else ("exactly", "sketched")
+    table = indicators.from_counts(counts[own], peers=counts[peers])
+    assert table["person_click"].value == 3
+    assert ("sketched" in table["person_click"].caveats) is (sketched == "own")
+    assert "sketched" not in table["platform_average_cumulated_clicks"].caveats
+    assert sketched == "own" or "sketched" in table["platform_average_distinct_clicks"].caveats
