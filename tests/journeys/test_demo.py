@@ -32,6 +32,7 @@ def test_the_default_newsletter_agrees_with_the_truth(
     said = json.loads(capsys.readouterr().out)
     assert (said["agrees"], said["differences"], said["wrong_answers"]) == (True, [], [])
     assert said["compared"] > 90
+    assert "opt_out" not in said["beyond"]
     assert said["events"] > 50
     page = Path(said["html"])
     written = json.loads(page.with_suffix(".json").read_text())

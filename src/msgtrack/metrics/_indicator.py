@@ -11,6 +11,7 @@ from attrs import frozen
 
 from msgtrack._borders import texts
 from msgtrack.metrics._misreadings import MISREADINGS
+from msgtrack.metrics._proportions import NO_PROPORTIONS
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums
 from msgtrack.metrics._values import Unit, Value, quotient
@@ -109,6 +110,7 @@ class Indicator:
             denominator=None if self.over is None else bottom,
             estimated=self.estimated,
             is_share=self.is_share,
+            is_proportion=self.key not in NO_PROPORTIONS,
             otherwise=self.otherwise if top is not None and not bottom else None,
             caveats=caveats,
         )

@@ -135,6 +135,7 @@ def _value(value: Value) -> dict[str, Any]:
         "is_share": value.is_share,
         "caveats": list(value.caveats),
         "otherwise": value.otherwise,
+        "is_proportion": value.is_proportion,
     }
 
 
@@ -183,6 +184,7 @@ def _cell(cell: Mapping[str, Any]) -> Cell:
             is_share=_flag(cell["is_share"]),
             caveats=cell["caveats"],
             otherwise=None if otherwise is None else float(otherwise),
+            is_proportion=_flag(cell["is_proportion"]),
         ),
     )
 

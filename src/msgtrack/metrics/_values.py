@@ -72,7 +72,8 @@ class Value:
     None when undefined. ``numerator`` and ``denominator``: what a quotient was made of, also when it is undefined;
     None for everything else. ``estimated``: whether it is an estimate. ``is_share``: whether it is read as a percentage of
     the denominator. ``caveats``: codes of :data:`CAVEATS`. ``otherwise``: what the reference prints in its place, where it
-    is undefined and that is not 0.
+    is undefined and that is not 0. ``is_proportion``: whether all that the numerator counts is part of the denominator, once;
+    clicks over messages are none, because one message may bring several.
     """
 
     value: Number | None
@@ -83,6 +84,7 @@ class Value:
     is_share: bool = False
     caveats: tuple[str, ...] = field(default=(), converter=_caveats)
     otherwise: float | None = field(default=None, repr=False)
+    is_proportion: bool = field(default=True, repr=False)
 
     @property
     def value_or_zero(self) -> Number:
@@ -96,7 +98,8 @@ class Value:
     def interval(self, confidence: float = 0.95) -> tuple[float, float] | None:
         """The Wilson score interval of a share: where the true share lies, if this were a sample of it.
 
-        None for what is no share, undefined, an estimate (its error is not that of a sample), or outside 0 to 1.
+        None for what is no share, no proportion, undefined, an estimate (its error is not that of a sample), or outside 0
+        to 1.
 
         >>> share = Value(value=0.5, unit="ratio", numerator=5, denominator=10, is_share=True)
         >>> [round(bound, 4) for bound in share.interval() or ()]
@@ -109,7 +112,9 @@ class Value:
         """
         if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
             raise InvalidOption(f"confidence={confidence!r:.80} does not lie between 0 and 1")
-        if not self.is_share or self.estimated or self.value is None or self.numerator is None or not self.denominator:
+        if not (self.is_share and self.is_proportion) or self.estimated or self.value is None:
+            return None
+        if self.numerator is None or not self.denominator:
             return None
         if not 0 <= self.numerator <= self.denominator:
             return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from datetime import UTC, datetime
 from decimal import Context, Decimal, Inexact, Rounded, localcontext
 from fractions import Fraction
 
@@ -11,8 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack.errors import InvalidOption, InvalidValue
-from msgtrack.metrics import CAVEATS, Value
+from msgtrack.events import OptOutClick
+from msgtrack.metrics import CAVEATS, Value, catalogue, indicators
+from msgtrack.metrics._proportions import NO_PROPORTIONS
 from msgtrack.metrics._values import half_away, quotient
+from msgtrack.model import Delivery, Message
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(("unit", "zero"), [("count", 0), ("ratio", 0.0), ("amount", Decimal(0)), ("duration", 0.0)])
@@ -153,3 +159,14 @@ def test_no_quotient_depends_on_the_decimal_context_of_the_caller() -> None:
             assert [quotient(top, bottom, unit) for top, bottom in pairs for unit in ("ratio", "amount")] == wanted
     assert wanted[:2] == [float(Fraction("123456.78") / 9), Decimal("13717.42")]
     assert quotient(Decimal("1e400"), 3, "ratio") is None
+
+
+def test_what_is_no_proportion_has_no_interval() -> None:
+    opted_out = [OptOutClick(occurred_at=NOON, delivery_id="1", message_id="1") for _ in range(3)]
+    messages = [Message(id=str(number), delivery_id="1", status="sent") for number in range(6)]
+    table = indicators.from_events(Delivery(id="1"), messages, [], opted_out)
+    assert table["opt_out_rate"].value == 0.5
+    assert table["opt_out_rate"].interval() is None
+    assert table["recipient_click_rate"].interval() is not None
+    assert set(catalogue) >= NO_PROPORTIONS
+    assert {key for key in NO_PROPORTIONS if not catalogue[key].is_share} <= {"share_rate", "share_open_rate"}

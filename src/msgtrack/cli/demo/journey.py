@@ -79,6 +79,9 @@ class Outcome:
             f"seed    {self.seed}, took {self.seconds:.1f} s",
         ]
         if self.agrees:
+            lines.append(
+                f"beyond  {len(comparison.beyond)} indicators of other reports, which the ground truth says nothing of"
+            )
             return [*lines, f"All {comparison.compared} numbers agree with the ground truth."]
         lines += [f"wrong answer: {line}" for line in self.played.wrong[:20]]
         lines += [f"does not agree: {line}" for line in comparison.differences]
@@ -95,6 +98,7 @@ class Outcome:
             {
                 "agrees": self.agrees,
                 "compared": self.comparison.compared,
+                "beyond": self.comparison.beyond,
                 "differences": self.comparison.differences,
                 "wrong_answers": self.played.wrong,
                 "requests": self.played.requests,
