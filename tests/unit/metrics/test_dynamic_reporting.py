@@ -400,6 +400,7 @@ def test_c20_a_click_on_a_notification_is_a_click_and_says_so() -> None:
     assert "choice" in table_of(at(1, Click, "P1"), links=(mobile,))["dr_clicks"].caveats
     assert "choice" not in table_of(at(1, Click, "P1", "3"), links=(mobile,))["dr_clicks"].caveats
     assert "choice" not in table_of(at(1, Click, "P1"))["dr_clicks"].caveats
+    assert "choice" not in table_of(links=(mobile,))["dr_clicks"].caveats
 
 
 def test_c36_a_person_counts_in_each_delivery() -> None:
