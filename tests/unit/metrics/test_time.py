@@ -29,12 +29,15 @@ ZONES = st.sampled_from(sorted(available_timezones())).map(zone_of)
 # From 1970 on: slots before have no zone's rules to speak of.
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2036, 12, 1), timezones=st.just(UTC))
 PARIS = ZoneInfo("Europe/Paris")
+HAVANA = ZoneInfo("America/Havana")
 SAMOA = ZoneInfo("Pacific/Apia")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
 
 
 @given(MOMENTS, st.sampled_from(BIN_SECONDS), ZONES)
+@example(datetime(2026, 3, 29, 0, 0, tzinfo=UTC), 3600, PARIS)
 @example(datetime(2026, 3, 29, 1, 30, tzinfo=UTC), 10800, PARIS)
+@example(datetime(2026, 11, 1, 4, 30, tzinfo=UTC), 10800, HAVANA)
 @example(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), 3600, PARIS)
 @example(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), 10800, PARIS)
 @example(datetime(2011, 12, 30, 9, 59, tzinfo=UTC), 86400, SAMOA)
@@ -89,7 +92,7 @@ def test_other_widths_are_refused(seconds: object) -> None:
 
 
 @given(ZONES.flatmap(lambda zone: st.tuples(st.just(zone), MOMENTS)), st.sampled_from([3600, 10800, 86400]))
-@example((ZoneInfo("America/Havana"), datetime(2026, 11, 1, 3, tzinfo=UTC)), 10800)
+@example((HAVANA, datetime(2026, 11, 1, 3, tzinfo=UTC)), 10800)
 def test_later_moments_lie_in_no_earlier_bin(place: tuple[tzinfo, datetime], seconds: int) -> None:
     zone, at = place
     moments = [at + timedelta(minutes=30 * step) for step in range(12)]
@@ -130,6 +133,14 @@ def test_where_the_calendar_ends_before_the_zone_does_the_moment_stays_in_utc() 
     assert local(datetime(2026, 3, 1, tzinfo=UTC), PARIS).isoformat() == "2026-03-01T01:00:00+01:00"
     with pytest.raises(OverflowError):
         bin_end(last, 86400, UTC)
+
+
+def test_a_bin_that_a_clock_cuts_at_odd_seconds_ends_all_the_same() -> None:
+    # Clocks in Monrovia went from 00:00:00 to 00:44:30 on 7 January 1972.
+    zone = ZoneInfo("Africa/Monrovia")
+    end = bin_end(datetime(1972, 1, 7, 0, 39, 30, tzinfo=UTC), 300, zone)
+    assert end == datetime(1972, 1, 7, 0, 44, 30, tzinfo=UTC)
+    assert end.tzinfo is zone
 
 
 @given(st.dates(date(1, 1, 9)), st.integers(0, 6))
