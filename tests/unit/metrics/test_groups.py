@@ -153,3 +153,11 @@ def test_names_with_slashes_stay_apart() -> None:
     assert path_part("a/b%c/%") == "a%2Fb%25c%2F%25"
     assert link_name(BOTH, "a/", "%") == "a%2F/%25"
     assert link_name(Scope(), "a/", "%/") == "%/"
+
+
+@pytest.mark.parametrize("by", sorted(set(GROUPINGS) - {"delivery"}))
+def test_a_delivery_of_nothing_has_no_rows(by: str) -> None:
+    nothing = Scope(counts=Counts(deliveries={"1": DeliveryCounts()}))
+    assert rows(by, nothing) == {}
+    unread = Scope(counts=Counts(deliveries={"1": DeliveryCounts(links={"2": LinkFacts(label="Shop")})}))
+    assert [sums.url_clicks for sums in rows(by, unread).values()] in ([], [0])
