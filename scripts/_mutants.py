@@ -111,7 +111,7 @@ def _stand_in(path: Path, text: str) -> None:
     SourceFileLoader.get_code = get_code  # type: ignore[method-assign,assignment]  # for this process, which ends soon
 
 
-def measure(path: Path, tests: list[str], every: int, first: int) -> Counter[str]:
+def measure(path: Path, tests: list[str], every: int, first: int, lines: set[int]) -> Counter[str]:
     """Try every ``every``-th change of a file and print what nobody noticed."""
     name = path.relative_to(PACKAGE).as_posix()
     started = time.monotonic()
@@ -121,6 +121,8 @@ def measure(path: Path, tests: list[str], every: int, first: int) -> Counter[str
     limit = 10 + 5 * (time.monotonic() - started)
     found: Counter[str] = Counter()
     for line, what, text in changes(path.read_text(encoding="utf-8"), first, every):
+        if lines and line not in lines:
+            continue
         outcome = run(path, text, tests, limit)
         found[outcome] += 1
         if outcome != KILLED:
@@ -140,6 +142,7 @@ def main() -> int:
     parser.add_argument("files", nargs="+")
     parser.add_argument("--tests", default="tests/unit/metrics")
     parser.add_argument("--every", type=int, default=1, help="try one change in so many")
+    parser.add_argument("--lines", default="", help="only the changes of these, as in 12,40")
     parser.add_argument("--first", type=int, default=0, help="the change to begin with")
     options = parser.parse_args()
     chosen = sorted({path for name in options.files for path in PACKAGE.glob(name) if path.suffix == ".py"})
@@ -156,7 +159,13 @@ def main() -> int:
     gc.freeze()
     everywhere: Counter[str] = Counter()
     for path in chosen:
-        everywhere += measure(path, options.tests.split(), options.every, options.first)
+        everywhere += measure(
+            path,
+            options.tests.split(),
+            options.every,
+            options.first,
+            {int(line) for line in options.lines.split(",") if line},
+        )
     print(f"{_rate(everywhere)}  of {everywhere.total()} changes noticed")
     return 0
 
