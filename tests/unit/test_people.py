@@ -85,6 +85,9 @@ def test_together_they_may_be_too_many_for_a_set() -> None:
     empty.absorb(people(0, 100, 50))
     assert not empty.is_exact
     assert len(empty) == 100
+    empty.absorb(people(100, 200, 50))
+    empty.absorb(people(150, 250, 50))
+    assert is_near(empty, 250)
 
 
 def test_a_sketch_without_its_package_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
