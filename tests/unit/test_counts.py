@@ -5,9 +5,23 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import attrs
+import pytest
 from cattrs.preconf.json import make_converter
 
-from msgtrack.counts import CLICK_ROW_KINDS, REACTION_KINDS, Counts, DeliveryCounts, DomainCounts, LinkFacts
+from msgtrack.counts import (
+    CLICK_ROW_KINDS,
+    REACTION_KINDS,
+    Counts,
+    DeliveryCounts,
+    DomainCounts,
+    LinkFacts,
+    Opened,
+    Reached,
+    ServiceCounts,
+    StepCounts,
+    Visits,
+)
 from msgtrack.model import LinkType
 
 COUNTS = Counts(
@@ -61,3 +75,43 @@ def test_counts_survive_json() -> None:
     converter.register_unstructure_hook(Decimal, str)
     converter.register_structure_hook(Decimal, lambda value, _: Decimal(value))
     assert converter.loads(converter.dumps(COUNTS), Counts) == COUNTS
+
+
+@pytest.mark.parametrize(
+    ("nothing", "said"),
+    [
+        (Counts(), {"zone": "UTC", "distinct_error": 0.0}),
+        (
+            DeliveryCounts(),
+            {
+                **dict.fromkeys(("contact_at", "total_target", "reject")),
+                "channel": "email",
+                "typology": "",
+                "amount": Decimal(0),
+            },
+        ),
+        (DomainCounts(), {}),
+        (LinkFacts(), {"label": "", "url": "", "category": "", "type": LinkType.CLICK}),
+        (
+            Opened(),
+            {**dict.fromkeys(("browser", "browser_version", "os", "os_version", "device"), ""), "is_mobile": None},
+        ),
+        (Reached(), {}),
+        (ServiceCounts(), {"label": "", "channel": "email"}),
+        (StepCounts(), {"label": ""}),
+        (
+            Visits(day="2026-03-01"),
+            {
+                **dict.fromkeys(("browser", "browser_version", "os", "os_version", "device"), ""),
+                "day": "2026-03-01",
+                "is_mobile": None,
+            },
+        ),
+    ],
+)
+def test_what_nobody_counted_is_zero_or_empty(nothing: attrs.AttrsInstance, said: dict[str, object]) -> None:
+    found = attrs.asdict(nothing, recurse=False)
+    assert {name: found[name] for name in said} == said
+    for name in found.keys() - said.keys():
+        assert found[name] in ({}, (), 0), name
+        assert not isinstance(found[name], bool | float), name
