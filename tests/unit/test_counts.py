@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -115,3 +116,46 @@ def test_what_nobody_counted_is_zero_or_empty(nothing: attrs.AttrsInstance, said
     for name in found.keys() - said.keys():
         assert found[name] in ({}, (), 0), name
         assert not isinstance(found[name], bool | float), name
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        Reached(reach={"b": 1, "a": 2, "c": 0}).reach,
+        Reached(reactions={"b": 1, "a": 2, "c": 0}).reactions,
+        StepCounts(persons={"b": 1, "a": 2, "c": 0}).persons,
+        Opened(reactions={"b": 1, "a": 2, "c": 0}).reactions,
+        DomainCounts(reach={"b": 1, "a": 2, "c": 0}).reach,
+        DomainCounts(reactions={"b": 1, "a": 2, "c": 0}).reactions,
+        Counts(recipients={"b": 1, "a": 2, "c": 0}).recipients,
+    ],
+)
+def test_names_are_kept_in_order_and_without_zeros(kept: Mapping[str, int]) -> None:
+    assert list(kept.items()) == [("a", 2), ("b", 1)]
+
+
+@pytest.mark.parametrize(
+    "kept",
+    [
+        DomainCounts(statuses={2: 1, 1: 2, 3: 0}).statuses,
+        DomainCounts(failures={2: 1, 1: 2, 3: 0}).failures,
+        DeliveryCounts(new_contacts={2: 1, 1: 2, 3: 0}).new_contacts,
+        DeliveryCounts(handled={"x": {2: 1, 1: 2, 3: 0}}).handled["x"],
+        DeliveryCounts(handled_bytes={"x": {2: 1, 1: 2, 3: 0}}).handled_bytes["x"],
+        DeliveryCounts(shared_views={"x": {2: 1, 1: 2, 3: 0}}).shared_views["x"],
+        DeliveryCounts(slots={"click": {"x": {2: 1, 1: 2, 3: 0}}}).slots["click"]["x"],
+    ],
+)
+def test_numbers_are_kept_in_order_and_without_zeros(kept: Mapping[int, int]) -> None:
+    assert list(kept.items()) == [(1, 2), (2, 1)]
+
+
+def test_moments_are_kept_in_order() -> None:
+    service = ServiceCounts(created=[2, 1, 2], joined=[4, 3], left=[6, 5])  # type: ignore[arg-type]  # any iterable will do
+    assert (service.created, service.joined, service.left) == ((1, 2, 2), (3, 4), (5, 6))
+
+
+def test_what_is_left_without_numbers_is_left_out() -> None:
+    found = DeliveryCounts(handled={"b": {0: 1}, "a": {0: 0}}, slots={"open": {"1": {0: 0}}, "click": {"2": {0: 1}}})
+    assert (found.handled, found.slots) == ({"b": {0: 1}}, {"click": {"2": {0: 1}}})
+    assert Counts(persons_by={"domain": {"AOL": 0}, "channel": {"email": 1}}).persons_by == {"channel": {"email": 1}}
