@@ -112,7 +112,7 @@ def test_what_no_float_can_hold_is_undefined_and_no_error() -> None:
 
 @pytest.mark.parametrize("unit", ["ratio", "amount"])
 def test_nothing_is_divided_by_zero(unit: str) -> None:
-    with pytest.raises(ZeroDivisionError, match="^a quotient needs a denominator other than 0$"):
+    with pytest.raises(ZeroDivisionError, match=r"^a quotient needs a denominator other than 0$"):
         quotient(1, 0, unit)  # type: ignore[arg-type]  # both are units
 
 
