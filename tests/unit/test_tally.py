@@ -50,6 +50,17 @@ def test_a_tally_says_how_much_it_holds() -> None:
 
 def test_a_tally_is_not_hashable_and_unequal_to_other_things() -> None:
     assert Tally() != 0
+    facts: list[Fact] = [
+        Delivery(id="1"),
+        message(),
+        TrackedLink(delivery_id="1", id="2", url="https://a.example/"),
+        opened(),
+    ]
+    facts.append(opened(id="e"))
+    for fact in facts:
+        one = Tally()
+        one.add(fact)
+        assert one != Tally()
     with pytest.raises(TypeError):
         hash(Tally())
 

@@ -119,7 +119,7 @@ class Value:
         if not 0 <= self.numerator <= self.denominator:
             return None
         share, size = float(self.value), float(self.denominator)
-        quantile = NormalDist().inv_cdf((1 + confidence) / 2)
+        quantile = -NormalDist().inv_cdf((1 - confidence) / 2)
         shrink = 1 + quantile**2 / size
         centre = (share + quantile**2 / (2 * size)) / shrink
         half = quantile * sqrt(share * (1 - share) / size + (quantile / (2 * size)) ** 2) / shrink

@@ -178,3 +178,21 @@ def test_a_bad_share_of_hidden_readers_is_refused(hidden: Any) -> None:
 def test_a_bad_confidence_is_refused(confidence: Any) -> None:
     with pytest.raises(InvalidOption, match="confidence="):
         bounds([], [], confidence=confidence, hidden=0.5)
+
+
+def test_a_delivery_of_text_alone_among_others_leaves_the_upper_bound_open() -> None:
+    html = sent(10)
+    text = [Message(id=f"t{i}", delivery_id="2", status="sent", format="text") for i in range(10)]
+    of = partial(indicators.from_events, [Delivery(id="1"), Delivery(id="2")], [*html, *text], [], seen(Open, range(3)))
+    found = open_bounds(of, hidden=0)
+    assert both(found) == (3, 20)
+    assert "partly-undefined" in found.estimate.caveats
+
+
+def test_rates_are_shares_and_all_of_them_is_not_more_than_all() -> None:
+    found = bounds(sent(3), [*seen(Open, range(3)), *seen(Click, range(2))], hidden=0)
+    for rate in (found.lower_rate, found.upper_rate, found.hidden_rate):
+        assert rate.is_share is True
+        assert rate.unit == "ratio"
+    assert found.lower_rate.value == found.upper_rate.value == 1.0
+    assert "above-one" not in (*found.lower_rate.caveats, *found.upper_rate.caveats)

@@ -157,6 +157,7 @@ def test_ten_clicks_ten_minutes_apart() -> None:
     series = table.series("pareto_clicks", by="share")
     assert [value.value for value in series.values()] == [300 + 600 * n for n in range(9)]
     assert (series["50 %"].unit, table["pareto_clicks"].value) == ("duration", 2700)
+    assert {type(value.value) for value in series.values()} == {int}
 
 
 @pytest.mark.parametrize(("total", "row", "bins"), [(3, "10 %", 1), (3, "40 %", 2), (3, "70 %", 3), (1, "90 %", 1)])

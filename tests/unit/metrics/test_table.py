@@ -12,9 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack._borders import zone_of
-from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts
-from msgtrack.errors import InvalidOption, NotSupported, UnknownIndicator
+from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts, Visits
+from msgtrack.errors import InvalidOption, InvalidValue, NotSupported, UnknownIndicator
 from msgtrack.metrics import Table, _catalogue, catalogue, indicators
+from msgtrack.metrics._scope import Scope
 
 
 def seconds(text: str) -> int:
@@ -45,6 +46,64 @@ def test_a_table_is_a_mapping_over_the_catalogue() -> None:
     assert "no such thing" not in table
     assert table == table_of(to_deliver=3)
     assert table != table_of(to_deliver=4)
+
+
+def test_a_table_is_asked_for_nothing_special_by_default() -> None:
+    table = Table(counts=Counts(), delivery_ids=("1",))
+    asked = (table.audiences, table.since, table.until, table.zone, table.now, table.clip, table.peers)
+    assert asked == (None, None, None, "UTC", None, False, None)
+    assert table.is_left_out is False
+    assert table._scope == Scope()
+    for name in ("peers", "scope", "whole"):
+        assert name not in repr(table)
+
+
+@pytest.mark.parametrize("name", ["scope", "whole"])
+def test_what_a_table_works_out_is_not_to_be_given(name: str) -> None:
+    with pytest.raises(TypeError, match=name):
+        Table(counts=Counts(), delivery_ids=(), **{name: None})
+
+
+def test_indicators_may_know_all_that_a_table_was_asked_for() -> None:
+    now, since, until = (datetime(2026, 3, day, tzinfo=UTC) for day in (3, 1, 2))
+    counts, peers = Counts(persons=1), Counts(persons=2)
+    table = Table(
+        counts=counts,
+        delivery_ids=("1", "2"),
+        since=since,
+        until=until,
+        zone="Europe/Paris",
+        now=now,
+        clip=True,
+        peers=peers,
+    )
+    assert table._scope == Scope(
+        counts=counts,
+        peers=peers,
+        now=now,
+        since=since,
+        until=until,
+        zone=zone_of("Europe/Paris"),
+        is_several=True,
+        clip=True,
+    )
+
+
+def test_persons_counted_by_a_sketch_say_so_and_nothing_else_does() -> None:
+    exact, sketched = indicators.from_counts(Counts()), indicators.from_counts(Counts(distinct_error=0.01))
+    assert {key for key, value in exact.items() if "sketched" in value.caveats} == set()
+    of_persons = {key for key, value in exact.items() if "browsers" in value.caveats}
+    assert {key for key, value in sketched.items() if "sketched" in value.caveats} == of_persons
+    assert "person_click" in of_persons
+
+
+def test_a_ranking_shows_as_many_rows_as_asked_for_and_the_others() -> None:
+    visits = tuple(Visits(day="2026-03-01", browser=name, visitors=1) for name in "abc")
+    table = indicators.from_counts(Counts(visits=visits))
+    assert list(table.series("browser_visitors", by="browser", top=2)) == ["a", "b", "Others"]
+    assert list(table.series("browser_visitors", by="browser")) == ["a", "b", "c"]
+    with pytest.raises(InvalidValue):
+        table.series("browser_visitors", by="browser", top=-1)
 
 
 def test_a_table_travels_between_processes() -> None:

@@ -14,10 +14,12 @@ from msgtrack._borders import zone_of
 from msgtrack.errors import InvalidOption, NaiveDatetime
 from msgtrack.metrics._time import (
     BIN_SECONDS,
+    PERIODS,
     WINDOWS,
     bin_end,
     bin_start,
     bins,
+    local,
     month_start,
     since_launch,
     week_start,
@@ -27,12 +29,15 @@ ZONES = st.sampled_from(sorted(available_timezones())).map(zone_of)
 # From 1970 on: slots before have no zone's rules to speak of.
 MOMENTS = st.datetimes(datetime(1971, 1, 1), datetime(2036, 12, 1), timezones=st.just(UTC))
 PARIS = ZoneInfo("Europe/Paris")
+HAVANA = ZoneInfo("America/Havana")
 SAMOA = ZoneInfo("Pacific/Apia")
 LORD_HOWE = ZoneInfo("Australia/Lord_Howe")
 
 
 @given(MOMENTS, st.sampled_from(BIN_SECONDS), ZONES)
+@example(datetime(2026, 3, 29, 0, 0, tzinfo=UTC), 3600, PARIS)
 @example(datetime(2026, 3, 29, 1, 30, tzinfo=UTC), 10800, PARIS)
+@example(datetime(2026, 11, 1, 4, 30, tzinfo=UTC), 10800, HAVANA)
 @example(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), 3600, PARIS)
 @example(datetime(2026, 10, 25, 1, 30, tzinfo=UTC), 10800, PARIS)
 @example(datetime(2011, 12, 30, 9, 59, tzinfo=UTC), 86400, SAMOA)
@@ -87,7 +92,7 @@ def test_other_widths_are_refused(seconds: object) -> None:
 
 
 @given(ZONES.flatmap(lambda zone: st.tuples(st.just(zone), MOMENTS)), st.sampled_from([3600, 10800, 86400]))
-@example((ZoneInfo("America/Havana"), datetime(2026, 11, 1, 3, tzinfo=UTC)), 10800)
+@example((HAVANA, datetime(2026, 11, 1, 3, tzinfo=UTC)), 10800)
 def test_later_moments_lie_in_no_earlier_bin(place: tuple[tzinfo, datetime], seconds: int) -> None:
     zone, at = place
     moments = [at + timedelta(minutes=30 * step) for step in range(12)]
@@ -105,6 +110,37 @@ def test_windows_begin_with_the_launch_and_end_before_their_end() -> None:
         since_launch(launch, "5h")
     with pytest.raises(NaiveDatetime):
         since_launch(datetime(2026, 3, 1), "6h")  # the point of the test
+
+
+def test_windows_and_periods_are_as_long_as_their_names_say() -> None:
+    hours = {"6h": 6, "24h": 24, "3d": 72, "7d": 168, "30d": 720}
+    assert {name: length and length / timedelta(hours=1) for name, length in WINDOWS.items()} == {"all": None, **hours}
+    days = {"24 h": 1, "48 h": 2, "1 week": 7, "2 weeks": 14, "1 month": 30, "6 months": 183}
+    assert {name: length / timedelta(days=1) for name, length in PERIODS.items()} == days
+    assert [seconds / 60 for seconds in BIN_SECONDS] == [5, 10, 30, 60, 180, 1440]
+
+
+def test_wrong_widths_and_weekdays_are_answered_with_the_right_ones() -> None:
+    with pytest.raises(InvalidOption, match=r"^bin_seconds=60 is not one of: 300, 600, 1800, 3600, 10800, 86400$"):
+        bin_start(datetime(2026, 3, 1, tzinfo=UTC), 60, UTC)
+    with pytest.raises(InvalidOption, match=r"^first_weekday=7 is not one of: 0 \(Monday\) to 6 \(Sunday\)$"):
+        week_start(date(2026, 3, 1), 7)
+
+
+def test_where_the_calendar_ends_before_the_zone_does_the_moment_stays_in_utc() -> None:
+    last = datetime.max.replace(tzinfo=UTC)
+    assert local(last, PARIS).isoformat() == last.isoformat()
+    assert local(datetime(2026, 3, 1, tzinfo=UTC), PARIS).isoformat() == "2026-03-01T01:00:00+01:00"
+    with pytest.raises(OverflowError):
+        bin_end(last, 86400, UTC)
+
+
+def test_a_bin_that_a_clock_cuts_at_odd_seconds_ends_all_the_same() -> None:
+    # Clocks in Monrovia went from 00:00:00 to 00:44:30 on 7 January 1972.
+    zone = ZoneInfo("Africa/Monrovia")
+    end = bin_end(datetime(1972, 1, 7, 0, 39, 30, tzinfo=UTC), 300, zone)
+    assert end == datetime(1972, 1, 7, 0, 44, 30, tzinfo=UTC)
+    assert end.tzinfo is zone
 
 
 @given(st.dates(date(1, 1, 9)), st.integers(0, 6))

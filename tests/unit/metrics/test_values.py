@@ -42,9 +42,23 @@ def test_caveats_come_from_the_closed_list_once_each_and_in_its_order() -> None:
         Value(value=1, unit="count", caveats=("negativ",))
 
 
+def test_all_caveats_at_once_are_fine_and_wrong_ones_are_all_named() -> None:
+    assert Value(value=1, unit="count", caveats=tuple(reversed(CAVEATS))).caveats == tuple(CAVEATS)
+    with pytest.raises(InvalidValue, match=r"no such caveat: \?, small\?$"):
+        Value(value=1, unit="count", caveats=("small?", "estimate", "?"))
+
+
 def test_a_unit_is_one_of_four() -> None:
-    with pytest.raises(InvalidOption, match="percent"):
+    with pytest.raises(InvalidOption, match=r"^unit='percent' .*: count, ratio, amount, duration$"):
         Value(value=1, unit="percent")
+
+
+def test_a_value_is_no_share_unless_it_says_so_and_what_is_printed_otherwise_is_not_its_business() -> None:
+    value = Value(value=1, unit="count", otherwise=1.0)
+    assert value.is_share is False
+    assert "otherwise" not in repr(value)
+    assert value != Value(value=1, unit="count")
+    assert Value(value=None, unit="ratio", otherwise=1.0).value_or_zero == 1.0
 
 
 def test_every_caveat_is_a_sentence() -> None:
@@ -104,7 +118,7 @@ def test_what_no_float_can_hold_is_undefined_and_no_error() -> None:
 
 @pytest.mark.parametrize("unit", ["ratio", "amount"])
 def test_nothing_is_divided_by_zero(unit: str) -> None:
-    with pytest.raises(ZeroDivisionError):
+    with pytest.raises(ZeroDivisionError, match=r"^a quotient needs a denominator other than 0$"):
         quotient(1, 0, unit)  # type: ignore[arg-type]  # both are units
 
 
@@ -135,12 +149,28 @@ def test_an_interval_is_that_of_wilson() -> None:
     assert wide[0] < narrow[0] < 0.5 < narrow[1] < wide[1]
 
 
+@given(st.integers(1, 500), st.floats(0.01, 0.9999))
+def test_an_interval_reaches_the_ends_exactly(size: int, confidence: float) -> None:
+    def interval(hits: int) -> tuple[float, float]:
+        share = Value(value=hits / size, unit="ratio", numerator=hits, denominator=size, is_share=True)
+        found = share.interval(confidence)
+        assert found is not None
+        return found
+
+    assert interval(0)[0] == 0.0
+    assert interval(size)[1] == 1.0
+    assert interval(0)[1] == pytest.approx(1 - interval(size)[0])
+
+
 def test_what_is_no_share_of_a_sample_has_no_interval() -> None:
     of = {"value": 0.5, "unit": "ratio", "numerator": 1, "denominator": 2}
     assert Value(**of).interval() is None
     assert Value(**of, is_share=True).interval() is not None
     assert Value(**of, is_share=True, estimated=True).interval() is None
     assert Value(value=None, unit="ratio", numerator=0, denominator=0, is_share=True).interval() is None
+    assert Value(value=None, unit="ratio", numerator=1, denominator=2, is_share=True).interval() is None
+    assert Value(value=0.5, unit="ratio", numerator=None, denominator=2, is_share=True).interval() is None
+    assert Value(value=0.5, unit="ratio", numerator=1, denominator=None, is_share=True).interval() is None
     assert Value(value=1.5, unit="ratio", numerator=3, denominator=2, is_share=True).interval() is None
     assert Value(value=-0.5, unit="ratio", numerator=-1, denominator=2, is_share=True).interval() is None
 

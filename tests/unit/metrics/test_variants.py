@@ -219,7 +219,7 @@ def test_all_pairs_or_all_against_one() -> None:
     assert against["b", "c"].value == pytest.approx(0.1)
     assert against["b", "a"].value == pytest.approx(-0.1)
     assert (every.control, against.control) == (None, "b")
-    with pytest.raises(KeyError):
+    with pytest.raises(KeyError, match=r"\('c', 'a'\)"):
         every["c", "a"]
 
 
@@ -250,6 +250,7 @@ def test_what_is_no_share_is_not_tested_and_not_counted_as_a_test() -> None:
     for pair in (("a", "none"), ("a", "over"), ("none", "over")):
         difference = found[pair]
         assert difference.p_value is difference.value is difference.low is difference.adjusted_p_value is None
+        assert difference.high is difference.test is difference.statistic is None
         assert not difference.is_significant
     assert found["a", "b"].adjusted_p_value == found["a", "b"].p_value
     assert found.shares["none"].value is None
@@ -275,6 +276,21 @@ def test_shares_are_whole_numbers(share: Any) -> None:
 def test_a_bad_confidence_is_refused(confidence: Any) -> None:
     with pytest.raises(InvalidOption, match="confidence="):
         compare_shares({"a": (1, 2), "b": (1, 2)}, confidence=confidence)
+
+
+@pytest.mark.parametrize("confidence", [0, 1])
+def test_a_bad_confidence_is_refused_where_there_is_nothing_to_test_too(confidence: Any) -> None:
+    with pytest.raises(InvalidOption, match="confidence="):
+        compare_shares({"a": (0, 0), "b": (0, 0)}, confidence=confidence)
+
+
+def test_a_difference_is_significant_below_the_level_and_not_on_it() -> None:
+    # One of the four ways to draw three hits out of four: p is a quarter, which floats hold.
+    sizes = {"a": (3, 3), "b": (0, 1)}
+    on_it = compare_shares(sizes, confidence=0.75)["a", "b"]
+    assert on_it.p_value == 0.25
+    assert not on_it.is_significant
+    assert compare_shares(sizes, confidence=0.7499)["a", "b"].is_significant
 
 
 def test_an_unknown_control_is_refused_with_those_there_are() -> None:

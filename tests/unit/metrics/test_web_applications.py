@@ -10,8 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack import open_store
+from msgtrack.counts import Counts, StepCounts
 from msgtrack.facts import Fact, StepView, WebApplication
 from msgtrack.metrics import Table, Value, indicators
+from msgtrack.metrics._scope import Scope
+from msgtrack.metrics.web_applications import INDICATORS
 from msgtrack.model import Delivery
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
@@ -153,3 +156,13 @@ def test_nobody_at_a_step_is_undefined_and_printed_as_all_lost() -> None:
     assert table["webapp_funnel_loss"].value is None
     assert table["webapp_funnel_loss"].value_or_zero == 1.0
     assert table["webapp_conversion_rate"].value_or_zero == 0.0
+
+
+def test_a_step_that_nobody_saw_is_zero_and_not_unknown() -> None:
+    steps = StepCounts(steps=("one", "two", "three"), persons={"two": 1})
+    scope = Scope(counts=Counts(applications={"form": steps}))
+    (by_step,) = {id(cut): cut for indicator in INDICATORS if (cut := indicator.cuts.get("step"))}.values()
+    assert {step: dict(sums.numbers) for step, sums in by_step(scope).items()} == {
+        "one": {"first": 0, "last": 1, "seen": 1},
+        "two": {"first": 1, "last": 0, "seen": 1},
+    }
