@@ -1,18 +1,20 @@
 """The closing pass of a tally: what is gathered of one delivery, until its counts are made.
 
-Its events are entered in any order, in groups; what reports group by is cut when the book is closed.
+Its events are entered in any order, in groups; what reports group by is cut when the book is closed. A closed book takes
+more events in, and is closed again from its sums and sets: no event is looked at twice.
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from itertools import chain
 from operator import itemgetter
 from typing import NamedTuple
 
-from msgtrack._entries import NEVER, NO_SLOT, PROGRESS, DeliveryEntry, LinkEntry, MessageEntry, slot_of
+from msgtrack._entries import NEVER, NO_SLOT, PROGRESS, DeliveryEntry, EventEntry, LinkEntry, MessageEntry, slot_of
 from msgtrack._people import People
-from msgtrack._platform import Agent, agent_fields
+from msgtrack._platform import Agent, Traffic, agent_fields
 from msgtrack._reactions import Class, Reactions, cells
 from msgtrack.counts import (
     SUCCESS,
@@ -69,20 +71,51 @@ class _Profile(NamedTuple):
     is_quarantine: bool
 
 
-class Book:
-    """What is gathered of one delivery: its messages, its links, the facts that belong to it, and its events."""
+class _OfMessages(NamedTuple):
+    """What a book says of its messages alone."""
 
-    __slots__ = ("_cells", "_links", "_new_people", "facts", "messages", "reactions")
+    profiles: dict[_Profile, int]
+    handled: _Handled
+    quarantined: frozenset[str]
+    nameless: int
+
+
+class _Recipients(NamedTuple):
+    """Recipients by kind, and messages of no known recipient by the kinds they showed."""
+
+    nameless: Counter[str]
+    shown: Mapping[str, set[str]]
+
+
+class Book:
+    """What is gathered of one delivery: its messages, its links, the facts that belong to it, and its events.
+
+    Messages and links stay as they are while the book is used; facts may change until it is closed again.
+    """
+
+    __slots__ = (
+        "_cells",
+        "_links",
+        "_named",
+        "_new_people",
+        "_of_messages",
+        "_people",
+        "_recipients",
+        "facts",
+        "messages",
+        "reactions",
+        "traffic",
+    )
 
     def __init__(
         self,
         messages: Mapping[str, MessageEntry],
         links: Mapping[str, LinkEntry],
-        facts: Iterable[Fact],
+        facts: Collection[Fact],
         new_people: Callable[[], People],
     ) -> None:
         self.messages = messages
-        self.facts = tuple(facts)
+        self.facts = facts
         self._new_people = new_people
         self._links = {
             link_id: LinkFacts(label=link.label, url=link.url, category=link.category, type=LinkType(link.type))
@@ -91,18 +124,57 @@ class Book:
         }
         mobile = frozenset(name for name, link in self._links.items() if link.type is LinkType.MOBILE_CLICK)
         self.reactions = Reactions(messages, mobile, new_people)
+        self.traffic = Traffic()
+        self._of_messages: _OfMessages | None = None
+        self._named: dict[str, str] | None = None
+        self._forget()
+
+    def _forget(self) -> None:
+        """Forget what was read of the events, because more of them came."""
         self._cells: Sequence[tuple[str, Collection[str]]] | None = None
+        self._people: People | None = None
+        self._recipients: _Recipients | None = None
+
+    def enter(
+        self, entries: Iterable[EventEntry], repeats: Sequence[tuple[EventEntry, int]], day_of: Callable[[int], str]
+    ) -> None:
+        """Take events in: some, and some that came several times each."""
+        self._forget()
+        groups: defaultdict[tuple[str, str, str], list[EventEntry]] = defaultdict(list)
+        for entry in chain(entries, (entry for entry, _ in repeats)):
+            groups[entry[1], entry[4], day_of(entry[0])].append(entry)
+        for (kind, link_id, day), group in groups.items():
+            self.reactions.enter(kind, link_id, day, group, self.traffic)
+        for entry, times in repeats:
+            if times > 1:
+                self.reactions.repeat(entry, day_of(entry[0]), times - 1, self.traffic)
 
     @property
     def cells(self) -> Sequence[tuple[str, Collection[str]]]:
-        """The messages that reacted, parted by the kinds they showed; read when all events are in."""
+        """The messages that reacted, parted by the kinds they showed."""
         if self._cells is None:
             self._cells = cells(self.reactions.shown())
         return self._cells
 
+    @property
+    def people(self) -> People:
+        """All who clicked."""
+        if self._people is None:
+            self._people = self.reactions.people()
+        return self._people
+
+    @property
+    def recipients(self) -> _Recipients:
+        """The recipients of messages that reacted."""
+        if self._recipients is None:
+            self._recipients = self._read_recipients()
+        return self._recipients
+
     def close(self, delivery: DeliveryEntry) -> DeliveryCounts:
         """The numbers of the delivery, which says this of itself."""
-        profiles = self._profiles()
+        if self._of_messages is None:
+            self._of_messages = _OfMessages(self._profiles(), self._handled(), *self._quarantined())
+        profiles, handled, quarantined, nameless = self._of_messages
         domains = self._classes(profiles, 0)
         has_variants = any(profile.of_class[1] for profile in profiles)
         slots: defaultdict[str, dict[str, Counter[int]]] = defaultdict(dict)
@@ -114,7 +186,6 @@ class Book:
         total_target: int | None = delivery.total_target
         if delivery.total_target < 0:
             total_target = None if reject is None else to_deliver + reject
-        handled = self._handled()
         visitors = [fact for fact in self.facts if isinstance(fact, Visitor)]
         return DeliveryCounts(
             to_deliver=to_deliver,
@@ -122,7 +193,7 @@ class Book:
             contact_at=None if delivery.contact_at == NEVER else delivery.contact_at,
             channel=delivery.channel,
             domains=domains,
-            persons=len(self.reactions.people()),
+            persons=len(self.people),
             slots=slots,
             links=self._links,
             amount=total_amount(self.reactions.amounts),
@@ -131,7 +202,7 @@ class Book:
             total_target=total_target,
             reject=reject,
             exclusions=_excluded(exclusions),
-            new_quarantine=self._new_quarantine(delivery.channel),
+            new_quarantine=self._new_quarantine({(delivery.channel, address) for address in quarantined}) + nameless,
             handled=handled.times,
             handled_bytes=handled.sizes,
             undated=handled.undated,
@@ -234,19 +305,34 @@ class Book:
                 views[fact.network][slot_of(fact.occurred_at)] += 1
         return views
 
-    def _new_quarantine(self, channel: str) -> int:
-        addresses = {
-            (fact.channel, fact.address)
-            for fact in self.facts
-            if isinstance(fact, AddressState) and fact.status in _IN_QUARANTINE
-        }
-        nameless = 0
-        for message in self.messages.values():
-            if message.is_quarantine and not message.is_seed:
-                nameless += not message.address
-                if message.address:
-                    addresses.add((channel, message.address))
-        return len(addresses) + nameless
+    def _quarantined(self) -> tuple[frozenset[str], int]:
+        """The addresses that messages put in quarantine, and how many such messages name none."""
+        addresses = [m.address for m in self.messages.values() if m.is_quarantine and not m.is_seed]
+        return frozenset(filter(None, addresses)), addresses.count("")
+
+    def _new_quarantine(self, addresses: set[tuple[str, str]]) -> int:
+        return len(
+            addresses.union(
+                (fact.channel, fact.address)
+                for fact in self.facts
+                if isinstance(fact, AddressState) and fact.status in _IN_QUARANTINE
+            )
+        )
+
+    def _read_recipients(self) -> _Recipients:
+        if self._named is None:
+            self._named = {
+                name: message.recipient_id for name, message in self.messages.items() if message.recipient_id
+            }
+        named = self._named
+        nameless: Counter[str] = Counter()
+        shown: defaultdict[str, set[str]] = defaultdict(set)
+        for kinds, members in self.cells:
+            recipients = [named[name] for name in members if name in named] if named else []
+            nameless[kinds] += len(members) - len(recipients)
+            for kind in kinds.split() if recipients else ():
+                shown[kind].update(recipients)
+        return _Recipients(nameless, shown)
 
 
 def _derived(delivery: DeliveryEntry, reject: int | None) -> Iterator[str]:
@@ -299,12 +385,9 @@ def recipients_of(books: Iterable[Book]) -> dict[str, int]:
     nameless: Counter[str] = Counter()
     shown: defaultdict[str, set[str]] = defaultdict(set)
     for book in books:
-        named = {name: message.recipient_id for name, message in book.messages.items() if message.recipient_id}
-        for kinds, members in book.cells:
-            recipients = [named[name] for name in members if name in named] if named else []
-            nameless[kinds] += len(members) - len(recipients)
-            for kind in kinds.split() if recipients else ():
-                shown[kind].update(recipients)
+        nameless.update(book.recipients.nameless)
+        for kind, recipients in book.recipients.shown.items():
+            shown[kind] |= recipients
     for kinds, members in cells(shown):
         nameless[kinds] += len(members)
     return nameless

@@ -32,10 +32,8 @@ __all__ = [
     "delivery_entry",
     "event_entry",
     "keep_all_greater",
-    "keep_all_least",
     "keep_fact",
     "keep_greater",
-    "keep_least",
     "link_entry",
     "message_entry",
     "slot_of",
@@ -182,36 +180,24 @@ def event_entry(event: Event) -> EventEntry:
     return fact
 
 
-def keep_greater(kept: dict[str, _T], key: str, fact: _T) -> None:
-    """Keep the greater of what is there and what comes."""
+def keep_greater(kept: dict[str, _T], key: str, fact: _T) -> bool:
+    """Keep the greater of what is there and what comes; whether that changes anything."""
     known = kept.get(key)
     if known is None or known < fact:
         kept[key] = fact
+        return True
+    return False
 
 
-def keep_least(kept: dict[str, EventEntry], key: str, fact: EventEntry) -> None:
-    """Keep the lesser of what is there and what comes."""
-    known = kept.setdefault(key, fact)
-    if fact < known:
-        kept[key] = fact
-
-
-def keep_all_greater(kept: dict[str, _T], facts: Mapping[str, _T]) -> None:
-    """Keep the greater of what is there and what comes, by key."""
+def keep_all_greater(kept: dict[str, _T], facts: Mapping[str, _T]) -> bool:
+    """Keep the greater of what is there and what comes, by key; whether that changes anything."""
     if kept.keys().isdisjoint(facts):
         kept.update(facts)
-        return
+        return bool(facts)
+    changed = False
     for key, fact in facts.items():
-        keep_greater(kept, key, fact)
-
-
-def keep_all_least(kept: dict[str, EventEntry], facts: Mapping[str, EventEntry]) -> None:
-    """Keep the lesser of what is there and what comes, by key."""
-    if kept.keys().isdisjoint(facts):
-        kept.update(facts)
-        return
-    for key, fact in facts.items():
-        keep_least(kept, key, fact)
+        changed |= keep_greater(kept, key, fact)
+    return changed
 
 
 def keep_fact(kept: FactShelf, key: tuple[str, ...], fact: Fact) -> None:

@@ -26,7 +26,7 @@ Agent = tuple[str, str, str, str, str, int]
 
 
 class Traffic:
-    """What all deliveries together show of programs: distinct visitors and pages by day and program."""
+    """What one delivery, or all together, show of programs: distinct visitors and pages by day and program."""
 
     __slots__ = ("pages", "visitors")
 
@@ -44,6 +44,12 @@ class Traffic:
                 of_agent[entry[7]].add(entry[5])
             elif entry[3]:
                 of_agent[entry[7]].add((entry[2], entry[3]))
+
+    def absorb(self, other: Traffic) -> None:
+        """Take in all of another, which stays as it is."""
+        self.pages.update(other.pages)
+        for row, visitors in other.visitors.items():
+            self.visitors[row] |= visitors
 
     def rows(self) -> Iterator[Visits]:
         """The user-agent statistics, by day and program."""

@@ -2,7 +2,7 @@
 
 Events come in groups of one kind, link and day, because a group costs a few passes of C over its columns where single
 events cost a dozen look-ups each. A group adds to counters, and leaves the sets of messages and persons that it shows;
-what overlaps is settled when the groups are read.
+what overlaps is settled when the groups are read. More events of a group may come at any time: its sets grow.
 """
 
 from __future__ import annotations
@@ -76,6 +76,8 @@ class Reactions:
         "_day_people",
         "_day_rows",
         "_day_sets",
+        "_group_people",
+        "_group_sets",
         "_link_people",
         "_link_rows",
         "_link_sets",
@@ -114,6 +116,8 @@ class Reactions:
         self._day_sets: _Sets = defaultdict(list)
         self._link_people: defaultdict[str, list[set[str]]] = defaultdict(list)
         self._day_people: defaultdict[str, list[set[str]]] = defaultdict(list)
+        self._group_sets: dict[tuple[str, str, str], set[str]] = {}
+        self._group_people: dict[tuple[str, str], set[str]] = {}
 
     def enter(self, kind: str, link_id: str, day: str, entries: Sequence[EventEntry], traffic: Traffic) -> None:
         """Take events of one kind, link and day in, but those whose messages went to seeds."""
@@ -136,17 +140,21 @@ class Reactions:
             self.agents[agent, kind] += times
         shown = set(messages)
         shown.discard("")
-        if shown:
+        if shown and self._group_sets.setdefault((name, link_id, day), shown) is shown:
             self._link_sets[link_id, name].append(shown)
             self._day_sets[day, name].append(shown)
+        elif shown:
+            self._group_sets[name, link_id, day] |= shown
         if kind in PAGE_KINDS:
             traffic.enter(day, entries, agents)
         if kind == Click.kind:
             people = {entry[5] for entry in entries}
             people.discard("")
-            if people:
+            if people and self._group_people.setdefault((link_id, day), people) is people:
                 self._link_people[link_id].append(people)
                 self._day_people[day].append(people)
+            elif people:
+                self._group_people[link_id, day] |= people
             for of_class, entry in zip(classes, entries, strict=True):
                 if entry[5]:
                     self.people_by_class[of_class or UNKNOWN_CLASS].add(entry[5])

@@ -15,21 +15,21 @@ Two versions of one fact meet by a rule that knows no order of arrival:
 - of events with one id the earliest wins, and one that is left out (seed, proof) before any other.
 
 Events without an id of their own are distinct, however alike.
+
+What ``counts()`` has closed is kept beside the facts, which costs memory from the first report on. The next report enters
+what came since, closes the deliveries that changed, and adds up.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
-from functools import cache, partial
 from itertools import chain
 from typing import Any
 
 from msgtrack import facts as _facts
-from msgtrack._books import Book, recipients_of
 from msgtrack._borders import optional_count, zone_of
 from msgtrack._entries import (
-    UNREGISTERED,
     DeliveryEntry,
     EventEntry,
     FactShelf,
@@ -38,25 +38,22 @@ from msgtrack._entries import (
     delivery_entry,
     event_entry,
     keep_all_greater,
-    keep_all_least,
     keep_fact,
     keep_greater,
-    keep_least,
     link_entry,
     message_entry,
 )
+from msgtrack._ledger import Books
 from msgtrack._packing import (
     pack_events,
     pack_messages,
     unpack_events,
     unpack_messages,
 )
-from msgtrack._people import SKETCH_ERROR, People
-from msgtrack._platform import Traffic, applications_of, services_of
-from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts, local_day
+from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
-from msgtrack.facts import FACT_KEYS, delivery_of, fact_key
+from msgtrack.facts import fact_key
 from msgtrack.model import Audience, Delivery, Message, TrackedLink
 from msgtrack.protocols import Query
 
@@ -90,7 +87,7 @@ class Tally:
             always. Everything else is exact, and so are the facts: merging loses nothing.
     """
 
-    __slots__ = ("_anonymous", "_deliveries", "_facts", "_identified", "_links", "_messages", "_sketch_above")
+    __slots__ = ("_anonymous", "_books", "_deliveries", "_facts", "_identified", "_links", "_messages", "_sketch_above")
 
     def __init__(self, *, sketch_above: int | None = None) -> None:
         self._sketch_above = optional_count(sketch_above)
@@ -100,6 +97,7 @@ class Tally:
         self._links: dict[str, dict[str, LinkEntry]] = {}
         self._identified: dict[str, EventEntry] = {}
         self._anonymous: dict[EventEntry, int] = {}
+        self._books: Books | None = None
 
     def add(self, fact: Fact) -> None:
         """Take one fact in, in constant time.
@@ -115,27 +113,49 @@ class Tally:
         Raises:
             InvalidValue: one of them is no fact; those before it are in.
         """
-        identified, anonymous = self._identified, self._anonymous
         for fact in facts:
             if isinstance(fact, Event):
                 entry = event_entry(fact)
                 if fact.has_own_id:
-                    keep_least(identified, fact.id, entry)
+                    self._keep_event(fact.id, entry)
                 elif entry:
-                    anonymous[entry] = anonymous.get(entry, 0) + 1
+                    self._keep_again(entry, 1)
             elif isinstance(fact, Message):
-                keep_greater(self._messages.setdefault(fact.delivery_id, {}), fact.id, message_entry(fact))
+                messages = self._messages.setdefault(fact.delivery_id, {})
+                if keep_greater(messages, fact.id, message_entry(fact)) and self._books is not None:
+                    self._books.begin(fact.delivery_id)
             elif isinstance(fact, TrackedLink):
-                keep_greater(self._links.setdefault(fact.delivery_id, {}), fact.id, link_entry(fact))
+                links = self._links.setdefault(fact.delivery_id, {})
+                if keep_greater(links, fact.id, link_entry(fact)) and self._books is not None:
+                    self._books.begin(fact.delivery_id)
             elif isinstance(fact, Delivery):
                 keep_greater(self._deliveries, fact.id, delivery_entry(fact))
             elif isinstance(fact, _facts.Fact):
-                keep_fact(self._facts[type(fact)], fact_key(fact), fact)
+                self._keep_fact(type(fact), fact_key(fact), fact)
             else:
                 raise InvalidValue(
                     "a tally takes deliveries, messages, tracked links, events and other facts, "
                     f"not {type(fact).__name__}: {fact!r:.80}"
                 )
+
+    def _keep_event(self, event_id: str, entry: EventEntry) -> None:
+        known = self._identified.get(event_id)
+        if known is None or entry < known:
+            self._identified[event_id] = entry
+            if self._books is not None:
+                self._books.event(known, entry)
+
+    def _keep_again(self, entry: EventEntry, times: int) -> None:
+        self._anonymous[entry] = self._anonymous.get(entry, 0) + times
+        if self._books is not None:
+            self._books.again(entry, times)
+
+    def _keep_fact(self, kind: type[_facts.Fact], key: tuple[str, ...], fact: _facts.Fact) -> None:
+        shelf = self._facts[kind]
+        known = shelf.get(key)
+        keep_fact(shelf, key, fact)
+        if self._books is not None and (kept := shelf[key]) is not known:
+            self._books.fact(kind, key, known, kept)
 
     def merge(self, other: Tally) -> Tally:
         """The tally of the facts of both; neither is changed. It sketches above the lower of their numbers."""
@@ -149,16 +169,22 @@ class Tally:
         self._sketch_above = min(numbers, default=None)
         for kind, shelf in other._facts.items():
             for key, fact in shelf.items():
-                keep_fact(self._facts[kind], key, fact)
+                self._keep_fact(kind, key, fact)
         keep_all_greater(self._deliveries, other._deliveries)
         for delivery_id, messages in other._messages.items():
-            keep_all_greater(self._messages.setdefault(delivery_id, {}), messages)
+            if keep_all_greater(self._messages.setdefault(delivery_id, {}), messages) and self._books is not None:
+                self._books.begin(delivery_id)
         for delivery_id, links in other._links.items():
-            keep_all_greater(self._links.setdefault(delivery_id, {}), links)
-        keep_all_least(self._identified, other._identified)
+            if keep_all_greater(self._links.setdefault(delivery_id, {}), links) and self._books is not None:
+                self._books.begin(delivery_id)
+        if self._books is None and self._identified.keys().isdisjoint(other._identified):
+            self._identified.update(other._identified)
+        else:
+            for event_id, entry in other._identified.items():
+                self._keep_event(event_id, entry)
         # Of a tally that absorbs itself the times double while they are walked through.
         for entry, times in [*other._anonymous.items()]:
-            self._anonymous[entry] = self._anonymous.get(entry, 0) + times
+            self._keep_again(entry, times)
 
     def copy(self) -> Tally:
         """A tally of the same facts that goes its own way."""
@@ -190,6 +216,7 @@ class Tally:
         self._links = state["links"]
         self._identified = dict(unpack_events(state["identified"]))
         self._anonymous = {entry: times for times, entry in unpack_events(state["anonymous"])}
+        self._books = None
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Tally):
@@ -208,68 +235,38 @@ class Tally:
         events = len(self._identified) + sum(self._anonymous.values())
         return f"<Tally: {len(self._deliveries)} deliveries, {messages} messages, {events} events>"
 
-    def counts(self, *, audience: str | Audience | Iterable[str | Audience] | None = None, zone: str = "UTC") -> Counts:
-        """The final numbers, in time that grows with the facts; the tally may take more facts in afterwards.
+    def counts(
+        self,
+        *,
+        audience: str | Audience | Iterable[str | Audience] | None = None,
+        zone: str = "UTC",
+        delivery_ids: Iterable[str] | None = None,
+    ) -> Counts:
+        """The final numbers; the tally may take more facts in afterwards.
+
+        The first time they take time that grows with the facts. After that a new event is entered into the book of its
+        delivery, a delivery with a new message or link is closed again from its own facts, and what was closed is
+        added up: the values of deliveries that did not change are those of the report before. Books are kept for the
+        last eight combinations of audience and zone.
 
         Args:
             audience: whose events count: ``all`` (or None), one of ``human``, ``proxy``, ``unsure`` and ``machine``, or
                 several. Messages and other facts count whole.
             zone: name of the time zone by which days are cut.
+            delivery_ids: only these deliveries, and of the other facts only theirs and those of the platform.
 
         Raises:
             InvalidOption: no such audience or zone.
+            InvalidValue: no such id of a delivery.
             MissingExtra: sketches are asked for, and their package is not installed.
         """
         zone_of(zone)
-        admitted = Query(audience=audience).audience
-        day_of = cache(partial(local_day, zone=zone))
-        silent = {key for key, delivery in self._deliveries.items() if delivery.is_proof or delivery.is_template}
-        facts = [self._facts.get(kind, {})[key] for kind in FACT_KEYS for key in sorted(self._facts.get(kind, {}))]
-        of_delivery: defaultdict[str, list[_facts.Fact]] = defaultdict(list)
-        for fact in facts:
-            if (delivery_id := delivery_of(fact)) is not None:
-                of_delivery[delivery_id].append(fact)
-        new_people = partial(People, self._sketch_above)
-        books = {
-            key: Book(self._messages.get(key, {}), self._links.get(key, {}), of_delivery[key], new_people)
-            for key in {*self._deliveries, *self._messages, *of_delivery} - silent
-        }
-        groups: defaultdict[tuple[str, str, str, str], list[EventEntry]] = defaultdict(list)
-        for entry in chain(self._identified.values(), self._anonymous):
-            if entry and (admitted is None or entry[6] in admitted):
-                groups[entry[2], entry[1], entry[4], day_of(entry[0])].append(entry)
-        traffic = Traffic()
-        for (delivery_id, kind, link_id, day), entries in groups.items():
-            if delivery_id not in silent:
-                if delivery_id not in books:
-                    books[delivery_id] = Book({}, self._links.get(delivery_id, {}), (), new_people)
-                books[delivery_id].reactions.enter(kind, link_id, day, entries, traffic)
-        for entry, times in self._anonymous.items():
-            if times > 1 and entry[2] not in silent and (admitted is None or entry[6] in admitted):
-                books[entry[2]].reactions.repeat(entry, day_of(entry[0]), times - 1, traffic)
-        people = new_people()
-        by_domain: defaultdict[str, People] = defaultdict(new_people)
-        by_channel: defaultdict[str, People] = defaultdict(new_people)
-        for key, book in books.items():
-            of_book = book.reactions.people()
-            people.absorb(of_book)
-            by_channel[self._deliveries.get(key, UNREGISTERED).channel].absorb(of_book)
-            for (domain, _), source_ids in book.reactions.people_by_class.items():
-                by_domain[domain].update(source_ids)
-        return Counts(
-            deliveries={key: books[key].close(self._deliveries.get(key, UNREGISTERED)) for key in sorted(books)},
-            persons=len(people),
-            recipients=recipients_of(books.values()),
-            persons_by={
-                by: {name: len(people_of[name]) for name in people_of}
-                for by, people_of in (("domain", by_domain), ("channel", by_channel))
-            },
-            visits=traffic.rows(),
-            services=services_of(facts),
-            applications=applications_of(facts),
-            zone=zone,
-            distinct_error=0.0 if people.is_exact else SKETCH_ERROR,
-        )
+        query = Query(audience=audience, delivery_ids=delivery_ids)
+        if self._books is None:
+            self._books = Books(
+                self._deliveries, self._messages, self._links, self._facts, self._identified, self._anonymous
+            )
+        return self._books.counts(query.audience, zone, self._sketch_above, query.delivery_ids)
 
 
 def fold(

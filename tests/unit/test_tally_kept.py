@@ -1,0 +1,220 @@
+"""A report works on what came since the last one: the work is counted, and what comes late is counted as well."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from msgtrack._books import Book
+from msgtrack._ledger import MAX_LEDGERS
+from msgtrack._reactions import Reactions
+from msgtrack.events import Click, Open
+from msgtrack.facts import AddressState, Exclusion, Subscription
+from msgtrack.model import Delivery, Message, TrackedLink, Verdict
+from msgtrack.tally import Fact, Tally
+
+START = datetime(2026, 3, 1, 22, tzinfo=UTC)
+
+
+def folded(facts: Iterable[Fact]) -> Tally:
+    tally = Tally()
+    tally.extend(facts)
+    return tally
+
+
+class _Work:
+    """What was read while it watched: events entered, and deliveries closed."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.entered: list[str] = []
+        self.closed = 0
+        enter, close = Reactions.enter, Book.close
+
+        def entering(reactions: Reactions, kind: str, link_id: str, day: str, entries: Any, traffic: Any) -> None:
+            self.entered += [f"{entry[2]}/{entry[3]}" for entry in entries]
+            enter(reactions, kind, link_id, day, entries, traffic)
+
+        def closing(book: Book, delivery: Any) -> Any:
+            self.closed += 1
+            return close(book, delivery)
+
+        monkeypatch.setattr(Reactions, "enter", entering)
+        monkeypatch.setattr(Book, "close", closing)
+
+    def seen(self) -> tuple[list[str], int]:
+        """And forgotten."""
+        found = (sorted(self.entered), self.closed)
+        self.entered, self.closed = [], 0
+        return found
+
+
+def click(delivery_id: str, message_id: str, **more: Any) -> Click:
+    return Click(occurred_at=START, delivery_id=delivery_id, message_id=message_id, link_id="2", **more)
+
+
+@pytest.fixture
+def world() -> list[Fact]:
+    """Three deliveries of ten messages, each clicked."""
+    deliveries = [Delivery(id=name) for name in "123"]
+    messages = [Message(id=str(n), delivery_id=d.id, recipient_id=f"r{n}") for d in deliveries for n in range(10)]
+    clicks = [click(m.delivery_id, m.id, id=f"{m.delivery_id}/{m.id}", source_id=f"s{m.id}") for m in messages]
+    return [*deliveries, *messages, *clicks]
+
+
+def test_one_more_event_is_entered_alone(monkeypatch: pytest.MonkeyPatch, world: list[Fact]) -> None:
+    tally = folded(world)
+    work = _Work(monkeypatch)
+    first = tally.counts()
+    assert work.seen() == (sorted(f"{d}/{m}" for d in "123" for m in range(10)), 3)
+    tally.add(click("2", "7", id="new", source_id="somebody"))
+    second = tally.counts()
+    assert work.seen() == (["2/7"], 1)
+    assert second.deliveries["1"] is first.deliveries["1"]
+    assert second.deliveries["2"] != first.deliveries["2"]
+    assert (first.persons, second.persons) == (10, 11)
+    tally.extend([click("3", "1"), click("3", "1")])
+    tally.counts()
+    assert work.seen() == (["3/1", "3/1"], 1)
+    assert tally.counts() is tally.counts()
+    assert work.seen() == ([], 0)
+
+
+def test_what_is_known_is_no_news(monkeypatch: pytest.MonkeyPatch, world: list[Fact]) -> None:
+    tally = folded(world)
+    report = tally.counts()
+    work = _Work(monkeypatch)
+    tally.extend(world)
+    tally.absorb(folded(world))
+    assert tally.counts() is report
+    assert work.seen() == ([], 0)
+
+
+@pytest.mark.parametrize(
+    ("fact", "entered"),
+    [
+        (Message(id="7", delivery_id="2", is_seed=True, status="sent"), 10),
+        (TrackedLink(delivery_id="2", id="2", url="https://a.example/", type="mobile_click"), 10),
+        (click("2", "7", id="2/8", source_id="s8"), 10),
+        (Open(id="2/8", occurred_at=START - timedelta(days=1), delivery_id="2"), 10),
+        (Delivery(id="2", to_deliver=4), 0),
+        (Exclusion(delivery_id="2", id="x"), 0),
+        (Message(id="new", delivery_id="2"), 10),
+    ],
+)
+def test_what_changes_a_delivery_closes_that_one_alone(
+    monkeypatch: pytest.MonkeyPatch, world: list[Fact], fact: Fact, entered: int
+) -> None:
+    for take in (Tally.add, lambda tally, fact: tally.absorb(folded([fact]))):
+        tally = folded(world)
+        tally.counts()
+        with monkeypatch.context() as patch:
+            work = _Work(patch)
+            take(tally, fact)
+            counts = tally.counts()
+            seen, closed = work.seen()
+        assert (closed, len(seen)) == (1, entered)
+        assert {name[:2] for name in seen} <= {"2/"}
+        assert counts == folded([*world, fact]).counts()
+
+
+def test_an_event_that_moves_closes_both_deliveries(monkeypatch: pytest.MonkeyPatch, world: list[Fact]) -> None:
+    tally = folded(world)
+    tally.counts()
+    work = _Work(monkeypatch)
+    moved = Click(id="3/7", occurred_at=START - timedelta(hours=1), delivery_id="1", message_id="7", link_id="2")
+    tally.add(moved)
+    counts = tally.counts()
+    assert work.seen() == (sorted(["1/7", *(f"3/{n}" for n in range(10) if n != 7)]), 2)
+    assert counts == folded([*world, moved]).counts()
+
+
+def test_each_way_to_ask_has_books_of_its_own_up_to_a_number(
+    monkeypatch: pytest.MonkeyPatch, world: list[Fact]
+) -> None:
+    tally = folded(world)
+    zones = [f"Etc/GMT+{n}" for n in range(MAX_LEDGERS + 1)]
+    work = _Work(monkeypatch)
+    for zone in zones:
+        tally.counts(zone=zone)
+        assert work.seen()[1] == 3
+    tally.counts(zone=zones[1])
+    tally.counts(zone=zones[-1])
+    assert work.seen() == ([], 0)
+    tally.counts(zone=zones[0])
+    assert work.seen()[1] == 3
+
+
+def test_a_report_that_breaks_off_is_made_anew(monkeypatch: pytest.MonkeyPatch, world: list[Fact]) -> None:
+    tally = folded(world)
+    tally.counts()
+    tally.add(click("2", "7", id="new"))
+
+    def broken(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Book, "close", broken)
+        with pytest.raises(KeyboardInterrupt):
+            tally.counts()
+    assert tally.counts() == tally.copy().counts()
+
+
+def test_kept_books_are_no_part_of_the_facts(world: list[Fact]) -> None:
+    asked, fresh = folded(world), folded(world)
+    asked.counts()
+    assert asked == fresh
+    assert pickle.dumps(asked) == pickle.dumps(fresh)
+    twin = asked.copy()
+    twin.add(click("2", "7", id="new"))
+    assert asked.counts() == fresh.counts() != twin.counts()
+
+
+LATE: dict[str, tuple[list[Fact], list[Fact], dict[str, Any]]] = {
+    "another message of a group that was entered": ([click("1", "a", id="e")], [click("1", "b", id="f")], {}),
+    "another person of a group that was entered": (
+        [click("1", "a", id="e", source_id="s")],
+        [click("1", "a", id="f", source_id="t")],
+        {},
+    ),
+    "another person, by whom no number of the delivery changes": (
+        [click("1", "a", id="e", source_id="s1"), click("2", "a", id="f", source_id="s1")],
+        [click("1", "a", id="e", source_id="s0")],
+        {},
+    ),
+    "another recipient of a group that was entered": (
+        [*(Message(id=name, delivery_id="1", recipient_id=f"r{name}") for name in "ab"), click("1", "a", id="e")],
+        [click("1", "b", id="f")],
+        {},
+    ),
+    "the last fact of a delivery goes to another": (
+        [AddressState(address="x@a.example", status="quarantine", delivery_id="1")],
+        [AddressState(address="x@a.example", status="quarantine", delivery_id="2", last_modified_at=START)],
+        {},
+    ),
+    "events without ids, of two audiences": (
+        [click("1", "a", verdict=Verdict(audience="human"))],
+        [click("1", "a", verdict=Verdict(audience=audience)) for audience in ("human", "proxy", "proxy")],
+        {"audience": "human"},
+    ),
+    "a delivery that is a proof after all": (
+        [Delivery(id="1"), click("1", "a")],
+        [Delivery(id="1", is_proof=True)],
+        {},
+    ),
+    "a subscription": ([], [Subscription(service_id="s", recipient_id="r", created_at=START)], {}),
+}
+
+
+@pytest.mark.parametrize("name", LATE)
+def test_what_comes_late_is_counted(name: str) -> None:
+    early, late, asked = LATE[name]
+    tally = folded(early)
+    before = tally.counts(**asked)
+    tally.extend(late)
+    after = tally.counts(**asked)
+    assert after == folded([*early, *late]).counts(**asked) != before
+    assert before == folded(early).counts(**asked), "a report stays as it was"
