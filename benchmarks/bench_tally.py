@@ -1,5 +1,5 @@
-"""Folding events into counts, against a bare loop that keeps the same sets and counters by hand; and reading and folding them
-in two processes.
+"""Folding events into counts, against a bare loop that keeps the same sets and counters by hand; counting again after one more
+event; and reading and folding them in two processes.
 
 Opt-in, because a million events take minutes: ``python -m benchmarks tally``, or with ``--quick`` a few thousand.
 """
@@ -13,9 +13,11 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from itertools import islice
+from itertools import count, islice
 from random import Random
 from typing import Any
+
+from attrs import evolve
 
 from benchmarks._runner import Benchmark
 from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick
@@ -29,6 +31,7 @@ EVENTS = 1_000_000
 EVENTS_WHEN_QUICK = 2_000
 EVENTS_PER_MESSAGE = 5
 LINKS = 20
+DELIVERIES = 100
 DELIVERY = "4711"
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 
@@ -93,6 +96,35 @@ def _folded(events: Iterable[Event]) -> Tally:
 
 def _one() -> Counts:
     return _folded(_events).counts()
+
+
+class _Again:
+    """Counting again after one more event, against a first report over the same facts."""
+
+    def __init__(self, deliveries: int) -> None:
+        self._deliveries = deliveries
+        self._tally = Tally()
+        for fact in (*_records, *_events):
+            if isinstance(fact, Message):
+                self._tally.add(evolve(fact, delivery_id=self._name(fact.id)))
+            elif isinstance(fact, Event):
+                self._tally.add(evolve(fact, delivery_id=self._name(fact.message_id)))
+        self._tally.counts()
+        self._numbers = count(len(_events))
+
+    def _name(self, message_id: str | None) -> str:
+        return str(int(message_id or 0) % self._deliveries)
+
+    def ours(self) -> Counts:
+        number = next(self._numbers)
+        event = _events[number % len(_events)]
+        again = evolve(event, id=f"again {number}", delivery_id=self._name(event.message_id))
+        self._tally.add(again)
+        return self._tally.counts()
+
+    def first(self) -> Counts:
+        """A copy keeps no books."""
+        return self._tally.copy().counts()
 
 
 def bare() -> dict[str, int]:
@@ -186,6 +218,16 @@ def made(*, quick: bool = False) -> list[Benchmark]:
     two = partial(Benchmark, limit=bare, items=size)
     return [
         Benchmark(name=f"fold {size:,} events into counts", ours=_one, limit=bare, items=size),
+        *(
+            Benchmark(
+                name=f"count again after one more event, {size:,} events in {deliveries} deliver{ending}",
+                ours=again.ours,
+                limit=bare,
+                peers={"first report": again.first},
+            )
+            for deliveries, ending in ((1, "y"), (DELIVERIES, "ies"))
+            for again in (_Again(deliveries),)
+        ),
         two(
             name=f"read {size:,} lines into tallies in two processes, merge",
             ours=_two_read,

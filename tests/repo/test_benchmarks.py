@@ -52,8 +52,9 @@ def test_every_benchmark_runs_and_gives_ratios(root: Path) -> None:
 def test_the_fold_is_measured_when_it_is_named(root: Path) -> None:
     done = _bench(root, "tally", "--quick", "--json")
     assert done.returncode == 0, done.stderr
-    _, *in_two = rows = json.loads(done.stdout)["rows"]
+    _, one, many, *in_two = rows = json.loads(done.stdout)["rows"]
     assert all(row["times_the_limit"] > 0 for row in rows)
+    assert [list(row["peers"]) for row in (one, many)] == [["first report"]] * 2
     assert [list(row["peers"]) for row in in_two] == [["one process"]] * 2
 
 
