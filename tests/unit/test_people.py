@@ -20,7 +20,7 @@ def ids(first: int, last: int) -> list[str]:
 def people(first: int, last: int, above: int | None) -> People:
     found = People(above)
     for source_id in ids(first, last):
-        found.add(source_id)
+        found.update([source_id])
     return found
 
 
@@ -50,8 +50,7 @@ def test_one_who_comes_again_is_no_other() -> None:
     pytest.importorskip("datasketches")
     for above in (None, 0, 50):
         found = people(0, 100, above)
-        for source_id in ids(0, 100):
-            found.add(source_id)
+        found.update(ids(0, 100))
         assert len(found) == 100
 
 
@@ -64,7 +63,7 @@ def test_two_together_are_those_of_both_and_the_other_stays(mine: int | None, th
     found.absorb(other)
     assert is_near(found, 3000)
     assert found.is_exact == (mine is theirs is None)
-    found.add("a new one")
+    found.update(["a new one"])
     assert len(other) == before
     assert other.is_exact == (theirs is None)
     assert is_near(other, 2000)

@@ -34,7 +34,6 @@ __all__ = ["TRAP_CATEGORY", "Compiler"]
 TRAP_CATEGORY = "trap"
 """The category of the link that only machines follow; its type is ``other``."""
 
-_LABEL_LENGTH = 200
 # "1" is the open.
 _FIRST_ID = 2
 _TRAP_START = '<a href="'
@@ -97,7 +96,7 @@ class Compiler:
         for site in scan_text(source, reader.tags):
             address = reader.read(site.url, site.url, site.start, decode=False)
             url, reason, mode = self._reason(address, _NO_MARKUP, "", Part.TEXT, site.start)
-            link = self._link(url, reason, mode, _NO_MARKUP, "", Part.TEXT, site.start)
+            link = self._link(url, reason, mode, _NO_MARKUP, None, Part.TEXT, site.start)
             if link is not None:
                 slots.append((site.start, site.end, "link", self._prepare(link, site.start, address.names)))
         return self._part(Part.TEXT, source, slots)
@@ -120,15 +119,14 @@ class Compiler:
     ) -> None:
         rules = self.rules
         markup = markup_of(site)
-        text = site.text
         address = reader.read(site.url, site.raw, site.start, decode=True)
         url, reason, mode = self._reason(address, markup, base, Part.HTML, site.start)
-        if reason is LinkReason.TRACKED and is_url_text(text):
+        if reason is LinkReason.TRACKED and site.may_show_url and is_url_text(site.text):
             if rules.url_as_text == "skip" and mode is not TrackingMode.ALWAYS:
                 reason = LinkReason.URL_AS_TEXT
             message = "the visible text is a URL; tracked, text and destination differ"
             self._find("url-as-text", message, Part.HTML, site.start)
-        link = self._link(url, reason, mode, markup, text, Part.HTML, site.start)
+        link = self._link(url, reason, mode, markup, site, Part.HTML, site.start)
         if markup.marker_spans and rules.markers != "keep":
             slots += [(span.start, span.end, "marker", ("",)) for span in markup.marker_spans]
         provider = self.provider
@@ -139,7 +137,7 @@ class Compiler:
 
     def _amp(self, source: str, scan: HtmlScan) -> CompiledPart:
         for site in scan.sites:
-            self._link(site.url, LinkReason.AMP, None, _NO_MARKUP, "", Part.HTML, site.start)
+            self._link(site.url, LinkReason.AMP, None, _NO_MARKUP, None, Part.HTML, site.start)
         self._find("amp", "the part is AMP for mail and is left alone", Part.HTML)
         return self._part(Part.HTML, source, [])
 
@@ -231,13 +229,13 @@ class Compiler:
         reason: LinkReason,
         mode: TrackingMode | None,
         markup: Markup,
-        text: str,
+        site: LinkSite | None,
         part: Part,
         offset: int,
     ) -> LinkDraft | None:
         link = None
         if reason is LinkReason.TRACKED:
-            link = self._tracked_link(url, mode, markup, text, part, offset)
+            link = self._tracked_link(url, mode, markup, site, part, offset)
             if url[:5].lower() == "http:" and self.own.is_https:
                 self._find("http-downgrade", f"the link {url!r:.80} leads from https to http", part, offset)
         elif reason is LinkReason.TEMPLATE_TAG:
@@ -251,11 +249,11 @@ class Compiler:
         return link
 
     def _tracked_link(
-        self, url: str, mode: TrackingMode | None, markup: Markup, text: str, part: Part, offset: int
+        self, url: str, mode: TrackingMode | None, markup: Markup, site: LinkSite | None, part: Part, offset: int
     ) -> LinkDraft:
         rules = self.rules
         mode = mode or TrackingMode.ENABLED
-        label, category = markup.label or text or url, markup.category
+        label, category, written = markup.label, markup.category, url
         kind = _TYPE_OF_MODE.get(mode)
         parameters = rules.utm
         if rules.rules:
@@ -269,15 +267,26 @@ class Compiler:
             kind = self._markup_type(markup, part, offset)
         if parameters and kind not in _BARE_TYPES:
             url = tagged(with_parameters(GAP.join(pieces_of(url)), parameters), tags_of(url))
-        return self._kept(url, label[:_LABEL_LENGTH], category, kind, mode, part)
+        return self._kept(url, label, category, kind, mode, part, site, written)
 
     def _trap_link(self) -> LinkDraft:
         url = destination(self.rules.trap, base="")[0]
         return self._kept(url, TRAP_CATEGORY, TRAP_CATEGORY, LinkType.OTHER, TrackingMode.ENABLED, Part.HTML)
 
-    def _kept(self, url: str, label: str, category: str, kind: LinkType, mode: TrackingMode, part: Part) -> LinkDraft:
+    def _kept(
+        self,
+        url: str,
+        label: str,
+        category: str,
+        kind: LinkType,
+        mode: TrackingMode,
+        part: Part,
+        site: LinkSite | None = None,
+        written: str = "",
+    ) -> LinkDraft:
         links = self.draft.link_drafts
-        link = LinkDraft(str(self.links_before + len(links) + _FIRST_ID), url, label, category, kind, mode, part)
+        number = self.links_before + len(links) + _FIRST_ID
+        link = LinkDraft(str(number), url, label, category, kind, mode, part, site, written)
         links.append(link)
         return link
 

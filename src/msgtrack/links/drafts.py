@@ -13,6 +13,7 @@ from typing import NamedTuple
 from msgtrack._trusted import trusted
 from msgtrack.links.decisions import Edit, LinkDecision, LinkReason
 from msgtrack.links.findings import Slot
+from msgtrack.links.html import LinkSite
 from msgtrack.links.positions import Positions
 from msgtrack.links.tokens import LinkKeys
 from msgtrack.model import LinkType, Part, TrackedLink, TrackingMode
@@ -20,11 +21,16 @@ from msgtrack.model import LinkType, Part, TrackedLink, TrackingMode
 __all__ = ["DecisionDraft", "Draft", "LinkDraft"]
 
 
+_LABEL_LENGTH = 200
 _tracked_link = trusted(TrackedLink)
 
 
 class LinkDraft(NamedTuple):
-    """A tracked link; what it shares with all others of its message is in the :class:`Draft`."""
+    """A tracked link; what it shares with all others of its message is in the :class:`Draft`.
+
+    ``label`` is what its author or a rule gave it; without one it goes by the text that ``site`` shows, else by the address as
+    it was ``written``.
+    """
 
     id: str
     url: str
@@ -33,6 +39,15 @@ class LinkDraft(NamedTuple):
     type: LinkType
     mode: TrackingMode
     part: Part
+    site: LinkSite | None
+    written: str
+
+
+def _label(link: LinkDraft) -> str:
+    label = link.label or (link.site.text if link.site is not None else "") or link.written
+    label = label[:_LABEL_LENGTH]
+    # A lone surrogate stands for an octet that no charset explains; no store could write it.
+    return label if label.isprintable() else label.encode("utf-8", "replace").decode()
 
 
 class DecisionDraft(NamedTuple):
@@ -74,8 +89,7 @@ class Draft:
             id=link.id,
             url=link.url,
             key=self.key(link),
-            # A lone surrogate stands for an octet that no charset explains; no store could write it.
-            label=link.label if link.label.isprintable() else link.label.encode("utf-8", "replace").decode(),
+            label=_label(link),
             category=link.category,
             type=link.type,
             mode=link.mode,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
@@ -147,9 +146,11 @@ def part_findings(
     long = _first_long_line(rendered)
     if long is not None:
         count, offset, line_size = long
-        places = list(_places(slots, filler))
-        behind = bisect_right(places, (offset, len(source)))
-        there = places[behind - 1][1] + offset - places[behind - 1][0] if behind else offset
+        there = offset
+        for rendered_end, source_end in _places(slots, filler):
+            if rendered_end > offset:
+                break
+            there = source_end + offset - rendered_end
         message = f"{count} rendered lines are over {LINE_LIMIT} octets, the first has {line_size:,}"
         found.append(new_finding("long-line", message, part, (index.position(there)[0], 1)))
     return found

@@ -94,6 +94,12 @@ class LinkSite:
         return self._html[self.tag_start : self.tag_end]
 
     @property
+    def may_show_url(self) -> bool:
+        """Whether the visible text can begin with an address, as far as its first character tells."""
+        first = self._html[self.tag_end : self.tag_end + 1]
+        return not first.isalnum() or first in "hHwW"
+
+    @property
     def text(self) -> str:
         """The visible text, white space collapsed; of a link around an image, the image's ``alt``.
 
