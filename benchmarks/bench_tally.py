@@ -203,9 +203,9 @@ def _one_reads() -> Tally:
 
 
 def _two_read() -> Tally:
-    """This process folds its share while another folds the rest, and takes in what the other made.
+    """The tally of this process, which folds its share while another folds the rest.
 
-    The other has less to fold because it has its tally to write.
+    The other has less to fold because it has its tally to write as well.
     """
     context = multiprocessing.get_context("fork")
     ours, theirs = context.Pipe(duplex=False)
