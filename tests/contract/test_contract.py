@@ -111,7 +111,6 @@ REFUSED: dict[str, Callable[[], object]] = {
         _small_store(), delivery_id="1", now=NOON, content=_compiled()
     ),
     "postgresql://": lambda: open_store("postgresql://u@localhost/db"),
-    "duckdb:///": lambda: open_store("duckdb:///x.duckdb"),
     "clickhouse://": lambda: open_store("clickhouse://localhost"),
 }
 

@@ -33,11 +33,11 @@ GROUP = "msgtrack.stores"
 
 _BUILTINS = {
     "memory": Builtin("msgtrack.storage.memory:open_memory"),
+    "duckdb": Builtin("msgtrack.storage.duckdb:open_duckdb", extra="duckdb"),
     "sqlite": Builtin("msgtrack.storage.sql:open_sql", extra="sql"),
 }
 _PLANNED = {
     "clickhouse": "ClickHouse",
-    "duckdb": "DuckDB",
     "mariadb": "MariaDB",
     "mysql": "MySQL",
     "postgres": "PostgreSQL",

@@ -1,0 +1,229 @@
+"""The store on DuckDB: one file, one process, and a database made for counting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import islice
+from typing import Any, TypeVar
+
+from sqlalchemy import Table, select
+
+from msgtrack.errors import SchemaMismatch
+from msgtrack.events import Event
+from msgtrack.facts import Fact
+from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Record
+from msgtrack.storage._duckdb import compiled, connect, create_staging, create_table, file_of, keep_id, retried, seconds
+from msgtrack.storage._duckdb_reading import TABLES, DuckReader
+from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter, checkpoint_row, fact_row
+from msgtrack.storage._schema import SCHEMA_VERSION
+from msgtrack.storage.base import kept_ids, record_key
+
+__all__ = ["DuckDbStore", "open_duckdb"]
+
+T = TypeVar("T")
+
+_BATCH_ROWS = 20_000
+_TURNS = "msgtrack_turns"
+"""One row: the number of the next event. Whoever writes changes it first, so that writers take turns."""
+_STAGED = (
+    *(shelf.table(TABLES) for shelf in SHELVES.values()),
+    TABLES.facts,
+    TABLES.checkpoints,
+    TABLES.terms,
+    TABLES.events,
+)
+
+
+class DuckDbStore(DuckReader):
+    """A store in a file of DuckDB, which one process at a time has open.
+
+    Each call that writes lays its rows into tables of its own first, and moves them in one transaction. Each iterator reads
+    one state of the store, that of its first step.
+
+    Args:
+        url: ``duckdb:///file.duckdb``, or ``duckdb:////var/lib/file.duckdb`` with an absolute path.
+        busy_seconds: how long to wait for another process that has the file open, and for another handle that is writing.
+
+    Raises:
+        StoreError: the file cannot be opened, or another process has it open.
+        SchemaMismatch: its tables are of another version, or are not ours.
+    """
+
+    def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:
+        self._busy_seconds = seconds(busy_seconds)
+        super().__init__(connect(file_of(url), busy_seconds=self._busy_seconds), url)
+        try:
+            self._transaction(self._prepare)
+            with self._errors():
+                for table in _STAGED:
+                    self._run(
+                        create_staging(_staged(table), [column for column in table.columns if column.name != "seq"])
+                    )
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Persistent, atomic and exact; the file belongs to one process."""
+        return Capabilities(
+            persistent=True, atomic_ingest=True, exact_distinct=True, concurrent_writers=False, native_counts=False
+        )
+
+    def put(self, records: Iterable[Record]) -> None:
+        """Keep records by key; see :class:`msgtrack.protocols.Store`."""
+        self.check_open()
+        number = 0
+        with self._staging() as staged:
+            for batch in _batches(records):
+                rows: dict[Table, list[tuple[Any, ...]]] = {}
+                for record in batch:
+                    record_key(record)
+                    number += 1
+                    if isinstance(record, Fact):
+                        rows.setdefault(TABLES.facts, []).append((number, *fact_row(record)))
+                        continue
+                    shelf = SHELVES[type(record)]
+                    rows.setdefault(shelf.table(TABLES), []).append((number, *shelf.row(record)))
+                    if terms := shelf.terms(record):
+                        rows.setdefault(TABLES.terms, []).extend((number, *term) for term in terms)
+                for table, of_table in rows.items():
+                    staged.add(table, of_table)
+            if number:
+                self._transaction(lambda: self._take_records(staged))
+
+    def _take_records(self, staged: _Staging) -> None:
+        self._turn(0)
+        for table in staged.filled:
+            self._replace(table)
+
+    def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
+        """Keep the events whose id is new, and the checkpoint, in one transaction."""
+        self.check_open()
+        writer = EventWriter()
+        given = 0
+        with self._staging() as staged:
+            for batch in _batches(kept_ids(events)):
+                rows = [writer.row(*kept) for kept in batch]
+                staged.add(TABLES.events, [(n, keep_id(row[0]), *row[1:]) for n, row in enumerate(rows, given)])
+                staged.add(TABLES.terms, [(0, *term) for term in writer.terms()])
+                given += len(rows)
+            if checkpoint is not None:
+                staged.add(TABLES.checkpoints, [(0, *checkpoint_row(checkpoint))])
+            if not staged.filled:
+                return Ingested()
+            added = self._transaction(lambda: self._take_events(staged, given))
+        return Ingested(added=added, known=given - added)
+
+    def _take_events(self, staged: _Staging, given: int) -> int:
+        first = self._turn(given)
+        for table in staged.filled:
+            if table is not TABLES.events:
+                self._replace(table)
+        return self._add_new(first) if given else 0
+
+    def _add_new(self, first: int) -> int:
+        """Move the staged events whose id is new, numbered from ``first`` on; how many they were."""
+        fresh, kept = _staged(TABLES.events), TABLES.events.name
+        names = ", ".join(EVENT_COLUMNS)
+        given, different, low, high = self._run(f"SELECT count(*), count(DISTINCT id), min(id), max(id) FROM {fresh}")[
+            0
+        ]
+        once = "" if given == different else f" AND n IN (SELECT min(n) FROM {fresh} GROUP BY id)"
+        # The bounds let the engine pass over blocks of ids of another time: our own begin with their moment.
+        added = self._run(
+            f"INSERT INTO {kept} (seq, {names}) SELECT n + $1, {names} FROM {fresh} AS fresh WHERE NOT EXISTS "
+            f"(SELECT 1 FROM {kept} AS kept WHERE kept.id = fresh.id AND kept.id BETWEEN $2 AND $3){once} ORDER BY n",
+            [first, low, high],
+        )
+        return int(added[0][0])
+
+    def _replace(self, table: Table) -> None:
+        """Put what is staged in the place of what has the same key; of equal keys the last one staged counts."""
+        keys = [f'"{column.name}"' for column in table.primary_key.columns]
+        names = ", ".join(f'"{column.name}"' for column in table.columns)
+        same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
+        self._run(f"DELETE FROM {table.name} AS old USING {_staged(table)} AS new WHERE {same}")
+        self._run(
+            f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {_staged(table)} "
+            f"QUALIFY row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY n DESC) = 1"
+        )
+
+    def _turn(self, numbers: int) -> int:
+        """Take one's turn to write, by a change that another writer's would collide with; gives the first free number."""
+        taken = self._run(f"UPDATE {_TURNS} SET next = next + $1 RETURNING next", [numbers])
+        return int(taken[0][0]) - numbers
+
+    def _transaction(self, work: Callable[[], T]) -> T:
+        with self._errors():
+            return retried(self._connection, work, busy_seconds=self._busy_seconds)
+
+    def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        return self._connection.execute(sql, list(parameters)).fetchall()
+
+    @contextmanager
+    def _staging(self) -> Iterator[_Staging]:
+        staging = _Staging(self)
+        try:
+            yield staging
+        finally:
+            staging.clear()
+
+    def _prepare(self) -> None:
+        """Make the tables of a new database; refuse one whose tables are not ours."""
+        there = {name for (name,) in self._run("SELECT table_name FROM duckdb_tables() WHERE NOT temporary")}
+        ours = there & {*TABLES.metadata.tables, _TURNS}
+        if not ours:
+            for table in TABLES.metadata.tables.values():
+                self._run(create_table(table))
+            self._run(f"CREATE TABLE {_TURNS} (next BIGINT NOT NULL)")
+            self._run(f"INSERT INTO {_TURNS} VALUES (1)")
+            self._run(*compiled(TABLES.schema.insert().values(version=SCHEMA_VERSION)))
+            return
+        if not {TABLES.schema.name, _TURNS} <= ours:
+            raise SchemaMismatch(f"{self._name} has tables of our names that are not ours: {', '.join(sorted(ours))}")
+        versions = [version for (version,) in self._run(*compiled(select(TABLES.schema.c.version)))]
+        if len(versions) != 1 or type(versions[0]) is not int or versions[0] < 1:
+            raise SchemaMismatch(f"{self._name} does not say which version of the schema it has: {versions!r:.80}")
+        if versions[0] != SCHEMA_VERSION:
+            raise SchemaMismatch(
+                f"{self._name} has version {versions[0]} of the schema, this reads version {SCHEMA_VERSION}",
+                hint="upgrade msgtrack",
+            )
+
+
+class _Staging:
+    """Rows on their way into the tables, laid down while the caller's iterable is read: the transaction comes after."""
+
+    def __init__(self, store: DuckDbStore) -> None:
+        self._store = store
+        self.filled: dict[Table, None] = {}
+
+    def add(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
+        """Lay down rows, each with its place in the call before it."""
+        if not rows:
+            return
+        self.filled[table] = None
+        with self._store._errors(), self._store._connection.appender(_staged(table)) as appender:
+            appender.append_rows(rows)
+
+    def clear(self) -> None:
+        """Throw away what was laid down."""
+        for table in self.filled:
+            self._store._run(f"TRUNCATE {_staged(table)}")
+
+
+def _staged(table: Table) -> str:
+    return f"staged_{table.name}"
+
+
+def _batches(values: Iterable[Any]) -> Iterator[list[Any]]:
+    iterator = iter(values)
+    while batch := list(islice(iterator, _BATCH_ROWS)):
+        yield batch
+
+
+def open_duckdb(url: str, *, busy_seconds: float = 30.0) -> DuckDbStore:
+    """The store in the DuckDB file at ``url``; see :class:`DuckDbStore`."""
+    return DuckDbStore(url, busy_seconds=busy_seconds)
