@@ -1,5 +1,7 @@
 """What is DuckDB's own: its dialect of SQL, its tables, how event ids are kept in it, and how its file is opened."""
 
+# ruff: noqa: S608  # names of tables and columns are our own
+
 from __future__ import annotations
 
 import time
@@ -9,29 +11,22 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
-from sqlalchemy import (
-    Column,
-    ColumnElement,
-    String,
-    Table,
-    bindparam,
-    func,
-    literal_column,
-    select,
-)
+from sqlalchemy import ClauseElement, Column, ColumnElement, Executable, Select, Table, case, func
 from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.elements import BinaryExpression
-from sqlalchemy.types import NullType
 
 from msgtrack.errors import InvalidValue, NotSupported, StoreError, UnknownOption
+from msgtrack.storage._operations import Operations
+from msgtrack.storage._types import event_id_text
 
 __all__ = [
-    "among",
+    "OPERATIONS",
     "compiled",
     "connect",
     "create_staging",
     "create_table",
-    "event_id_text",
     "failures",
     "file_of",
     "keep_id",
@@ -39,6 +34,7 @@ __all__ = [
     "retried",
     "roll_back",
     "seconds",
+    "shown_id",
 ]
 
 T = TypeVar("T")
@@ -77,9 +73,42 @@ def compiled(statement: Any) -> tuple[str, list[Any]]:
     return str(made), [given[name] for name in made.positiontup or ()]
 
 
-def among(column: ColumnElement[Any], values: Sequence[str]) -> ColumnElement[bool]:
-    """Whether a column is one of any number of values; they travel as one parameter."""
-    return column.in_(select(func.unnest(bindparam(None, list(values), NullType(), unique=True))))
+class _AddUp(Executable, ClauseElement):
+    """Rows that are added to those of the same key, or inserted."""
+
+    inherit_cache = True
+
+    def __init__(self, table: Table, rows: Select[Any]) -> None:
+        self.table = table
+        self.rows = rows
+
+
+@compiles(_AddUp)
+def _merge(element: _AddUp, compiler: SQLCompiler, **how: Any) -> str:
+    table, names = element.table, [*element.table.c.keys()]
+    same = " AND ".join(f'kept."{column.name}" = new."{column.name}"' for column in table.primary_key.columns)
+    return (
+        f"MERGE INTO {table.name} AS kept USING ({compiler.process(element.rows, **how)}) AS new ON {same} "
+        "WHEN MATCHED THEN UPDATE SET times = kept.times + new.times "
+        f"WHEN NOT MATCHED THEN INSERT ({_named(names)}) VALUES ({_named(names, 'new.')})"
+    )
+
+
+def _named(names: Iterable[str], before: str = "") -> str:
+    return ", ".join(f'{before}"{name}"' for name in names)
+
+
+class _Operations(Operations):
+    def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
+        found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))
+        return found
+
+    def add_up(self, table: Table, rows: Select[Any]) -> Executable:
+        return _AddUp(table, rows)
+
+
+OPERATIONS = _Operations()
+"""What DuckDB writes differently when it counts."""
 
 
 def literal(text: str) -> str:
@@ -111,12 +140,15 @@ def keep_id(packed: bytes | str) -> bytes:
     return _OURS + packed if isinstance(packed, bytes) else _THEIRS + packed.encode()
 
 
-def event_id_text(column: ColumnElement[Any]) -> ColumnElement[str]:
-    """An event id as text again, to show and to order by."""
-    name = str(column)
-    return literal_column(
-        rf"CASE WHEN {name}[1:1] = '\x00'::BLOB THEN lower(hex({name}[2:])) ELSE decode({name}[2:]) END", String()
-    )
+def shown_id(kept: bytes) -> str:
+    """An event id as it was given."""
+    return kept[1:].hex() if kept[:1] == _OURS else kept[1:].decode()
+
+
+@compiles(event_id_text, "duckdb")
+def _in_duckdb(element: event_id_text, compiler: SQLCompiler, **how: Any) -> str:
+    column = compiler.process(element.clauses, **how)
+    return rf"CASE WHEN {column}[1:1] = '\x00'::BLOB THEN lower(hex({column}[2:])) ELSE decode({column}[2:]) END"
 
 
 def seconds(value: object) -> float:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from itertools import islice
 from typing import Any
 
 import duckdb
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import Select, func, select
 
+from msgtrack.counts import Counts
 from msgtrack.events import Event
 from msgtrack.facts import FACT_KEYS
-from msgtrack.protocols import Checkpoint, Query
-from msgtrack.storage._duckdb import among, compiled, event_id_text, failures
-from msgtrack.storage._rows import READ_COLUMNS, SHELVES, EventReader, read_checkpoint, read_fact
-from msgtrack.storage._schema import Tables, microseconds, tables_of
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits
+from msgtrack.protocols import Checkpoint, Query, Slots
+from msgtrack.storage._asking import events_asked, facts_asked, fits_in_sql, records_asked
+from msgtrack.storage._counting import counts_of, slots_of
+from msgtrack.storage._duckdb import OPERATIONS, compiled, failures, shown_id
+from msgtrack.storage._rows import SHELVES, EventReader, read_checkpoint, read_fact
+from msgtrack.storage._schema import Tables, moment, tables_of
+from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits
 
 __all__ = ["TABLES", "DuckReader"]
 
@@ -43,72 +47,61 @@ class DuckReader(BaseStore):
         return self._find_facts(kind, query) if kind in FACT_KEYS else self._find(kind, query)
 
     def _find_facts(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
-        columns = TABLES.facts.c
-        statement = select(columns.body).where(columns.kind == kind.__name__)
-        if query.delivery_ids is not None:
-            theirs = among(columns.delivery_id, query.delivery_ids)
-            statement = statement.where(columns.delivery_id.is_(None) | theirs)
-        if query.recipient_id is not None:
-            statement = statement.where(columns.recipient_id.is_(None) | (columns.recipient_id == query.recipient_id))
-        for (body,) in self._rows(statement.order_by(*TABLES.facts.primary_key.columns)):
+        for (body,) in self._rows(facts_asked(TABLES, kind, query)):
             fact = read_fact(body, kind)
             if admits(query, fact):
                 yield fact
 
     def _find(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
         shelf = SHELVES[kind]
-        table = shelf.table(TABLES)
-        columns = table.c
-        statement = select(*(columns[name] for name in shelf.fields), columns["body"])
-        if query.delivery_ids is not None and table is not TABLES.runs:
-            name = "delivery_id" if "delivery_id" in columns else "id"
-            statement = statement.where(among(columns[name], query.delivery_ids))
-        if table is TABLES.messages and query.message_ids is not None:
-            statement = statement.where(among(columns["id"], query.message_ids))
-        if table is TABLES.messages and query.recipient_id is not None:
-            statement = statement.where(columns["recipient_id"] == query.recipient_id)
-        if table is TABLES.runs:
-            statement = statement.order_by(columns["started_at"].desc())
-        for row in self._rows(statement.order_by(*table.primary_key.columns)):
-            yield shelf.record(row, kind)
+        in_sql = fits_in_sql(query)
+        for row in self._rows(records_asked(TABLES, kind, query)):
+            record = shelf.record(row, kind)
+            if in_sql or admits(query, record):
+                yield record
 
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id; beyond its memory limit the engine sorts on disk."""
         self.check_open()
-        return self._scan(query)
+        events = self._events(events_asked(TABLES, query))
+        return events if fits_in_sql(query) else self._passing(query, events)
 
-    def _scan(self, query: Query) -> Iterator[Event]:
-        columns = TABLES.events.c
-        event_id = event_id_text(columns.id)
-        asked = [event_id if name == "id" else columns[name] for name in READ_COLUMNS]
-        statement = self._narrowed(select(*asked).select_from(TABLES.events), query)
+    def _passing(self, query: Query, events: Iterator[Event]) -> Iterator[Event]:
+        passes = self.admission(query)
+        yield from islice(filter(passes, events), query.limit)
+
+    def _events(self, statement: Select[Any]) -> Iterator[Event]:
         reader = EventReader()
-        for row in self._rows(statement.order_by(columns.occurred_at, event_id)):
-            yield reader.event(row)
+        for row in self._rows(statement):
+            yield reader.event((shown_id(row[0]), *row[1:]))
 
-    def _narrowed(self, statement: Select[Any], query: Query) -> Select[Any]:
-        """The rows of events that pass the query."""
+    def events_by(self, source_ids: frozenset[str]) -> Iterator[Event]:
+        """Events of these persons (``source_id``), in the order of a scan."""
+        self.check_open()
+        statement = events_asked(TABLES, EVERYTHING)
+        return self._events(statement.where(TABLES.events.c.source_id.in_(sorted(source_ids))))
+
+    def spans(self) -> Spans:
+        """By delivery the moments of its first and last event."""
+        self.check_open()
         columns = TABLES.events.c
-        for column, values in (
-            (columns.delivery_id, query.delivery_ids),
-            (columns.message_id, query.message_ids),
-            (columns.kind, query.kinds),
-            (columns.audience, None if query.audience is None else [audience.value for audience in query.audience]),
-        ):
-            if values is not None:
-                statement = statement.where(among(column, values))
-        if query.since is not None:
-            statement = statement.where(columns.occurred_at >= microseconds(query.since))
-        if query.until is not None:
-            statement = statement.where(columns.occurred_at < microseconds(query.until))
-        if query.recipient_id is not None:
-            theirs = self._theirs(query.recipient_id)
-            statement = statement.where(tuple_(columns.delivery_id, columns.message_id).in_(theirs))
-        return statement
+        at = columns.occurred_at
+        statement = select(columns.delivery_id, func.min(at), func.max(at)).group_by(columns.delivery_id)
+        return {name: (moment(first), moment(last)) for name, first, last in self._rows(statement)}
 
-    def _theirs(self, recipient_id: str) -> Select[Any]:
-        columns = TABLES.messages.c
-        return select(columns.delivery_id, columns.id).where(columns.recipient_id == recipient_id)
+    def live_counts(self, query: Query = EVERYTHING) -> Counts:
+        """The numbers of the query's deliveries, grouped by the engine."""
+        self.check_open()
+        with self.snapshot():
+            counts = counts_of(self, self._rows, query, TABLES, OPERATIONS)
+            return super().live_counts(query) if counts is None else counts
+
+    def live_slots(self, query: Query = EVERYTHING) -> Slots:
+        """The slots of :meth:`live_counts`, from what was consolidated where that answers."""
+        self.check_open()
+        with self.snapshot():
+            slots = slots_of(self, self._rows, query, TABLES, OPERATIONS)
+            return super().live_slots(query) if slots is None else slots
 
     def checkpoint(self, source: str) -> Checkpoint | None:
         """How far a source was read, or None."""

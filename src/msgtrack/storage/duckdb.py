@@ -1,24 +1,34 @@
 """The store on DuckDB: one file, one process, and a database made for counting."""
 
-
 # ruff: noqa: S608  # names of tables and columns are our own; what comes from outside travels as parameters
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
 from typing import Any, TypeVar
 
-from sqlalchemy import Table, select
+from sqlalchemy import Executable, Table, select
 
 from msgtrack.errors import SchemaMismatch
 from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Record
-from msgtrack.storage._duckdb import compiled, connect, create_staging, create_table, file_of, keep_id, retried, seconds
+from msgtrack.storage._consolidated import note, rebuild
+from msgtrack.storage._duckdb import (
+    OPERATIONS,
+    compiled,
+    connect,
+    create_staging,
+    create_table,
+    file_of,
+    keep_id,
+    retried,
+    seconds,
+)
 from msgtrack.storage._duckdb_reading import TABLES, DuckReader
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter, checkpoint_row, fact_row
-from msgtrack.storage._schema import SCHEMA_VERSION
+from msgtrack.storage._schema import SCHEMA_VERSION, pack_id
 from msgtrack.storage.base import kept_ids, record_key
 
 __all__ = ["DuckDbStore", "open_duckdb"]
@@ -70,30 +80,40 @@ class DuckDbStore(DuckReader):
     def capabilities(self) -> Capabilities:
         """Persistent, atomic and exact; the file belongs to one process."""
         return Capabilities(
-            persistent=True, atomic_ingest=True, exact_distinct=True, concurrent_writers=False, native_counts=False
+            persistent=True,
+            atomic_ingest=True,
+            exact_distinct=True,
+            concurrent_writers=False,
+            native_counts=True,
+            native_slots=True,
+            revisable=True,
+            snapshots=True,
+            streaming=True,
         )
 
     def put(self, records: Iterable[Record]) -> None:
         """Keep records by key; see :class:`msgtrack.protocols.Store`."""
         self.check_open()
-        number = 0
         with self._staging() as staged:
-            for batch in _batches(records):
-                rows: dict[Table, list[tuple[Any, ...]]] = {}
-                for record in batch:
-                    record_key(record)
-                    number += 1
-                    if isinstance(record, Fact):
-                        rows.setdefault(TABLES.facts, []).append((number, *fact_row(record)))
-                        continue
-                    shelf = SHELVES[type(record)]
-                    rows.setdefault(shelf.table(TABLES), []).append((number, *shelf.row(record)))
-                    if terms := shelf.terms(record):
-                        rows.setdefault(TABLES.terms, []).extend((number, *term) for term in terms)
-                for table, of_table in rows.items():
-                    staged.add(table, of_table)
-            if number:
+            if self._lay_down(staged, records):
                 self._transaction(lambda: self._take_records(staged))
+
+    def _lay_down(self, staged: _Staging, records: Iterable[Record]) -> int:
+        number = 0
+        for batch in _batches(records):
+            rows: dict[Table, list[tuple[Any, ...]]] = {}
+            for record in batch:
+                record_key(record)
+                number += 1
+                if isinstance(record, Fact):
+                    rows.setdefault(TABLES.facts, []).append((number, *fact_row(record)))
+                    continue
+                shelf = SHELVES[type(record)]
+                rows.setdefault(shelf.table(TABLES), []).append((number, *shelf.row(record)))
+                rows.setdefault(TABLES.terms, []).extend((number, *term) for term in shelf.terms(record))
+            for table, of_table in rows.items():
+                staged.add(table, of_table)
+        return number
 
     def _take_records(self, staged: _Staging) -> None:
         self._turn(0)
@@ -103,14 +123,8 @@ class DuckDbStore(DuckReader):
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
         """Keep the events whose id is new, and the checkpoint, in one transaction."""
         self.check_open()
-        writer = EventWriter()
-        given = 0
         with self._staging() as staged:
-            for batch in _batches(kept_ids(events)):
-                rows = [writer.row(*kept) for kept in batch]
-                staged.add(TABLES.events, [(n, keep_id(row[0]), *row[1:]) for n, row in enumerate(rows, given)])
-                staged.add(TABLES.terms, [(0, *term) for term in writer.terms()])
-                given += len(rows)
+            given = self._lay_down_events(staged, events)
             if checkpoint is not None:
                 staged.add(TABLES.checkpoints, [(0, *checkpoint_row(checkpoint))])
             if not staged.filled:
@@ -118,12 +132,25 @@ class DuckDbStore(DuckReader):
             added = self._transaction(lambda: self._take_events(staged, given))
         return Ingested(added=added, known=given - added)
 
+    def _lay_down_events(self, staged: _Staging, events: Iterable[Event]) -> int:
+        writer = EventWriter()
+        given = 0
+        for batch in _batches(kept_ids(events)):
+            rows = [writer.row(*kept) for kept in batch]
+            staged.add(TABLES.events, [(n, keep_id(row[0]), *row[1:]) for n, row in enumerate(rows, given)])
+            staged.add(TABLES.terms, [(0, *term) for term in writer.terms()])
+            given += len(rows)
+        return given
+
     def _take_events(self, staged: _Staging, given: int) -> int:
         first = self._turn(given)
         for table in staged.filled:
             if table is not TABLES.events:
                 self._replace(table)
-        return self._add_new(first) if given else 0
+        added = self._add_new(first) if given else 0
+        if added:
+            note(self._execute, TABLES, OPERATIONS, after=first - 1)
+        return added
 
     def _add_new(self, first: int) -> int:
         """Move the staged events whose id is new, numbered from ``first`` on; how many they were."""
@@ -140,6 +167,70 @@ class DuckDbStore(DuckReader):
             [first, low, high],
         )
         return int(added[0][0])
+
+    def revise(
+        self,
+        *,
+        records: Iterable[Record] = (),
+        events: Iterable[Event] = (),
+        remove: Iterable[Record] = (),
+        remove_events: Iterable[str] = (),
+    ) -> None:
+        """Take out and rewrite, in one transaction; see :meth:`msgtrack.storage.BaseStore.revise`."""
+        self.check_open()
+        keys: dict[Table, list[tuple[str, ...]]] = {}
+        for record in remove:
+            key = record_key(record)
+            if isinstance(record, Fact):
+                keys.setdefault(TABLES.facts, []).append(fact_row(record)[: len(TABLES.facts.primary_key.columns)])
+            else:
+                keys.setdefault(SHELVES[type(record)].table(TABLES), []).append(key)
+        event_ids = [keep_id(pack_id(event_id)) for event_id in remove_events]
+        if event_ids:
+            keys[TABLES.events] = [(event_id,) for event_id in event_ids]
+        with self._staging() as staged:
+            self._lay_down(staged, records)
+            self._lay_down_events(staged, events)
+            if keys or staged.filled:
+                self._transaction(lambda: self._revise(keys, staged))
+
+    def _revise(self, keys: Mapping[Table, list[tuple[Any, ...]]], staged: _Staging) -> None:
+        self._turn(0)
+        for table, of_table in keys.items():
+            self._remove(table, of_table)
+        for table in staged.filled:
+            if table is TABLES.events:
+                self._rewrite_events()
+            else:
+                self._replace(table)
+
+    def _remove(self, table: Table, keys: list[tuple[Any, ...]]) -> None:
+        names = ["id"] if table is TABLES.events else [column.name for column in table.primary_key.columns]
+        columns = ", ".join(f'unnest(${place}) AS "{name}"' for place, name in enumerate(names, 1))
+        same = " AND ".join(f'old."{name}" = gone."{name}"' for name in names)
+        self._run(
+            f"DELETE FROM {table.name} AS old USING (SELECT {columns}) AS gone WHERE {same}",
+            [list(values) for values in zip(*keys, strict=True)],
+        )
+
+    def _rewrite_events(self) -> None:
+        changes = ", ".join(f'"{name}" = fresh."{name}"' for name in EVENT_COLUMNS if name != "id")
+        self._run(
+            f"UPDATE {TABLES.events.name} SET {changes} FROM (SELECT * FROM {_staged(TABLES.events)} "
+            f"QUALIFY row_number() OVER (PARTITION BY id ORDER BY n DESC) = 1) AS fresh "
+            f"WHERE {TABLES.events.name}.id = fresh.id"
+        )
+
+    def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
+        """Make the slots and the days of programs anew from the events, of these deliveries or of all."""
+        self.check_open()
+        names = None if delivery_ids is None else [*delivery_ids]
+
+        def work() -> None:
+            self._turn(0)
+            rebuild(self._execute, TABLES, OPERATIONS, names)
+
+        self._transaction(work)
 
     def _replace(self, table: Table) -> None:
         """Put what is staged in the place of what has the same key; of equal keys the last one staged counts."""
@@ -163,6 +254,9 @@ class DuckDbStore(DuckReader):
 
     def _run(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         return self._connection.execute(sql, list(parameters)).fetchall()
+
+    def _execute(self, statement: Executable) -> None:
+        self._run(*compiled(statement))
 
     @contextmanager
     def _staging(self) -> Iterator[_Staging]:
