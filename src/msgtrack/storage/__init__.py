@@ -49,13 +49,13 @@ _BUILTINS = {
     "memory": Builtin("msgtrack.storage.memory:open_memory"),
     "duckdb": Builtin("msgtrack.storage.duckdb:open_duckdb", extra="duckdb"),
     "sqlite": Builtin("msgtrack.storage.sql:open_sql", extra="sql"),
+    "postgres": Builtin("msgtrack.storage.sql:open_sql", extra="postgres"),
+    "postgresql": Builtin("msgtrack.storage.sql:open_sql", extra="postgres"),
+    "mariadb": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
+    "mysql": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
 }
 _PLANNED = {
     "clickhouse": "ClickHouse",
-    "mariadb": "MariaDB",
-    "mysql": "MySQL",
-    "postgres": "PostgreSQL",
-    "postgresql": "PostgreSQL",
 }
 
 
