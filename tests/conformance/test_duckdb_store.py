@@ -37,5 +37,5 @@ class DuckDbAgreement(StoreAgreement):
 
 TestDuckDbAgreement = DuckDbAgreement.TestCase
 TestDuckDbAgreement.settings = settings(
-    max_examples=12, stateful_step_count=12, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=5, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
 )

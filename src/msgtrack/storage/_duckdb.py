@@ -31,6 +31,7 @@ __all__ = [
     "file_of",
     "keep_id",
     "literal",
+    "quiet",
     "retried",
     "roll_back",
     "seconds",
@@ -223,10 +224,14 @@ def connect(file: str, *, busy_seconds: float) -> duckdb.DuckDBPyConnection:
         except duckdb.Error as error:
             raise StoreError(f"the store {file} cannot be opened: {error}") from error
         else:
-            # Nothing that is asked here may make the engine fetch code from elsewhere.
-            connection.execute("SET autoinstall_known_extensions = false")
-            connection.execute("SET autoload_known_extensions = false")
+            quiet(connection)
             return connection
+
+
+def quiet(connection: duckdb.DuckDBPyConnection) -> None:
+    """Nothing that is asked may make the engine fetch code from elsewhere."""
+    connection.execute("SET autoinstall_known_extensions = false")
+    connection.execute("SET autoload_known_extensions = false")
 
 
 def retried(connection: duckdb.DuckDBPyConnection, work: Callable[[], T], *, busy_seconds: float) -> T:

@@ -63,8 +63,12 @@ class DuckReader(BaseStore):
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id; beyond its memory limit the engine sorts on disk."""
         self.check_open()
-        events = self._events(events_asked(TABLES, query))
+        events = self._events(self._aimed(events_asked(TABLES, query), query))
         return events if fits_in_sql(query) else self._passing(query, events)
+
+    def _aimed(self, statement: Select[Any], query: Query) -> Select[Any]:
+        """The statement of a scan, told where its rows lie."""
+        return statement
 
     def _passing(self, query: Query, events: Iterator[Event]) -> Iterator[Event]:
         passes = self.admission(query)

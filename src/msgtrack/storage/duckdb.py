@@ -6,11 +6,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import Executable, Table, select
 
-from msgtrack.errors import SchemaMismatch
+from msgtrack.errors import SchemaMismatch, UnknownOption, UnknownStore
 from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Record
@@ -26,12 +27,13 @@ from msgtrack.storage._duckdb import (
     retried,
     seconds,
 )
+from msgtrack.storage._duckdb_parquet import ParquetStore, write_parquet
 from msgtrack.storage._duckdb_reading import TABLES, DuckReader
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter, checkpoint_row, fact_row
 from msgtrack.storage._schema import SCHEMA_VERSION, pack_id
 from msgtrack.storage.base import kept_ids, record_key
 
-__all__ = ["DuckDbStore", "open_duckdb"]
+__all__ = ["DuckDbStore", "ParquetStore", "open_duckdb"]
 
 T = TypeVar("T")
 
@@ -116,7 +118,7 @@ class DuckDbStore(DuckReader):
         return number
 
     def _take_records(self, staged: _Staging) -> None:
-        self._turn(0)
+        self._turn()
         for table in staged.filled:
             self._replace(table)
 
@@ -143,7 +145,7 @@ class DuckDbStore(DuckReader):
         return given
 
     def _take_events(self, staged: _Staging, given: int) -> int:
-        first = self._turn(given)
+        first = self._turn(max(given, 1))
         for table in staged.filled:
             if table is not TABLES.events:
                 self._replace(table)
@@ -178,16 +180,15 @@ class DuckDbStore(DuckReader):
     ) -> None:
         """Take out and rewrite, in one transaction; see :meth:`msgtrack.storage.BaseStore.revise`."""
         self.check_open()
-        keys: dict[Table, list[tuple[str, ...]]] = {}
+        keys: dict[Table, list[tuple[Any, ...]]] = {}
         for record in remove:
             key = record_key(record)
             if isinstance(record, Fact):
                 keys.setdefault(TABLES.facts, []).append(fact_row(record)[: len(TABLES.facts.primary_key.columns)])
             else:
                 keys.setdefault(SHELVES[type(record)].table(TABLES), []).append(key)
-        event_ids = [keep_id(pack_id(event_id)) for event_id in remove_events]
-        if event_ids:
-            keys[TABLES.events] = [(event_id,) for event_id in event_ids]
+        if event_ids := [(keep_id(pack_id(event_id)),) for event_id in remove_events]:
+            keys[TABLES.events] = event_ids
         with self._staging() as staged:
             self._lay_down(staged, records)
             self._lay_down_events(staged, events)
@@ -195,7 +196,7 @@ class DuckDbStore(DuckReader):
                 self._transaction(lambda: self._revise(keys, staged))
 
     def _revise(self, keys: Mapping[Table, list[tuple[Any, ...]]], staged: _Staging) -> None:
-        self._turn(0)
+        self._turn()
         for table, of_table in keys.items():
             self._remove(table, of_table)
         for table in staged.filled:
@@ -227,7 +228,7 @@ class DuckDbStore(DuckReader):
         names = None if delivery_ids is None else [*delivery_ids]
 
         def work() -> None:
-            self._turn(0)
+            self._turn()
             rebuild(self._execute, TABLES, OPERATIONS, names)
 
         self._transaction(work)
@@ -243,8 +244,25 @@ class DuckDbStore(DuckReader):
             f"QUALIFY row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY n DESC) = 1"
         )
 
-    def _turn(self, numbers: int) -> int:
+    def to_parquet(self, folder: str | Path) -> None:
+        """Write all that the store holds as Parquet files: events by kind and day, compressed by Zstandard.
+
+        The folder appears when everything is written, and holds one state of the store. ``duckdb+parquet:folder`` opens it.
+
+        Args:
+            folder: a new folder, or an empty one.
+
+        Raises:
+            StoreError: the folder is there and not empty, its parent is not there, or the disk is full.
+        """
+        self.check_open()
+        with self._reading() as cursor, self._errors():
+            cursor.execute("BEGIN TRANSACTION")
+            write_parquet(cursor, Path(folder))
+
+    def _turn(self, numbers: int = 1) -> int:
         """Take one's turn to write, by a change that another writer's would collide with; gives the first free number."""
+        # At least by one: a row that is written as it was collides with nothing.
         taken = self._run(f"UPDATE {_TURNS} SET next = next + $1 RETURNING next", [numbers])
         return int(taken[0][0]) - numbers
 
@@ -320,6 +338,19 @@ def _batches(values: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def open_duckdb(url: str, *, busy_seconds: float = 30.0) -> DuckDbStore:
-    """The store in the DuckDB file at ``url``; see :class:`DuckDbStore`."""
-    return DuckDbStore(url, busy_seconds=busy_seconds)
+def open_duckdb(url: str, *, busy_seconds: float | None = None) -> DuckDbStore | ParquetStore:
+    """The store in the DuckDB file at ``url``, or with ``duckdb+parquet:folder`` the one in a folder of Parquet files.
+
+    See :class:`DuckDbStore` and :class:`ParquetStore`.
+    """
+    scheme, _, _ = url.partition(":")
+    if scheme == "duckdb":
+        return DuckDbStore(url) if busy_seconds is None else DuckDbStore(url, busy_seconds=busy_seconds)
+    if scheme != "duckdb+parquet":
+        raise UnknownStore(
+            f"the address of the store has an unknown scheme {scheme!r:.40}",
+            hint="use duckdb:///file.duckdb or duckdb+parquet:folder",
+        )
+    if busy_seconds is not None:
+        raise UnknownOption("a store of Parquet files has no option 'busy_seconds'", hint="it has none")
+    return ParquetStore(url)
