@@ -12,10 +12,9 @@ from typing import Any, TypeVar
 
 import duckdb
 from sqlalchemy import ClauseElement, Column, ColumnElement, Executable, Select, Table, case, func
-from sqlalchemy.dialects.postgresql.base import PGCompiler, PGDialect
+from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
-from sqlalchemy.sql.elements import BinaryExpression
 
 from msgtrack.errors import InvalidValue, NotSupported, StoreError, UnknownOption
 from msgtrack.storage._operations import Operations
@@ -23,6 +22,7 @@ from msgtrack.storage._types import event_id_text
 
 __all__ = [
     "OPERATIONS",
+    "DuckOperations",
     "compiled",
     "connect",
     "create_staging",
@@ -45,21 +45,8 @@ _LONGEST_WAIT = 0.1
 _OURS, _THEIRS = b"\0", b"\1"
 
 
-class _Compiler(PGCompiler):
-    """PostgreSQL's SQL, but for division: ``/`` gives a fraction here, ``//`` a whole number, cut towards zero."""
-
-    def visit_floordiv_binary(self, binary: BinaryExpression[Any], operator: Any, **kw: Any) -> str:
-        """Whole numbers by whole numbers."""
-        return f"{self.process(binary.left, **kw)} // {self.process(binary.right, **kw)}"
-
-    def visit_truediv_binary(self, binary: BinaryExpression[Any], operator: Any, **kw: Any) -> str:
-        """Fractions."""
-        return f"{self.process(binary.left, **kw)} / {self.process(binary.right, **kw)}"
-
-
 class _Dialect(PGDialect):
     name = "duckdb"
-    statement_compiler = _Compiler
     supports_statement_cache = True
 
 
@@ -99,7 +86,11 @@ def _named(names: Iterable[str], before: str = "") -> str:
     return ", ".join(f'{before}"{name}"' for name in names)
 
 
-class _Operations(Operations):
+class DuckOperations(Operations):
+    """What DuckDB writes differently when it counts."""
+
+    divided_by = "//"
+
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))
         return found
@@ -108,8 +99,7 @@ class _Operations(Operations):
         return _AddUp(table, rows)
 
 
-OPERATIONS = _Operations()
-"""What DuckDB writes differently when it counts."""
+OPERATIONS = DuckOperations()
 
 
 def literal(text: str) -> str:
