@@ -96,7 +96,7 @@ class DuckReader(BaseStore):
     def live_counts(self, query: Query = EVERYTHING) -> Counts:
         """The numbers of the query's deliveries, grouped by the engine."""
         self.check_open()
-        with self._freezing() as frozen:
+        with self._freezing() as frozen, self._errors():
             counts = counts_of(self, self._rows, query, TABLES, _Laid(frozen))
             return super().live_counts(query) if counts is None else counts
 
