@@ -358,6 +358,7 @@ class UpkeepClauses:
         store.put(
             [SubscriptionChange(service_id="news", id="c", action="subscribe", changed_at=NOON, recipient_id="r1")]
         )
+        store.ingest([click(9, message_id="1", source_id="b1!, too")])
         before, others = store.counts(), [*store.export("r0"), *store.export("r2")]
         entry = store.erase("r1", now=LATER)
         assert store.counts() == before
@@ -394,11 +395,11 @@ class UpkeepClauses:
         held = len(list(revisable.scan()))
         entry = revisable.erase("r1", now=LATER, anonymise=False)
         assert entry.done["messages"] == 2
-        assert len(list(revisable.scan())) == held - len(_events_of(1)) + 1
+        assert len(list(revisable.scan())) == held - len(_events_of(1)) + 2
         assert list(revisable.facts(Subscription)) == []
         assert {message.recipient_id for message in revisable.messages()} == {"r0", "r2"}
         counts = revisable.counts()
-        assert counts.deliveries["1"].rows("click") == 2
+        assert counts.deliveries["1"].rows("click") == 5
         assert revisable.slots() == {name: c.slots for name, c in counts.deliveries.items() if c.slots}
         assert "b1!" not in _everything(revisable)
 
@@ -463,7 +464,7 @@ class UpkeepClauses:
 
 
 def _events_of(number: int) -> list[Event]:
-    """What a recipient did: clicks, a bounce, and a visit of his browser that names no message."""
+    """What a recipient did: clicks, a bounce, and a click and a visit of his browser that name no message."""
     shared: dict[str, Any] = {
         "source_id": f"b{number}!",
         "client": Client(user_agent=f"Mozilla/{number}", browser="Firefox"),
@@ -472,6 +473,7 @@ def _events_of(number: int) -> list[Event]:
     return [
         click(number, message_id=str(number), **shared),
         click(number, message_id=str(number), delivery_id="2", **shared),
+        click(number, message_id=None, **shared | {"client": None, "request_id": ""}),
         Bounced(occurred_at=NOON, delivery_id="1", message_id=str(number), diagnostic=f"550 <r{number}@mail.example>"),
         PageVisit(occurred_at=NOON, source_id=f"b{number}!"),
     ]
