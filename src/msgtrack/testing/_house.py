@@ -41,6 +41,7 @@ LATER = NOON + 400 * DAY
 
 
 def sent(delivery_id: str, id: str, **fields: Any) -> Message:  # noqa: A002  # the field's name
+    """A message that was sent at noon."""
     given: dict[str, Any] = {"status": "sent", "event_at": NOON, "last_modified_at": NOON}
     return Message(delivery_id=delivery_id, id=id, **given | fields)
 
@@ -74,10 +75,12 @@ def fill(store: Store, delivery_id: str, *, at: datetime = NOON) -> None:
 
 
 def named(delivery_id: str, **fields: Any) -> Query:
+    """A query about one delivery."""
     return Query(delivery_ids=delivery_id, **fields)
 
 
 def thawed(counts: Counts) -> Counts:
+    """The counts without the note that they are frozen."""
     return evolve(counts, frozen=())
 
 
