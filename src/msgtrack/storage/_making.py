@@ -6,6 +6,8 @@ from sqlalchemy import Connection, inspect, select
 
 from msgtrack.errors import SchemaMismatch
 from msgtrack.storage._connections import Connections
+from msgtrack.storage._migrations import migrate
+from msgtrack.storage._operations import operations_for
 from msgtrack.storage._schema import SCHEMA_VERSION, Tables
 
 __all__ = ["prepare"]
@@ -34,6 +36,8 @@ def prepare(database: Connections, tables: Tables) -> None:
             # What says the version comes first, and the version last: what was begun and not finished is gone on with.
             tables.schema.create(connection, checkfirst=True)
             tables.metadata.create_all(connection)
+            if version:
+                migrate(connection, tables, operations_for(connection.dialect.name), version)
             kept = tables.schema.update() if version else tables.schema.insert()
             connection.execute(kept.values(version=SCHEMA_VERSION))
             connection.commit()

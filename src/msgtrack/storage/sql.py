@@ -180,7 +180,8 @@ class SqlStore(BaseStore):
         """The numbers of a query, counted by the engine; a page, or more ids than a statement takes, is folded."""
         self.check_open()
         with self.snapshot():
-            counts = counts_of(self, self._database.all, query, self._tables, self._operations)
+            ask = self._database.all
+            counts = counts_of(self, ask, query, self._tables, self._operations, execute=ask)
             return super().live_counts(query) if counts is None else counts
 
     def live_slots(self, query: Query = EVERYTHING) -> Slots:
@@ -232,7 +233,7 @@ def _address(url: object) -> URL:
         raise InvalidValue(f"the address of a store must be text, not {type(url).__name__}: {url!r:.80}")
     try:
         return make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise InvalidValue(
             f"not an address of a SQL database: {url!r:.80}", hint="as in sqlite:///file.db, with three slashes"
         ) from None
