@@ -32,11 +32,12 @@ GROUP = "msgtrack.stores"
 """The entry-point group of stores: name is the scheme, value a callable ``(url, **options) -> Store``."""
 
 _BUILTINS = {
+    "chdb": Builtin("msgtrack.storage.clickhouse:open_clickhouse", extra="clickhouse"),
+    "clickhouse": Builtin("msgtrack.storage.clickhouse:open_clickhouse", extra="clickhouse"),
     "memory": Builtin("msgtrack.storage.memory:open_memory"),
     "sqlite": Builtin("msgtrack.storage.sql:open_sql", extra="sql"),
 }
 _PLANNED = {
-    "clickhouse": "ClickHouse",
     "duckdb": "DuckDB",
     "mariadb": "MariaDB",
     "mysql": "MySQL",
