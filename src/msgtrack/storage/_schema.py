@@ -197,7 +197,7 @@ def tables_of(prefix: str = PREFIX, schema: str | None = None) -> Tables:
             Column("zone", Name(64), primary_key=True),
             _body(),
         ),
-        audit=table("audit", _id("id", primary_key=True), Column("at", BigInteger, nullable=False), _body()),
+        audit=table("audit", _id("id", primary_key=True), Column("started_at", BigInteger, nullable=False), _body()),
     )
 
 
