@@ -25,6 +25,8 @@ FLOORS: dict[str, tuple[int, int]] = {
     "events": (1, 1),
     "facts": (1, 1),
     "hits": (1, 2),
+    "queries": (1, 2),
+    "upkeep": (1, 2),
     "protocols": (1, 3),
     "plugins": (1, 4),
     "counts": (2, 0),

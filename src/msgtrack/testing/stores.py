@@ -92,8 +92,13 @@ class StoreSuite(RecordClauses, EventClauses):
             lambda: list(store.scan(Query(recipient_id="r"))),
             lambda: store.checkpoint("web"),
             store.counts,
-            lambda: store.erase("r"),
-            lambda: store.purge(NOON),
+            lambda: list(store.frozen()),
+            lambda: list(store.audits()),
+            store.slots,
+            store.rebuild,
+            lambda: list(store.export("r")),
+            lambda: store.erase("r", now=NOON),
+            lambda: store.purge(NOON, now=NOON),
         ):
             with pytest.raises(StoreClosed):
                 use()
