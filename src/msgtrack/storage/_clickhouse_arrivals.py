@@ -14,21 +14,24 @@ that is inserted once, and so count twice what was tried twice. Until an ingest 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
 from attrs import frozen
-from sqlalchemy import Table
+from sqlalchemy import Table, column, text
 
-from msgtrack.counts import SLOT_SECONDS
+from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS
 from msgtrack.errors import StoreError
-from msgtrack.storage._clickhouse_dialect import literal, quoted, table_text
+from msgtrack.storage._clickhouse_dialect import kept_id, literal, quoted, table_text
 from msgtrack.storage._clickhouse_link import Link
 from msgtrack.storage._clickhouse_tables import Layout
 from msgtrack.storage._rows import EVENT_COLUMNS
+from msgtrack.storage._schema import Tables, pack_id
 
 __all__ = ["Arrivals"]
 
 _FIRST_RANK = 2**63 - 1
+_REVISED_RANK = 2**63
+_AT_ONCE = 500
 _STALE_US = 86_400_000_000
 _SLOT_US = SLOT_SECONDS * 1_000_000
 _DAY_US = 86_400_000_000
@@ -120,46 +123,113 @@ class Arrivals:
             " HAVING uniqExact((delivery_id, occurred_at)) > 1"
         )
         found = self.link.rows(f"SELECT hex(id), `max(rank)` FROM ({contested}){_ALL_ROWS}")
-        for kept_id, rank in found:
-            where = f"id = unhex({literal(kept_id)}) AND rank < {int(rank)}"
+        for written, rank in found:
+            where = f"id = unhex({literal(written)}) AND rank < {int(rank)}"
             self.link.run(f"DELETE FROM {self.layout.on_disk(events)} WHERE {where}")
 
     def count_again(self, of_ids: str) -> None:
         """Count the slots and days anew that the events of some ids (a select) fall into."""
-        ids = table_text(self.layout.ids)
-        places = f"{ids} WHERE id IN ({of_ids})"
-        for table, moment, us, unit, keys in self._consolidated():
-            # Taken before the events are read: whoever counts later has seen all that whoever counted earlier had put in.
-            counted_at = self.now()
-            touched = f"SELECT DISTINCT ifNull(delivery_id, ''), {_floor(us, unit)} FROM {places}"
-            names = ", ".join(["delivery_id", moment, *keys])
-            values = ", ".join(f"{value} AS {name}" for name, value in keys.items())
-            self.link.run(
-                f"INSERT INTO {table_text(table)} ({names}, times, counted_at, is_gone)"
-                f" SELECT {names}, sum(one) AS times, {counted_at}, times = 0 FROM ("
-                f"SELECT delivery AS delivery_id, {moment}, {', '.join(keys)}, one FROM ("
-                f"SELECT ifNull(delivery_id, '') AS delivery, {_floor(us, unit)} AS {moment}, {values}, 1 AS one"
-                f" FROM {table_text(self.layout.events)} FINAL WHERE left_out = 0 AND {_within(places)}"
-                f") WHERE (delivery, {moment}) IN ({touched})"
-                f" UNION ALL SELECT {names}, 0 FROM {table_text(table)} FINAL WHERE (delivery_id, {moment}) IN ({touched})"
-                f") GROUP BY {names}{_ALL_ROWS}"
-            )
+        places = f"{table_text(self.layout.ids)} WHERE id IN ({of_ids})"
+        for sums in self._consolidated():
+            touched = f"(SELECT DISTINCT ifNull(delivery_id, ''), {sums.floor} FROM {places})"
+            self._count(sums, _within(places), f"(delivery_id, {sums.moment}) IN {touched}")
 
-    def _consolidated(self) -> Iterable[tuple[Table, str, int, int, dict[str, str]]]:
-        yield (
-            self.layout.slots,
-            "slot",
-            _SLOT_US,
-            SLOT_SECONDS,
-            {"kind": "kind", "link_id": "ifNull(link_id, '')", "audience": "audience"},
+    def rebuild(self, delivery_ids: Sequence[str] | None) -> None:
+        """Count all slots and days anew, of these deliveries or of all."""
+        some = "1" if delivery_ids is None else f"delivery_id IN ({', '.join(map(literal, delivery_ids or ['']))})"
+        for sums in self._consolidated():
+            self._count(sums, some, some)
+
+    def _count(self, sums: _Sums, events: str, kept: str) -> None:
+        # Taken before the events are read: whoever counts later has seen all that whoever counted earlier had put in.
+        counted_at = self.now()
+        names = ", ".join(sums.names)
+        self.link.run(
+            f"INSERT INTO {table_text(sums.table)} ({names}, times, counted_at, is_gone)"
+            f" SELECT {names}, sum(one) AS times, {counted_at}, times = 0 FROM ("
+            f"SELECT {names}, one FROM ({sums.of_events(self.layout.events, events)}) WHERE {kept}"
+            # What has no event any more is counted too, as none.
+            f" UNION ALL SELECT {names}, 0 FROM {table_text(sums.table)} FINAL WHERE {kept}"
+            f") GROUP BY {names}{_ALL_ROWS}"
         )
-        yield (
-            self.layout.agent_days,
-            "day",
-            _DAY_US,
-            1,
-            {"agent_key": "ifNull(agent_key, 0)", "kind": "kind", "audience": "audience"},
+
+    def settled(self, tables: Tables) -> Tables:
+        """The tables to count from while events are arriving: what they fall into comes from the events, the rest is as it was counted."""
+        kept = {}
+        for name, sums in zip(("slots", "agent_days"), self._consolidated(), strict=True):
+            incoming = table_text(self.layout.incoming)
+            touched = f"(SELECT DISTINCT ifNull(delivery_id, ''), {sums.floor} FROM {incoming})"
+            names, place = ", ".join(sums.names), f"(delivery_id, {sums.moment})"
+            select_text = (
+                f"SELECT {names}, times FROM {table_text(sums.table)} WHERE {place} NOT IN {touched}"
+                f" UNION ALL SELECT {names}, one AS times"
+                f" FROM ({sums.of_events(self.layout.events, _within(incoming))}) WHERE {place} IN {touched}"
+            )
+            columns = [column(each.name, each.type) for each in getattr(tables, name).columns]
+            kept[name] = text(select_text.replace(":", "\\:")).columns(*columns).subquery(name)
+        return tables._replace(**kept)
+
+    def replace(self, token: int) -> None:
+        """Let incoming events take the place of those that are kept under their ids; the others are dropped."""
+        ids, events, here = table_text(self.layout.ids), table_text(self.layout.events), self._here(token)
+        rank = _REVISED_RANK + token
+        known = f"{here} AND id IN (SELECT id FROM {ids} WHERE id IN (SELECT id FROM {here}))"
+        names = ", ".join(map(quoted, EVENT_COLUMNS))
+        for table, columns in ((events, names), (ids, "id, delivery_id, occurred_at")):
+            self.link.run(f"INSERT INTO {table} ({columns}, rank) SELECT {columns}, {rank} FROM {known}{_ALL_ROWS}")
+        self.link.run(
+            f"DELETE FROM {self.layout.on_disk(self.layout.events)} WHERE rank < {rank} AND id IN (SELECT id FROM {here})"
         )
+        self.forget(token)
+
+    def remove(self, event_ids: Sequence[str]) -> None:
+        """Delete events, and what is known of their ids; also where they are only on their way."""
+        for start in range(0, len(event_ids), _AT_ONCE):
+            kept = ", ".join(literal(kept_id(pack_id(event_id))) for event_id in event_ids[start : start + _AT_ONCE])
+            for table in (self.layout.incoming, self.layout.events, self.layout.ids):
+                self.link.run(f"DELETE FROM {self.layout.on_disk(table)} WHERE id IN ({kept})")
+
+    def _consolidated(self) -> tuple[_Sums, _Sums]:
+        return (
+            _Sums(
+                table=self.layout.slots,
+                moment="slot",
+                floor=_floor(_SLOT_US, SLOT_SECONDS),
+                keys={"kind": "kind", "link_id": "ifNull(link_id, '')", "audience": "audience"},
+            ),
+            _Sums(
+                table=self.layout.agent_days,
+                moment="day",
+                floor=_floor(_DAY_US, 1),
+                keys={"agent_key": "ifNull(agent_key, 0)", "kind": "kind", "audience": "audience"},
+                only=f"kind IN ({', '.join(map(literal, sorted(REACTION_KINDS)))})",
+            ),
+        )
+
+
+@frozen(kw_only=True)
+class _Sums:
+    """A table of rows by slot or day: how they follow from events."""
+
+    table: Table
+    moment: str
+    floor: str
+    keys: Mapping[str, str]
+    only: str = "1"
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that a row is known by, in the order of the table."""
+        return [column.name for column in self.table.primary_key.columns]
+
+    def of_events(self, events: Table, where: str) -> str:
+        """A row for each event, ``one`` being how often it counts."""
+        made = {"delivery_id": "ifNull(delivery_id, '')", self.moment: self.floor, **self.keys}
+        # The names of columns are those of the events in all conditions, so what is made of them gets its name one step later.
+        inner = ", ".join(f"{value} AS made_{name}" for name, value in made.items())
+        outer = ", ".join(f"made_{name} AS {name}" for name in self.names)
+        rows = f"SELECT {inner} FROM {table_text(events)} FINAL WHERE left_out = 0 AND {self.only} AND {where}"
+        return f"SELECT {outer}, 1 AS one FROM ({rows})"
 
 
 def _floor(us: int, unit: int) -> str:

@@ -7,14 +7,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ClauseElement, Column, Table
+from sqlalchemy import ClauseElement, Column, ColumnElement, Table, func, literal_column
 from sqlalchemy.engine.default import DefaultDialect
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import IdentifierPreparer, SQLCompiler
 from sqlalchemy.types import BigInteger, Integer, SmallInteger, TypeDecorator, TypeEngine
 
-from msgtrack.storage._types import EventId
+from msgtrack.storage._operations import Operations
+from msgtrack.storage._types import EventId, event_id_text
 
-__all__ = ["Flag", "Unsigned", "column_type", "kept_id", "literal", "quoted", "table_text", "text_of"]
+__all__ = ["OPERATIONS", "Flag", "Unsigned", "column_type", "kept_id", "literal", "quoted", "table_text", "text_of"]
 
 
 class Unsigned(BigInteger):
@@ -60,7 +62,7 @@ class _Names(IdentifierPreparer):
 
 class _Writer(SQLCompiler):
     def render_literal_value(self, value: Any, type_: TypeEngine[Any]) -> str:
-        if isinstance(type_, EventId):
+        if isinstance(type_, TypeDecorator) and type_._has_bind_processor:
             value = type_.process_bind_param(value, self.dialect)
         return literal(value)
 
@@ -74,6 +76,23 @@ class _Dialect(DefaultDialect):
     preparer = _Names
     supports_statement_cache = False
 
+
+@compiles(event_id_text, "clickhouse")
+def _in_clickhouse(element: event_id_text, compiler: SQLCompiler, **how: Any) -> str:
+    column = compiler.process(element.clauses, **how)
+    return f"if(startsWith({column}, '\\0'), lower(hex(substring({column}, 2))), substring({column}, 2))"
+
+
+class _Operations(Operations):
+    def floor(self, value: ColumnElement[int], width: int) -> ColumnElement[int]:
+        # No division of floats: they cannot tell microseconds of far years apart.
+        n = literal_column(str(width))
+        whole: ColumnElement[int] = func.intDiv(value - func.positiveModulo(value, n), n)
+        return whole
+
+
+OPERATIONS = _Operations()
+"""What the engine writes its own way when it counts; see :class:`msgtrack.storage._operations.Operations`."""
 
 _DIALECT = _Dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this constructor without types
 

@@ -32,6 +32,8 @@ _SETTINGS: Mapping[str, Any] = {
     "max_query_size": 16_000_000,
     # A column that lacks a partner in a join is NULL, as in every other engine.
     "join_use_nulls": 1,
+    # A name in a condition is that of a column, even where the answer has a column of that name made of others.
+    "prefer_column_name_to_alias": 1,
 }
 _CLUSTER_SETTINGS: Mapping[str, Any] = {
     "distributed_foreground_insert": 1,

@@ -6,17 +6,20 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from sqlalchemy import Select, Table, case, func, literal_column, select, tuple_
+from sqlalchemy import Select, Table, func, select
 
 from msgtrack._borders import MAX_ID_BYTES
+from msgtrack.counts import Counts
 from msgtrack.errors import InvalidValue, SchemaMismatch, StoreError
 from msgtrack.events import Event
 from msgtrack.facts import FACT_KEYS, Fact
-from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
+from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, Slots
+from msgtrack.storage._asking import MAX_IN, events_asked, facts_asked, fits_in_sql, records_asked
 from msgtrack.storage._clickhouse_arrivals import Arrivals
-from msgtrack.storage._clickhouse_dialect import column_type, kept_id, literal, quoted, table_text, text_of
+from msgtrack.storage._clickhouse_dialect import OPERATIONS, column_type, kept_id, literal, quoted, table_text, text_of
 from msgtrack.storage._clickhouse_link import Address, Link, address_of
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
+from msgtrack.storage._counting import counts_of, slots_of
 from msgtrack.storage._rows import (
     READ_COLUMNS,
     SHELVES,
@@ -27,17 +30,23 @@ from msgtrack.storage._rows import (
     read_checkpoint,
     read_fact,
 )
-from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION, microseconds
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits, kept_ids, record_key
+from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION, Tables, moment
+from msgtrack.storage._types import event_id_text
+from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits, kept_ids, record_key
 
 __all__ = ["ClickHouseStore", "open_clickhouse"]
 
 _BATCH_ROWS = 50_000
-_MAX_IN = 500
-"""Ids that go into the SQL of a query; more than that are compared here."""
-
 _CAPABILITIES = Capabilities(
-    persistent=True, atomic_ingest=False, exact_distinct=True, concurrent_writers=True, native_counts=False
+    persistent=True,
+    atomic_ingest=False,
+    exact_distinct=True,
+    concurrent_writers=True,
+    native_counts=True,
+    native_slots=True,
+    revisable=True,
+    several_processes=False,
+    streaming=True,
 )
 
 
@@ -95,33 +104,15 @@ class ClickHouseStore(BaseStore):
         self.check_open()
         return self._find_facts(kind, query) if kind in FACT_KEYS else self._find(kind, query)
 
-    def _find_facts(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
-        columns = self._tables.facts.c
-        statement = select(columns.body).where(columns.kind == kind.__name__)
-        if query.delivery_ids is not None and len(query.delivery_ids) <= _MAX_IN:
-            statement = statement.where(columns.delivery_id.is_(None) | columns.delivery_id.in_(query.delivery_ids))
-        if query.recipient_id is not None:
-            statement = statement.where(columns.recipient_id.is_(None) | (columns.recipient_id == query.recipient_id))
-        for (body,) in self._rows(statement.order_by(*self._tables.facts.primary_key.columns)):
+    def _find_facts(self, kind: type[Any], query: Query) -> Iterator[Any]:
+        for (body,) in self._rows(facts_asked(self._tables, kind, query)):
             fact = read_fact(body, kind)
             if admits(query, fact):
                 yield fact
 
     def _find(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
         shelf = SHELVES[kind]
-        table = shelf.table(self._tables)
-        statement = select(*(table.c[name] for name in shelf.fields), table.c.body)
-        if query.delivery_ids is not None and "delivery_id" in table.c:
-            statement = _narrowed(statement, table.c.delivery_id, query.delivery_ids)
-        elif query.delivery_ids is not None and table is self._tables.deliveries:
-            statement = _narrowed(statement, table.c.id, query.delivery_ids)
-        if table is self._tables.messages:
-            statement = _narrowed(statement, table.c.id, query.message_ids)
-            if query.recipient_id is not None:
-                statement = statement.where(table.c.recipient_id == query.recipient_id)
-        if table is self._tables.runs:
-            statement = statement.order_by(table.c.started_at.desc())
-        for row in self._rows(statement.order_by(*table.primary_key.columns)):
+        for row in self._rows(records_asked(self._tables, kind, query)):
             record = shelf.record(row, kind)
             if admits(query, record):
                 yield record
@@ -145,31 +136,112 @@ class ClickHouseStore(BaseStore):
         return self._scan(query)
 
     def _scan(self, query: Query) -> Iterator[Event]:
+        statement = self._events_asked(events_asked(self._tables, query))
+        if fits_in_sql(query):
+            return self._read(statement)
+        return islice(filter(self.admission(query), self._read(statement)), query.limit)
+
+    def _events_asked(self, statement: Select[Any]) -> Select[Any]:
         columns = self._tables.events.c
-        id_text = case(
-            (func.startsWith(columns.id, literal_column("'\\0'")), func.lower(func.hex(func.substring(columns.id, 2)))),
-            else_=func.substring(columns.id, 2),
-        ).label("id_text")
-        statement = select(id_text, *(columns[name] for name in READ_COLUMNS[1:]))
-        statement = _narrowed(statement, columns.delivery_id, query.delivery_ids)
-        statement = _narrowed(statement, columns.message_id, query.message_ids)
-        statement = _narrowed(statement, columns.kind, query.kinds)
-        if query.audience is not None:
-            statement = statement.where(columns.audience.in_([audience.value for audience in query.audience]))
-        if query.since is not None:
-            statement = statement.where(columns.occurred_at >= microseconds(query.since))
-        if query.until is not None:
-            statement = statement.where(columns.occurred_at < microseconds(query.until))
-        if query.recipient_id is not None:
-            messages = self._tables.messages.c
-            theirs = select(messages.delivery_id, messages.id).where(messages.recipient_id == query.recipient_id)
-            statement = statement.where(tuple_(columns.delivery_id, columns.message_id).in_(theirs))
+        return statement.with_only_columns(event_id_text(columns.id), *(columns[name] for name in READ_COLUMNS[1:]))
+
+    def _read(self, statement: Select[Any]) -> Iterator[Event]:
         reader = EventReader()
-        in_sql = all(len(ids) <= _MAX_IN for ids in (query.delivery_ids or (), query.message_ids or ()))
-        for row in self._rows(statement.order_by(columns.occurred_at, literal_column("id_text"))):
-            event = reader.event(row)
-            if in_sql or query.admits(event):
-                yield event
+        for row in self._rows(statement):
+            yield reader.event(row)
+
+    def events_by(self, source_ids: frozenset[str]) -> Iterator[Event]:
+        """Events of these persons, in the order of a scan."""
+        self.check_open()
+        if len(source_ids) > MAX_IN:
+            return super().events_by(source_ids)
+        statement = events_asked(self._tables, EVERYTHING).where(self._tables.events.c.source_id.in_(sorted(source_ids)))
+        return self._read(self._events_asked(statement))
+
+    def spans(self) -> Spans:
+        """By delivery the moments of its first and last event."""
+        self.check_open()
+        columns = self._tables.events.c
+        spans = select(columns.delivery_id, func.min(columns.occurred_at), func.max(columns.occurred_at))
+        return {
+            delivery_id: (moment(first), moment(last))
+            for delivery_id, first, last in self._rows(spans.group_by(columns.delivery_id))
+        }
+
+    def live_counts(self, query: Query = EVERYTHING) -> Counts:
+        """The numbers of the query's deliveries, grouped by the engine."""
+        self.check_open()
+        try:
+            counts = counts_of(self, self._ask, query, self._settled(), OPERATIONS)
+        except KeyError:
+            # There are no snapshots: a row came between two statements that nothing before it spoke of.
+            counts = None
+        return super().live_counts(query) if counts is None else counts
+
+    def live_slots(self, query: Query = EVERYTHING) -> Slots:
+        """The slots of those, from the consolidated ones where they answer."""
+        self.check_open()
+        slots = slots_of(self, self._ask, query, self._settled(), OPERATIONS)
+        return super().live_slots(query) if slots is None else slots
+
+    def _ask(self, statement: Select[Any]) -> Iterable[Sequence[Any]]:
+        return self._link.rows(text_of(statement))
+
+    def _settled(self) -> Tables:
+        """The tables to count from; slots that an ingest under way may have left behind are counted from the events."""
+        if not self._link.rows(f"SELECT 1 FROM {table_text(self._layout.incoming)} LIMIT 1"):
+            return self._tables
+        return self._arrivals.settled(self._tables)
+
+    def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
+        """Count slots and days of programs anew from the events, of these deliveries or of all."""
+        self.check_open()
+        self._arrivals.rebuild(None if delivery_ids is None else [*delivery_ids])
+
+    def revise(
+        self,
+        *,
+        records: Iterable[Record] = (),
+        events: Iterable[Event] = (),
+        remove: Iterable[Record] = (),
+        remove_events: Iterable[str] = (),
+    ) -> None:
+        """Take out and rewrite. First what is new is written, then what is old is deleted; the same call again completes it."""
+        self.check_open()
+        records, gone_events = [*records], {*remove_events}
+        gone: dict[type[Record], dict[tuple[str, ...], None]] = {}
+        for record in remove:
+            gone.setdefault(type(record), {})[record_key(record)] = None
+        for record in records:
+            gone.get(type(record), {}).pop(record_key(record), None)
+        token = self._arrivals.token()
+        kept = ((event_id, event) for event_id, event in kept_ids(events) if event_id not in gone_events)
+        given = self._take(kept, token)
+        self.put(records)
+        if given:
+            self._arrivals.replace(token)
+        self._arrivals.remove(sorted(gone_events))
+        for kind, keys in gone.items():
+            self._delete(kind, [*keys])
+
+    def _delete(self, kind: type[Record], keys: Sequence[tuple[str, ...]]) -> None:
+        if kind in FACT_KEYS:
+            table, keys = self._tables.facts, [(kind.__name__, *key, *[""] * (3 - len(key))) for key in keys]
+        else:
+            table = SHELVES[kind].table(self._tables)
+        names = ", ".join(quoted(column.name) for column in table.primary_key.columns)
+        for start in range(0, len(keys), MAX_IN):
+            values = ", ".join(f"({', '.join(map(literal, key))})" for key in keys[start : start + MAX_IN])
+            self._link.run(f"DELETE FROM {self._layout.on_disk(table)} WHERE ({names}) IN ({values})")
+
+    def compact(self) -> None:
+        """Have the engine write all tables anew, so that nothing that was replaced or deleted is left on its disk.
+
+        It does so by itself, sooner or later; after ``erase`` it may have to be now. That takes time and, while it lasts, twice the space.
+        """
+        self.check_open()
+        for table in self._layout.kept:
+            self._link.run(f"OPTIMIZE TABLE {self._layout.on_disk(table)} FINAL")
 
     def checkpoint(self, source: str) -> Checkpoint | None:
         """How far a source was read, or None."""
@@ -268,10 +340,6 @@ class ClickHouseStore(BaseStore):
                 if {name for (name,) in found} != {column.name for column in table.columns}:
                     return False
         return True
-
-
-def _narrowed(statement: Select[Any], column: Any, values: tuple[str, ...] | None) -> Select[Any]:
-    return statement if values is None or len(values) > _MAX_IN else statement.where(column.in_(values))
 
 
 def _check_name(name: str, what: str) -> None:
