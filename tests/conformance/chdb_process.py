@@ -52,7 +52,9 @@ class Engine:
 
     def __init__(self, **environment: str) -> None:
         memory = Path("/dev/shm")
-        self.folder = Path(tempfile.mkdtemp(prefix="msgtrack-chdb-", dir=memory if os.access(memory, os.W_OK) else None))
+        self.folder = Path(
+            tempfile.mkdtemp(prefix="msgtrack-chdb-", dir=memory if os.access(memory, os.W_OK) else None)
+        )
         self._here, there = Pipe()
         self._iterators: dict[int, Iterator[Any]] = {}
         self._errors: dict[int, BaseException] = {}
@@ -186,7 +188,9 @@ class Server:
         return self.kept(value(*args, **options) if callable(value) else value)
 
     def kept(self, value: Any) -> Any:
-        kind = "iterator" if hasattr(value, "__next__") else "context" if isinstance(value, AbstractContextManager) else ""
+        kind = (
+            "iterator" if hasattr(value, "__next__") else "context" if isinstance(value, AbstractContextManager) else ""
+        )
         if not kind and not hasattr(value, "check_open"):
             return value
         number = len(self.things)
@@ -224,7 +228,11 @@ def run(folder: str, statement: str) -> list[tuple[Any, ...]]:
     import clickhouse_connect
 
     with clickhouse_connect.get_client(interface="chdb", path=folder) as client:
-        return [tuple(row) for row in client.query(statement).result_rows] if statement.startswith("SELECT") else client.command(statement) and []
+        return (
+            [tuple(row) for row in client.query(statement).result_rows]
+            if statement.startswith("SELECT")
+            else client.command(statement) and []
+        )
 
 
 @cache

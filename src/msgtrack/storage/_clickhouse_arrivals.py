@@ -6,15 +6,19 @@ Events of one ingest lie among the incoming ones until all are there. Then, each
 2. their ids and places go into ``ids``. Where two handles brought one id at the same moment, the one with the lesser rank goes;
 3. the slots and days that they fall into are counted again from the events.
 
-Counting again, and not adding up, keeps slots right when an ingest is broken off and tried again, and when two handles bring the same events:
-each counts after its own events are in, and of two counts the one that was begun later stays. A materialised view would see each block
-that is inserted once, and so count twice what was tried twice. Until an ingest is over, its incoming rows say which slots may be behind.
+Counting again, and not adding up, keeps slots right when an ingest is broken off and tried again, and when two handles bring the same
+events: each counts after its own events are in, and of two counts the one that was begun later stays. A materialised view would see
+each block that is inserted once, and so count twice what was tried twice. Until an ingest is over, its incoming rows say which
+slots may be behind.
 """
+
+# ruff: noqa: S608  # statements are put together here: of numbers, of names that ``quoted`` wrote and values that ``literal`` wrote
 
 from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from attrs import frozen
 from sqlalchemy import Table, column, text
@@ -53,7 +57,7 @@ class Arrivals:
 
     def token(self) -> int:
         """A number for one ingest: greater than those of earlier ones, and no other's."""
-        return (self.now() << 12) | int.from_bytes(os.urandom(2), "big") & 0xFFF
+        return (self.now() << 8) | os.urandom(1)[0]
 
     def settle(self, token: int, given: int) -> int:
         """Keep the incoming events that are new; how many those were.
@@ -98,7 +102,7 @@ class Arrivals:
     def repair(self) -> None:
         """Finish what was broken off: by whoever had the folder before, or more than a day ago."""
         alone = self.link.alone_since
-        before = (self.now() - _STALE_US if alone is None else alone) << 12
+        before = (self.now() - _STALE_US if alone is None else alone) << 8
         incoming = table_text(self.layout.incoming)
         for (token,) in self.link.rows(f"SELECT DISTINCT token FROM {incoming} WHERE token < {before} ORDER BY token"):
             self.finish(int(token))
@@ -155,7 +159,7 @@ class Arrivals:
 
     def settled(self, tables: Tables) -> Tables:
         """The tables to count from while events are arriving: what they fall into comes from the events, the rest is as it was counted."""
-        kept = {}
+        kept: dict[str, Any] = {}
         for name, sums in zip(("slots", "agent_days"), self._consolidated(), strict=True):
             incoming = table_text(self.layout.incoming)
             touched = f"(SELECT DISTINCT ifNull(delivery_id, ''), {sums.floor} FROM {incoming})"

@@ -86,7 +86,7 @@ def _in_clickhouse(element: event_id_text, compiler: SQLCompiler, **how: Any) ->
 class _Operations(Operations):
     def floor(self, value: ColumnElement[int], width: int) -> ColumnElement[int]:
         # No division of floats: they cannot tell microseconds of far years apart.
-        n = literal_column(str(width))
+        n: ColumnElement[int] = literal_column(str(width))
         whole: ColumnElement[int] = func.intDiv(value - func.positiveModulo(value, n), n)
         return whole
 
@@ -94,7 +94,7 @@ class _Operations(Operations):
 OPERATIONS = _Operations()
 """What the engine writes its own way when it counts; see :class:`msgtrack.storage._operations.Operations`."""
 
-_DIALECT = _Dialect()  # type: ignore[no-untyped-call]  # SQLAlchemy leaves this constructor without types
+_DIALECT = _Dialect()
 
 
 _EVENT_ID = EventId()

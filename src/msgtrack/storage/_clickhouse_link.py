@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 import clickhouse_connect
@@ -159,9 +159,7 @@ class Link:
                         raise StoreClosed("the store was closed while it was read")
                     yield row
 
-    def insert(
-        self, table: str, names: Sequence[str], types: Sequence[str], columns: Sequence[Sequence[Any]]
-    ) -> None:
+    def insert(self, table: str, names: Sequence[str], types: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
         """Insert columns of equal length; the name of the table is quoted and has its database."""
         with self._lent() as client:
             client.insert(table, columns, column_names=[*names], column_type_names=[*types], column_oriented=True)
@@ -207,25 +205,19 @@ class Link:
 
     def _client(self) -> Client:
         address = self.address
+        settings = dict(self._settings)
         with self._errors():
             if address.folder is not None:
-                return cast(
-                    "Client",
-                    clickhouse_connect.get_client(
-                        interface="chdb", path=str(address.folder), settings=dict(self._settings)
-                    ),
-                )
-            return cast(
-                "Client",
-                clickhouse_connect.get_client(
-                    host=address.host,
-                    port=address.port,
-                    username=address.user,
-                    password=address.password,
-                    secure=address.secure,
-                    settings=dict(self._settings),
-                    autogenerate_session_id=False,
-                ),
+                return clickhouse_connect.get_client(interface="chdb", path=str(address.folder), settings=settings)
+            return clickhouse_connect.get_client(
+                host=address.host,
+                port=address.port,
+                username=address.user,
+                password=address.password,
+                secure=address.secure,
+                settings=settings,
+                # Several clients of one store read at the same time, which a session of the server would not admit.
+                autogenerate_session_id=False,
             )
 
     @contextmanager

@@ -116,9 +116,7 @@ def layout_of(*, database: str, prefix: str, cluster: str = "") -> Layout:
             _copied([rank])[0],
         ),
         slots=Table(tables.slots.name, own, *_copied(tables.slots.columns), *_copied(counted)),
-        agent_days=Table(
-            tables.agent_days.name, own, *_copied(tables.agent_days.columns), *_copied(counted)
-        ),
+        agent_days=Table(tables.agent_days.name, own, *_copied(tables.agent_days.columns), *_copied(counted)),
         cluster=cluster,
     )
 

@@ -1,5 +1,7 @@
 """The store on ClickHouse: a server, or the same engine inside this process, through clickhouse-connect."""
 
+# ruff: noqa: S608  # statements are put together here: of names that ``quoted`` wrote and values that ``literal`` wrote
+
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -155,7 +157,9 @@ class ClickHouseStore(BaseStore):
         self.check_open()
         if len(source_ids) > MAX_IN:
             return super().events_by(source_ids)
-        statement = events_asked(self._tables, EVERYTHING).where(self._tables.events.c.source_id.in_(sorted(source_ids)))
+        statement = events_asked(self._tables, EVERYTHING).where(
+            self._tables.events.c.source_id.in_(sorted(source_ids))
+        )
         return self._read(self._events_asked(statement))
 
     def spans(self) -> Spans:
@@ -271,7 +275,6 @@ class ClickHouseStore(BaseStore):
                 self._arrivals.forget(token)
             raise
         return given
-
 
     def _insert(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows that have a value for each column of the table that is not the engine's own."""
