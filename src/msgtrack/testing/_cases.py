@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 from msgtrack.events import Click, Event, Open
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import CAPABILITIES, Capabilities, Query, Store
+from msgtrack.storage import BaseStore
 
 __all__ = [
     "NOON",
@@ -27,7 +28,7 @@ __all__ = [
     "with_id",
 ]
 
-StoreFactory = Callable[[], Store]
+StoreFactory = Callable[[], BaseStore]
 """Opens one place, the same each time; every test has a place of its own, empty at first."""
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

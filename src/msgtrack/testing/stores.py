@@ -27,12 +27,14 @@ from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Checkpoint, Ingested, Query, Store, WorkflowRun
 from msgtrack.testing._cases import NOON, StoreFactory, click, needs, opened, with_id
 from msgtrack.testing._event_clauses import EventClauses
+from msgtrack.testing._page_clauses import PageClauses
 from msgtrack.testing._record_clauses import RecordClauses
+from msgtrack.testing._upkeep_clauses import UpkeepClauses
 
 __all__ = ["StoreSuite"]
 
 
-class StoreSuite(RecordClauses, EventClauses):
+class StoreSuite(RecordClauses, EventClauses, PageClauses, UpkeepClauses):
     """Every clause of the contract, on a store of yours.
 
     - **Must override**: the fixture ``store_factory``.
