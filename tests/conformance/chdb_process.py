@@ -1,8 +1,8 @@
 """Stores of ClickHouse's embedded engine, in a process of their own, for tests that run in another.
 
-The engine has one folder in a process, hangs in a forked child and keeps hundreds of megabytes, so no process of pytest may load it. ``Engine``
-starts this very file as a program; what it opens there is used through it, call by call: iterables go over as they are drawn, errors and
-values come back as they are. A call that is under way may be answered by calls into the same process.
+The engine has one folder in a process, hangs in a forked child and keeps hundreds of megabytes, so no process of pytest may load
+it. ``Engine`` starts this very file as a program; what it opens there is used through it, call by call: iterables go over as they
+are drawn, errors and values come back as they are. Drawing may call into the other process again while it waits for values.
 """
 
 from __future__ import annotations
@@ -16,13 +16,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, suppress
+from contextlib import suppress
 from functools import cache
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
 from typing import Any
 
 from attrs import frozen
+
+from msgtrack import open_store
+from msgtrack.protocols import Capabilities
+from msgtrack.storage import BaseStore
 
 AT_ONCE = 500
 """Values that go over together."""
@@ -37,10 +41,10 @@ class Drawn:
 
 @frozen
 class Thing:
-    """Stands for a store, an iterator or a context that stays on the other side; ``kind`` says which."""
+    """Stands for a store or an iterator that stays on the other side."""
 
     number: int
-    kind: str
+    is_store: bool
 
 
 class OtherSideError(Exception):
@@ -67,7 +71,7 @@ class Engine:
         )
         there.close()
 
-    def open(self, url: str, **options: Any) -> Remote:
+    def open(self, url: str, **options: Any) -> RemoteStore:
         """What ``open_store`` gives over there."""
         return self.call(None, "open_store", (url,), options)
 
@@ -77,6 +81,7 @@ class Engine:
 
     def call(self, number: int | None, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         """Call a method of a thing over there, or a function of this file."""
+        options = {key: self._sent(value) for key, value in options.items()}
         self._here.send((number, name, tuple(map(self._sent, args)), options))
         while True:
             said, value = self._here.recv()
@@ -87,7 +92,9 @@ class Engine:
             elif said == "failed":
                 raise value
             else:
-                return Remote(self, value) if isinstance(value, Thing) else value
+                if not isinstance(value, Thing):
+                    return value
+                return RemoteStore(self, value) if value.is_store else RemoteIterator(self, value)
 
     def stop(self) -> None:
         """Let the other process go, and its folder."""
@@ -111,7 +118,7 @@ class Engine:
         values: list[Any] = []
         try:
             values.extend(itertools.islice(self._iterators[number], AT_ONCE))
-        except BaseException as error:
+        except BaseException as error:  # noqa: BLE001  # raised again once the other side has given up
             self._errors[number] = error
             return values, number, True
         if len(values) < AT_ONCE:
@@ -119,21 +126,14 @@ class Engine:
         return values, None, len(values) < AT_ONCE
 
 
-class Remote:
-    """A store, an iterator or a context over there."""
+class RemoteIterator:
+    """An iterator over there."""
 
     def __init__(self, engine: Engine, thing: Thing) -> None:
         self._engine, self._thing = engine, thing
         self._values: Iterator[Any] = iter(())
 
-    def __getattr__(self, name: str) -> Any:
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if name == "capabilities":
-            return self._engine.call(self._thing.number, name, (), {})
-        return lambda *args, **options: self._engine.call(self._thing.number, name, args, options)
-
-    def __iter__(self) -> Remote:
+    def __iter__(self) -> RemoteIterator:
         return self
 
     def __next__(self) -> Any:
@@ -142,11 +142,40 @@ class Remote:
         self._values = iter(self._engine.call(self._thing.number, "some", (), {}))
         return next(self._values)
 
-    def __enter__(self) -> Any:
-        return self._engine.call(self._thing.number, "__enter__", (), {})
 
-    def __exit__(self, *_: object) -> None:
-        self._engine.call(self._thing.number, "__exit__", (None, None, None), {})
+def _forwarded(name: str) -> Any:
+    def method(self: RemoteStore, *args: Any, **options: Any) -> Any:
+        return self.engine.call(self.thing.number, name, args, options)
+
+    return method
+
+
+class RemoteStore(BaseStore):
+    """A store over there: what an adapter writes is asked of it, what ``BaseStore`` makes of that is made here."""
+
+    def __init__(self, engine: Engine, thing: Thing) -> None:
+        self.engine, self.thing = engine, thing
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return self.engine.call(self.thing.number, "capabilities", (), {})
+
+    def close(self) -> None:
+        super().close()
+        self.engine.call(self.thing.number, "close", (), {})
+
+    put = _forwarded("put")
+    find = _forwarded("find")
+    ingest = _forwarded("ingest")
+    scan = _forwarded("scan")
+    checkpoint = _forwarded("checkpoint")
+    revise = _forwarded("revise")
+    rebuild = _forwarded("rebuild")
+    live_counts = _forwarded("live_counts")
+    live_slots = _forwarded("live_slots")
+    spans = _forwarded("spans")
+    events_by = _forwarded("events_by")
+    compact = _forwarded("compact")
 
 
 class Server:
@@ -168,17 +197,17 @@ class Server:
         """Answer one call."""
         number, name, args, options = asked
         try:
-            value = self.value_of(number, name, [self.received(arg) for arg in args], options)
+            args = tuple(map(self.received, args))
+            options = {key: self.received(value) for key, value in options.items()}
+            value = self.value_of(number, name, args, options)
         except OtherSideError as error:
             self.there.send(("raised", error.args[0]))
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001  # raised again on the other side
             self.there.send(("failed", carried(error)))
         else:
             self.there.send(("done", value))
 
-    def value_of(self, number: int | None, name: str, args: list[Any], options: dict[str, Any]) -> Any:
-        from msgtrack import open_store
-
+    def value_of(self, number: int | None, name: str, args: tuple[Any, ...], options: dict[str, Any]) -> Any:
         if number is None:
             return self.kept({"open_store": open_store, "run": run}[name](*args, **options))
         thing = self.things[number]
@@ -188,14 +217,11 @@ class Server:
         return self.kept(value(*args, **options) if callable(value) else value)
 
     def kept(self, value: Any) -> Any:
-        kind = (
-            "iterator" if hasattr(value, "__next__") else "context" if isinstance(value, AbstractContextManager) else ""
-        )
-        if not kind and not hasattr(value, "check_open"):
+        if not isinstance(value, BaseStore) and not hasattr(value, "__next__"):
             return value
         number = len(self.things)
         self.things[number] = value
-        return Thing(number, kind or "store")
+        return Thing(number, isinstance(value, BaseStore))
 
     def received(self, value: Any) -> Any:
         return self.drawn(value.number) if isinstance(value, Drawn) else value
@@ -219,7 +245,7 @@ def carried(error: Exception) -> Exception:
     error.__cause__ = error.__context__ = None
     try:
         pickle.loads(pickle.dumps(error))
-    except Exception:
+    except Exception:  # noqa: BLE001  # whatever pickling says of it
         return RuntimeError(f"{type(error).__name__}: {error}")
     return error
 
@@ -228,11 +254,10 @@ def run(folder: str, statement: str) -> list[tuple[Any, ...]]:
     import clickhouse_connect
 
     with clickhouse_connect.get_client(interface="chdb", path=folder) as client:
-        return (
-            [tuple(row) for row in client.query(statement).result_rows]
-            if statement.startswith("SELECT")
-            else client.command(statement) and []
-        )
+        if statement.startswith("SELECT"):
+            return [tuple(row) for row in client.query(statement).result_rows]
+        client.command(statement)
+        return []
 
 
 @cache

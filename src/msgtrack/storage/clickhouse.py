@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
+from attrs import evolve
 from sqlalchemy import Select, Table, func, select
 
 from msgtrack._borders import MAX_ID_BYTES
@@ -82,7 +83,7 @@ class ClickHouseStore(BaseStore):
     @property
     def capabilities(self) -> Capabilities:
         """Persistent and exact; several handles may write; events come first and the checkpoint after."""
-        return _CAPABILITIES
+        return evolve(_CAPABILITIES, several_processes=self._link.address.folder is None)
 
     def put(self, records: Iterable[Record]) -> None:
         """Keep records by key; see :class:`msgtrack.protocols.Store`."""
