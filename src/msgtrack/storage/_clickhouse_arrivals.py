@@ -136,7 +136,7 @@ class Arrivals:
         places = f"{table_text(self.layout.ids)} WHERE id IN ({of_ids})"
         for sums in self._consolidated():
             touched = f"(SELECT DISTINCT ifNull(delivery_id, ''), {sums.floor} FROM {places})"
-            self._count(sums, _within(places), f"(delivery_id, {sums.moment}) IN {touched}")
+            self._count(sums, _within(places, sums.us), f"(delivery_id, {sums.moment}) IN {touched}")
 
     def rebuild(self, delivery_ids: Sequence[str] | None) -> None:
         """Count all slots and days anew, of these deliveries or of all."""
@@ -167,7 +167,7 @@ class Arrivals:
             select_text = (
                 f"SELECT {names}, times FROM {table_text(sums.table)} WHERE {place} NOT IN {touched}"
                 f" UNION ALL SELECT {names}, one AS times"
-                f" FROM ({sums.of_events(self.layout.events, _within(incoming))}) WHERE {place} IN {touched}"
+                f" FROM ({sums.of_events(self.layout.events, _within(incoming, sums.us))}) WHERE {place} IN {touched}"
             )
             columns = [column(each.name, each.type) for each in getattr(tables, name).columns]
             kept[name] = text(select_text.replace(":", "\\:")).columns(*columns).subquery(name)
@@ -198,13 +198,15 @@ class Arrivals:
             _Sums(
                 table=self.layout.slots,
                 moment="slot",
-                floor=_floor(_SLOT_US, SLOT_SECONDS),
+                us=_SLOT_US,
+                unit=SLOT_SECONDS,
                 keys={"kind": "kind", "link_id": "ifNull(link_id, '')", "audience": "audience"},
             ),
             _Sums(
                 table=self.layout.agent_days,
                 moment="day",
-                floor=_floor(_DAY_US, 1),
+                us=_DAY_US,
+                unit=1,
                 keys={"agent_key": "ifNull(agent_key, 0)", "kind": "kind", "audience": "audience"},
                 only=f"kind IN ({', '.join(map(literal, sorted(REACTION_KINDS)))})",
             ),
@@ -217,9 +219,16 @@ class _Sums:
 
     table: Table
     moment: str
-    floor: str
+    us: int
+    unit: int
     keys: Mapping[str, str]
     only: str = "1"
+
+    @property
+    def floor(self) -> str:
+        """The slot or day that an event falls into."""
+        # No division of floats: they cannot tell microseconds of far years apart.
+        return f"intDiv(occurred_at - positiveModulo(occurred_at, {self.us}), {self.us}) * {self.unit}"
 
     @property
     def names(self) -> list[str]:
@@ -236,14 +245,12 @@ class _Sums:
         return f"SELECT {outer}, 1 AS one FROM ({rows})"
 
 
-def _floor(us: int, unit: int) -> str:
-    # No division of floats: they cannot tell microseconds of far years apart.
-    return f"intDiv(occurred_at - positiveModulo(occurred_at, {us}), {us}) * {unit}"
-
-
-def _within(places: str) -> str:
-    """What holds for events in the same deliveries and between the same moments; the engine finds those without reading all."""
+def _within(places: str, us: int = 1) -> str:
+    """What holds for events in the same deliveries and between the same moments, rounded outwards to whole multiples of ``us``; the engine
+    finds those without reading all.
+    """
+    first, last = (f"(SELECT {which}(occurred_at) FROM {places})" for which in ("min", "max"))
     return (
         f"(delivery_id IN (SELECT delivery_id FROM {places}) OR delivery_id IS NULL)"
-        f" AND occurred_at BETWEEN (SELECT min(occurred_at) FROM {places}) AND (SELECT max(occurred_at) FROM {places})"
+        f" AND occurred_at > {first} - {us} AND occurred_at < {last} + {us}"
     )

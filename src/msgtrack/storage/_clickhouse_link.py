@@ -61,7 +61,7 @@ class Address:
     def shown(self) -> str:
         """The address for people, without the password."""
         if self.folder is not None:
-            return f"chdb:///{str(self.folder).removeprefix('/')} ({self.database})"
+            return f"chdb:///{self.folder} ({self.database})"
         return f"clickhouse://{self.host}:{self.port}/{self.database}"
 
 
