@@ -5,9 +5,22 @@ Only selects are written so; ClickHouse's drivers carry neither transactions nor
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
-from sqlalchemy import ClauseElement, Column, ColumnElement, Table, func, literal_column
+from sqlalchemy import (
+    ClauseElement,
+    Column,
+    ColumnElement,
+    FromClause,
+    Select,
+    Table,
+    column,
+    func,
+    literal_column,
+    select,
+    table,
+)
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import IdentifierPreparer, SQLCompiler
@@ -16,7 +29,17 @@ from sqlalchemy.types import BigInteger, Integer, SmallInteger, TypeDecorator, T
 from msgtrack.storage._operations import Operations
 from msgtrack.storage._types import EventId, event_id_text
 
-__all__ = ["OPERATIONS", "Flag", "Unsigned", "column_type", "kept_id", "literal", "quoted", "table_text", "text_of"]
+__all__ = [
+    "ClickHouseOperations",
+    "Flag",
+    "Unsigned",
+    "column_type",
+    "kept_id",
+    "literal",
+    "quoted",
+    "table_text",
+    "text_of",
+]
 
 
 class Unsigned(BigInteger):
@@ -83,17 +106,37 @@ def _in_clickhouse(element: event_id_text, compiler: SQLCompiler, **how: Any) ->
     return f"if(startsWith({column}, '\\0'), lower(hex(substring({column}, 2))), substring({column}, 2))"
 
 
-class _Operations(Operations):
+class ClickHouseOperations(Operations):
+    """What the engine writes its own way when it counts.
+
+    Args:
+        run: carries out a statement in the session that the counting statements are asked in.
+    """
+
+    def __init__(self, run: Callable[[str], object]) -> None:
+        self._run = run
+
     def floor(self, value: ColumnElement[int], width: int) -> ColumnElement[int]:
+        """How often ``width`` goes into a whole number, rounded down."""
         # No division of floats: they cannot tell microseconds of far years apart.
         n: ColumnElement[int] = literal_column(str(width))
         whole: ColumnElement[int] = func.intDiv(value - func.positiveModulo(value, n), n)
         return whole
 
+    def base(self, rows: Select[Any]) -> FromClause:
+        """A temporary table of the rows; a common table expression would be worked out by each statement anew."""
+        self.drop_base()
+        # As a subquery each column has its own name; by itself, one that two tables have would get the name of its table too.
+        named = text_of(select(rows.subquery("named")))
+        self._run(f"CREATE TEMPORARY TABLE {quoted(_BASE)} ENGINE = MergeTree ORDER BY tuple() AS {named}")
+        return table(_BASE, *(column(each.name, each.type) for each in rows.selected_columns))
 
-OPERATIONS = _Operations()
-"""What the engine writes its own way when it counts; see :class:`msgtrack.storage._operations.Operations`."""
+    def drop_base(self) -> None:
+        """Let go of the temporary table, if there is one."""
+        self._run(f"DROP TEMPORARY TABLE IF EXISTS {quoted(_BASE)}")
 
+
+_BASE = "msgtrack_reactions"
 _DIALECT = _Dialect()
 
 

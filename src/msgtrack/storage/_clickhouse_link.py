@@ -19,7 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from msgtrack.errors import InvalidValue, MissingExtra, StoreClosed, StoreError, UnknownOption
 
-__all__ = ["Address", "Link", "address_of"]
+__all__ = ["Address", "Link", "Session", "address_of"]
 
 _SETTINGS: Mapping[str, Any] = {
     # Of rows with one key, readers see the one that counts, whether the engine has merged them already or not.
@@ -117,6 +117,21 @@ def _masked(url: str) -> str:
     return repr(re.sub(r"//[^/@]*@", "//***@", url)[:80])
 
 
+@frozen
+class Session:
+    """One client, as long as it is lent."""
+
+    client: Client
+
+    def run(self, statement: str) -> None:
+        """Carry out a statement that answers nothing."""
+        self.client.command(statement)
+
+    def rows(self, select: str) -> list[Sequence[Any]]:
+        """All rows of an answer that is small."""
+        return list(self.client.query(select).result_rows)
+
+
 class Link:
     """Clients of one ClickHouse. Each does one thing at a time, so a reader that is half-way has one of its own.
 
@@ -142,13 +157,19 @@ class Link:
 
     def run(self, statement: str) -> None:
         """Carry out a statement that answers nothing."""
-        with self._lent() as client:
-            client.command(statement)
+        with self.session() as session:
+            session.run(statement)
 
     def rows(self, select: str) -> list[Sequence[Any]]:
         """All rows of an answer that is small."""
+        with self.session() as session:
+            return session.rows(select)
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Several statements that see the same temporary tables."""
         with self._lent() as client:
-            return list(client.query(select).result_rows)
+            yield Session(client)
 
     def stream(self, select: str) -> Iterator[Sequence[Any]]:
         """The rows of an answer that may be large, some thousands of them held at a time."""
@@ -193,15 +214,18 @@ class Link:
         with self._errors():
             client = self._idle.pop() if self._idle else self._client()
         self._open.add(client)
+        is_done = False
         try:
             with self._errors():
                 yield client
+            is_done = True
         finally:
             self._open.discard(client)
-            if self._closed:
-                client.close()
-            else:
+            # One that was left in the middle of something may still be at it.
+            if is_done and not self._closed:
                 self._idle.append(client)
+            else:
+                client.close()
 
     def _client(self) -> Client:
         address = self.address
@@ -216,8 +240,8 @@ class Link:
                 password=address.password,
                 secure=address.secure,
                 settings=settings,
-                # Several clients of one store read at the same time, which a session of the server would not admit.
-                autogenerate_session_id=False,
+                # Each client does one thing at a time, so it may have a session of the server, and that temporary tables.
+                autogenerate_session_id=True,
             )
 
     @contextmanager

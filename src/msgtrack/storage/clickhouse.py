@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,8 +19,16 @@ from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, Slots
 from msgtrack.storage._asking import MAX_IN, events_asked, facts_asked, fits_in_sql, records_asked
 from msgtrack.storage._clickhouse_arrivals import Arrivals
-from msgtrack.storage._clickhouse_dialect import OPERATIONS, column_type, kept_id, literal, quoted, table_text, text_of
-from msgtrack.storage._clickhouse_link import Address, Link, address_of
+from msgtrack.storage._clickhouse_dialect import (
+    ClickHouseOperations,
+    column_type,
+    kept_id,
+    literal,
+    quoted,
+    table_text,
+    text_of,
+)
+from msgtrack.storage._clickhouse_link import Address, Link, Session, address_of
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
 from msgtrack.storage._counting import counts_of, slots_of
 from msgtrack.storage._rows import (
@@ -176,21 +184,22 @@ class ClickHouseStore(BaseStore):
     def live_counts(self, query: Query = EVERYTHING) -> Counts:
         """The numbers of the query's deliveries, grouped by the engine."""
         self.check_open()
-        try:
-            counts = counts_of(self, self._ask, query, self._settled(), OPERATIONS)
-        except KeyError:
-            # There are no snapshots: a row came between two statements that nothing before it spoke of.
-            counts = None
+        with self._link.session() as session:
+            operations = ClickHouseOperations(session.run)
+            try:
+                counts = counts_of(self, _asked(session), query, self._settled(), operations)
+            except KeyError:
+                # There are no snapshots: a row came between two statements that nothing before it spoke of.
+                counts = None
+            operations.drop_base()
         return super().live_counts(query) if counts is None else counts
 
     def live_slots(self, query: Query = EVERYTHING) -> Slots:
         """The slots of those, from the consolidated ones where they answer."""
         self.check_open()
-        slots = slots_of(self, self._ask, query, self._settled(), OPERATIONS)
+        with self._link.session() as session:
+            slots = slots_of(self, _asked(session), query, self._settled(), ClickHouseOperations(session.run))
         return super().live_slots(query) if slots is None else slots
-
-    def _ask(self, statement: Select[Any]) -> Iterable[Sequence[Any]]:
-        return self._link.rows(text_of(statement))
 
     def _settled(self) -> Tables:
         """The tables to count from; slots that an ingest under way may have left behind are counted from the events."""
@@ -344,6 +353,10 @@ class ClickHouseStore(BaseStore):
                 if {name for (name,) in found} != {column.name for column in table.columns}:
                     return False
         return True
+
+
+def _asked(session: Session) -> Callable[[Select[Any]], list[Sequence[Any]]]:
+    return lambda statement: session.rows(text_of(statement))
 
 
 def _check_name(name: str, what: str) -> None:

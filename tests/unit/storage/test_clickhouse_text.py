@@ -19,7 +19,7 @@ pytest.importorskip("clickhouse_connect", reason="the extra 'clickhouse' is not 
 from sqlalchemy import select
 
 from msgtrack.storage import _clickhouse_link as link
-from msgtrack.storage._clickhouse_dialect import OPERATIONS, kept_id, literal, quoted, table_text, text_of
+from msgtrack.storage._clickhouse_dialect import ClickHouseOperations, kept_id, literal, quoted, table_text, text_of
 from msgtrack.storage._clickhouse_tables import layout_of
 from msgtrack.storage._schema import pack_id, tables_of
 
@@ -75,7 +75,7 @@ def test_event_ids_of_our_own_are_short_and_no_other_id_looks_like_one() -> None
 
 def test_rounding_down_divides_no_floats() -> None:
     events = tables_of("", None).events
-    said = text_of(select(OPERATIONS.floor(events.c.occurred_at, 300)))
+    said = text_of(select(ClickHouseOperations(print).floor(events.c.occurred_at, 300)))
     assert "intDiv(`events`.`occurred_at` - positiveModulo(`events`.`occurred_at`, 300), 300)" in said
 
 
@@ -98,7 +98,9 @@ def test_the_tables_of_a_cluster() -> None:
     assert len(statements) == 2 * len(layout.kept)
     assert all(" ON CLUSTER `two shards` " in said for said in statements)
     events = [said for said in statements if "`t_events" in said]
-    assert events[0].startswith("CREATE TABLE IF NOT EXISTS `stats`.`t_events_local` ON CLUSTER `two shards` (`id` String")
+    assert events[0].startswith(
+        "CREATE TABLE IF NOT EXISTS `stats`.`t_events_local` ON CLUSTER `two shards` (`id` String"
+    )
     assert (
         "ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/{shard}/{database}/{table}', '{replica}', `rank`)"
     ) in events[0]
