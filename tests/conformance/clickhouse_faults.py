@@ -1,7 +1,9 @@
-"""What goes wrong in a store on ClickHouse's engine, as programs: ``python clickhouse_faults.py NAME FOLDER``; each prints its figures as JSON.
+"""What goes wrong on ClickHouse's engine: ``python clickhouse_faults.py NAME FOLDER``; each program prints its figures as JSON.
 
 The engine is never loaded into a process of pytest, and some of these are killed.
 """
+
+# ruff: noqa: T201  # programs print
 
 from __future__ import annotations
 
