@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from attrs import evolve
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
-from msgtrack.facts import Fact
 from msgtrack.protocols import Query
 from msgtrack.storage._conditions import delivery_condition, event_conditions, fits
 from msgtrack.storage._rows import READ_COLUMNS, SHELVES
@@ -37,7 +37,7 @@ def shortened(query: Query) -> Query:
     return evolve(query, **without, limit=None)
 
 
-def facts_asked(tables: Tables, kind: type[Fact], query: Query) -> Select[Any]:
+def facts_asked(tables: Tables, kind: type, query: Query) -> Select[Any]:
     """The bodies of facts; some more than pass, so each is to be looked at."""
     columns = tables.facts.c
     statement = select(columns.body).where(columns.kind == kind.__name__)
@@ -73,7 +73,7 @@ def events_asked(tables: Tables, query: Query) -> Select[Any]:
     columns = tables.events.c
     statement = select(*(columns[name] for name in READ_COLUMNS)).where(*event_conditions(query, tables))
     if query.after is not None:
-        statement = statement.where(_behind(tables, query))
+        statement = statement.where(_behind(tables, *query.after, newest_first=query.newest_first))
     order: list[ColumnElement[Any]] = [columns.occurred_at, event_id_text(columns.id)]
     if query.newest_first:
         order = [column.desc() for column in order]
@@ -81,12 +81,11 @@ def events_asked(tables: Tables, query: Query) -> Select[Any]:
     return statement if query.limit is None else statement.limit(query.limit)
 
 
-def _behind(tables: Tables, query: Query) -> ColumnElement[bool]:
-    after_at, after_id = query.after or (None, None)
+def _behind(tables: Tables, after_at: datetime, after_id: str, *, newest_first: bool) -> ColumnElement[bool]:
     columns = tables.events.c
     event_id, at = event_id_text(columns.id), microseconds(after_at)
     # The first half is what an index can begin with.
-    if query.newest_first:
+    if newest_first:
         same = and_(columns.occurred_at == at, event_id < after_id)
         return and_(columns.occurred_at <= at, or_(columns.occurred_at < at, same))
     same = and_(columns.occurred_at == at, event_id > after_id)

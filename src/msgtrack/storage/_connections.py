@@ -134,20 +134,26 @@ class Connections:
             stream = _Stream(result)
             if self._frozen is not None and self.kind.one_result_at_a_time:
                 self._stream = stream
-            while True:
-                check_open()
-                with self.errors():
-                    rows = stream.fetch()
-                if not rows:
-                    return
-                for row in rows:
+            try:
+                while True:
                     check_open()
-                    yield row
+                    with self.errors():
+                        rows = stream.fetch()
+                    if not rows:
+                        return
+                    for row in rows:
+                        check_open()
+                        yield row
+            finally:
+                if self._stream is stream:
+                    self._stream = None
+                result.close()
 
     def all(self, statement: Executable) -> list[Any]:
-        """The rows of a statement, all at once."""
+        """The rows of a statement, all at once; none of one that gives none."""
         with self._source() as connection, self.errors():
-            return [*connection.execute(statement).all()]
+            result = connection.execute(statement)
+            return [*result.all()] if result.returns_rows else []
 
     @contextmanager
     def writer(self) -> Iterator[Connection]:

@@ -104,17 +104,21 @@ class _Counting:
         self._query = query
         self._say = Statements(tables, operations, Scope(query, bool(apart) and query.delivery_ids is None))
         self._terms = Terms(ask, self._say)
+        self._keeps_slots = operations.keeps_slots
 
     def slots(self) -> SlotRows:
         """Rows by delivery, kind and link, and slot."""
         rows = self._all_slots()
-        self._take_out_seeds(rows)
+        if any(True for _ in self._ask(self._say.seeds())):
+            self._take_out_seeds(rows)
         return rows
 
     def _all_slots(self) -> SlotRows:
         rows: SlotRows = defaultdict(lambda: defaultdict(Counter))
-        statement = self._say.kept_slots() if _is_consolidated(self._query) else self._say.slots()
-        for delivery_id, kind, link_id, slot, times in self._ask(statement):
+        is_kept = self._keeps_slots and _is_consolidated(self._query)
+        for delivery_id, kind, link_id, slot, times in self._ask(
+            self._say.kept_slots() if is_kept else self._say.slots()
+        ):
             rows[delivery_id or ""][kind, link_id or ""][int(slot)] += int(times)
         return rows
 
@@ -187,7 +191,7 @@ class _Counting:
     def _agents(self, reach: Reach, *, has_seeds: bool) -> Mapping[str, Counter[tuple[Agent, str]]]:
         """Reactions by delivery, program and kind."""
         rows: defaultdict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
-        if not _is_consolidated(self._query, days=True):
+        if not (self._keeps_slots and _is_consolidated(self._query, days=True)):
             rows = reach.rows_by_agent()
         else:
             for delivery_id, key, kind, times in self._ask(self._say.kept_agents()):

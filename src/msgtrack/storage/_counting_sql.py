@@ -29,6 +29,8 @@ NAMES = (*sorted(REACTION_KINDS), MOBILE_CLICK)
 
 MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86400
+_ONE: ColumnElement[int] = literal_column("1")
+"""Not a parameter: an index on some rows only is used where the statement itself says which."""
 _CLICK = NAMES.index(Click.kind)
 _MOBILE = NAMES.index(MOBILE_CLICK)
 _PAGES = sorted({*map(NAMES.index, PAGE_KINDS), _MOBILE})
@@ -100,7 +102,13 @@ class Statements:
     def _seeds_with_events(self) -> FromClause:
         messages, events = self._tables.messages, self._tables.events
         of_message = and_(events.c.delivery_id == messages.c.delivery_id, events.c.message_id == messages.c.id)
-        return messages.join(events, and_(of_message, messages.c.is_seed == 1))
+        return messages.join(events, and_(of_message, messages.c.is_seed == _ONE))
+
+    def seeds(self) -> Select[Any]:
+        """One row where some message is a seed's."""
+        messages = self._tables.messages.c
+        conditions = self._scope.of_delivery(messages.delivery_id, self._tables)
+        return select(messages.is_seed).where(messages.is_seed == _ONE, *conditions).limit(1)
 
     def kept_slots(self) -> Select[Any]:
         """As :meth:`slots`, from what was consolidated; "" stands for no delivery and no link."""
@@ -195,7 +203,9 @@ class Statements:
                     links.c.type != int(LinkType.OPEN),
                 ),
             )
-        names = [(events.c.kind == name, literal_column(str(place))) for place, name in enumerate(NAMES[:_MOBILE])]
+        names: list[tuple[ColumnElement[bool], ColumnElement[int]]] = [
+            (events.c.kind == name, literal_column(str(place))) for place, name in enumerate(NAMES[:_MOBILE])
+        ]
         if mobile:
             is_mobile = and_(events.c.kind == Click.kind, links.c.type == int(LinkType.MOBILE_CLICK))
             names.insert(0, (is_mobile, literal_column(str(_MOBILE))))
@@ -225,7 +235,7 @@ class Statements:
         if any(piece.offset % SLOT_SECONDS for piece in pieces):
             # Before time zones there were offsets of odd seconds, so midnight may lie inside a slot.
             at, unit = floor(at, SLOT_SECONDS * MICROSECONDS) * SLOT_SECONDS, 1
-        offsets = [literal_column(str(piece.offset * unit)) for piece in pieces]
+        offsets: list[ColumnElement[int]] = [literal_column(str(piece.offset * unit)) for piece in pieces]
         if len(pieces) > 1:
             until = zip((at < piece.slot * unit for piece in pieces[1:]), offsets, strict=False)
             at = at + case(*until, else_=offsets[-1])
@@ -295,7 +305,7 @@ class Statements:
     def persons_by_channel(self, base: FromClause, channel: int) -> Select[Any]:
         """(channel, persons); ``channel`` stands for that of a delivery that nobody registered."""
         c, deliveries = base.c, self._tables.deliveries
-        by = func.coalesce(deliveries.c.channel_key, channel)
+        by: ColumnElement[Any] = func.coalesce(deliveries.c.channel_key, channel)
         clicked = and_(c.name.in_([_CLICK, _MOBILE]), c.source_id.is_not(None))
         return (
             select(by, func.count(sql_distinct(c.source_id)))

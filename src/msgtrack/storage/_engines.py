@@ -23,7 +23,18 @@ Row = tuple[Any, ...]
 class SqlEngine(ABC):
     """What is one engine's own. Rows come in the order of :func:`columns_of`."""
 
-    capabilities: ClassVar[Capabilities]
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        persistent=True,
+        atomic_ingest=True,
+        exact_distinct=True,
+        concurrent_writers=True,
+        native_counts=True,
+        native_slots=True,
+        revisable=True,
+        several_processes=True,
+        snapshots=True,
+        streaming=True,
+    )
 
     transactional_ddl: ClassVar[bool] = True
     """Whether tables are made all or none."""
@@ -51,14 +62,14 @@ class SqlEngine(ABC):
             MissingExtra: the driver is not installed.
         """
 
-    def adopt(self, engine: Engine) -> None:
+    def adopt(self, engine: Engine) -> None:  # noqa: B027  # most take any
         """Look at an engine that the application made.
 
         Raises:
             NotSupported: it cannot be used.
         """
 
-    def first_steps(self, connection: Connection, busy_seconds: float) -> None:
+    def first_steps(self, connection: Connection, busy_seconds: float) -> None:  # noqa: B027  # most need none
         """What is to be done once, outside of a transaction, before anything else."""
 
     @abstractmethod

@@ -13,7 +13,6 @@ from typing import Any, ClassVar
 from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, func, select, text
 
 from msgtrack.errors import MissingExtra, StoreError
-from msgtrack.protocols import Capabilities
 from msgtrack.storage._engines import (
     Row,
     SqlEngine,
@@ -39,9 +38,6 @@ _ADDRESS_OPTIONS = frozenset(
 class MariaDb(SqlEngine):
     """InnoDB: snapshots to read from, a locked row to write behind; a table is made whether or not the next one can be."""
 
-    capabilities = Capabilities(
-        persistent=True, atomic_ingest=True, exact_distinct=True, concurrent_writers=True, native_counts=False
-    )
     transactional_ddl: ClassVar[bool] = False
     one_result_at_a_time: ClassVar[bool] = True
     reading: ClassVar[dict[str, Any]] = {"isolation_level": "REPEATABLE READ"}

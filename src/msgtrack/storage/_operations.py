@@ -17,6 +17,12 @@ __all__ = ["Operations", "operations_for"]
 class Operations:
     """Portable SQL; an engine overrides what it does faster or otherwise."""
 
+    keeps_slots = True
+    """Whether slots and days of programs are kept right at ingest, so that they may answer."""
+
+    divided_by = "/"
+    """What divides whole numbers to a whole number."""
+
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         """Of a group of rows the sum of the bits whose condition some row fulfils."""
         total: ColumnElement[int] = func.max(case((bits[0][0], bits[0][1]), else_=0))
@@ -26,10 +32,9 @@ class Operations:
 
     def floor(self, value: ColumnElement[int], width: int) -> ColumnElement[int]:
         """How often ``width`` goes into a whole number, rounded down, below zero too."""
-        # Division rounds towards zero, and the remainder has the sign of the value; both nearly everywhere.
-        n = literal_column(str(width))
-        below = (value % n + n) % n
-        whole: ColumnElement[int] = (value - below) // n
+        # Division rounds towards zero, and the remainder has the sign of the value.
+        n: ColumnElement[int] = literal_column(str(width))
+        whole: ColumnElement[int] = (value - (value % n + n) % n).op(self.divided_by, precedence=8)(n)
         return whole
 
     def base(self, rows: Select[Any]) -> FromClause:
@@ -64,15 +69,11 @@ class _Postgres(Operations):
 
 
 class _Mysql(Operations):
+    divided_by = "DIV"
+
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))
         return found
-
-    def floor(self, value: ColumnElement[int], width: int) -> ColumnElement[int]:
-        # A quotient is a decimal here, exact for multiples.
-        n = literal_column(str(width))
-        whole: ColumnElement[int] = (value - (value % n + n) % n).op("DIV", precedence=8)(n)
-        return whole
 
     def add_up(self, table: Table, rows: Select[Any]) -> Insert:
         insert = mysql.insert(table).from_select([*table.c.keys()], rows)

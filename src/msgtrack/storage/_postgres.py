@@ -10,7 +10,6 @@ from typing import Any, ClassVar
 from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, select, text
 
 from msgtrack.errors import MissingExtra
-from msgtrack.protocols import Capabilities
 from msgtrack.storage._engines import (
     Row,
     SqlEngine,
@@ -52,9 +51,6 @@ _ADDRESS_OPTIONS = frozenset(
 class Postgres(SqlEngine):
     """Snapshots to read from, a locked row to write behind, and COPY for what is many."""
 
-    capabilities = Capabilities(
-        persistent=True, atomic_ingest=True, exact_distinct=True, concurrent_writers=True, native_counts=False
-    )
     reading: ClassVar[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
     writing: ClassVar[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
 
@@ -101,7 +97,8 @@ class Postgres(SqlEngine):
         """By COPY."""
         dialect = connection.dialect
         copy_in = f"COPY {_stage_name(dialect, table)} ({names_of(dialect, columns_of(table))}) FROM STDIN"
-        with connection.connection.cursor() as cursor, cursor.copy(copy_in) as copy:
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(copy_in) as copy:
             for row in converted(dialect, table, rows):
                 copy.write_row(row)
 

@@ -19,6 +19,7 @@ from msgtrack.model import Delivery, Message, Part, TrackedLink
 from msgtrack.protocols import Checkpoint, Record, WorkflowRun
 from msgtrack.records import SCHEMA_VERSION, from_dict, to_dict
 from msgtrack.storage._schema import Tables, microseconds, moment, pack_id, term
+from msgtrack.upkeep import AuditEntry, FrozenCounts
 
 __all__ = [
     "EVENT_COLUMNS",
@@ -52,7 +53,7 @@ NO_TERMS: tuple[Term, ...] = ()
 OVERSIZE = -1
 """What the column of sizes holds where the size of a message is no size of a message: the body says it."""
 
-_MOST_BYTES = 2**40
+_MOST_BYTES = 2**36
 
 
 @lru_cache(maxsize=4096)
@@ -142,6 +143,8 @@ SHELVES: dict[type, Shelf] = {
     ),
     TrackedLink: Shelf("links", ("delivery_id", "id"), _link_extra),
     WorkflowRun: Shelf("runs", ("id",), lambda run: (microseconds(run.started_at),)),
+    FrozenCounts: Shelf("frozen", ("delivery_id", "audience", "zone")),
+    AuditEntry: Shelf("audit", ("id",), lambda entry: (microseconds(entry.started_at),)),
 }
 
 

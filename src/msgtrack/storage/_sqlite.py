@@ -12,7 +12,6 @@ from typing import Any, ClassVar
 from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine
 
 from msgtrack.errors import InvalidValue, NotSupported, StoreError, UnknownOption, UnknownStore
-from msgtrack.protocols import Capabilities
 from msgtrack.storage._engines import SqlEngine, columns_of, names_of, parameters_of, unique_of
 from msgtrack.storage._schema import Tables
 
@@ -24,9 +23,6 @@ _APPLICATION_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 class Sqlite(SqlEngine):
     """A database file in WAL mode: one may write while others read, and writers wait for each other."""
 
-    capabilities = Capabilities(
-        persistent=True, atomic_ingest=True, exact_distinct=True, concurrent_writers=True, native_counts=False
-    )
     staging: ClassVar[bool] = False
     # The driver's own transactions begin too late and read-only; ours are begun below, by hand.
     reading: ClassVar[dict[str, Any]] = {"isolation_level": "AUTOCOMMIT"}

@@ -5,39 +5,31 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, nullcontext
-from itertools import chain, islice
-from typing import Any, NamedTuple
+from itertools import islice
 
-from sqlalchemy import URL, Connection, Engine, MetaData, Table, func, inspect, make_url, select
+from sqlalchemy import URL, Engine, MetaData, func, make_url, select
 from sqlalchemy.exc import ArgumentError
 
-from msgtrack.errors import InvalidValue, NotSupported, SchemaMismatch
+from msgtrack.counts import Counts
+from msgtrack.errors import InvalidValue, NotSupported
 from msgtrack.events import Event
-from msgtrack.facts import FACT_KEYS, Fact
-from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
-from msgtrack.storage._asking import events_asked, facts_asked, fits_in_sql, records_asked
+from msgtrack.facts import FACT_KEYS
+from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, Slots
+from msgtrack.storage._asking import MAX_IN, events_asked, facts_asked, fits_in_sql, records_asked
 from msgtrack.storage._connections import Connections
-from msgtrack.storage._engines import Row, SqlEngine, seconds_of
+from msgtrack.storage._counting import counts_of, slots_of
+from msgtrack.storage._engines import SqlEngine, seconds_of
+from msgtrack.storage._making import prepare
 from msgtrack.storage._mariadb import MariaDb
+from msgtrack.storage._operations import operations_for
 from msgtrack.storage._postgres import Postgres
-from msgtrack.storage._rows import (
-    SHELVES,
-    EventReader,
-    EventWriter,
-    checkpoint_row,
-    fact_row,
-    read_checkpoint,
-    read_fact,
-)
-from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION, tables_of
+from msgtrack.storage._rows import SHELVES, EventReader, EventWriter, checkpoint_row, read_checkpoint, read_fact
+from msgtrack.storage._schema import PREFIX, moment, tables_of
 from msgtrack.storage._sqlite import Sqlite
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits, kept_ids, record_key
+from msgtrack.storage._writing import Rows, Writing, batches_of, rows_of_events, rows_of_records
+from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits, kept_ids
 
 __all__ = ["SqlStore", "open_sql"]
-
-_BATCH_ROWS = 1000
-_HELD_BATCHES = 5
-"""Batches of one call that are held in memory, to be written again if need be; of a longer one all are laid aside in the database."""
 
 _PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,31}")
 _ENGINES: dict[str, type[SqlEngine]] = {
@@ -47,14 +39,6 @@ _ENGINES: dict[str, type[SqlEngine]] = {
     "mariadb": MariaDb,
     "mysql": MariaDb,
 }
-
-
-class _Rows(NamedTuple):
-    """Rows of one table that a call writes."""
-
-    table: Table
-    rows: list[Row]
-    replace: bool
 
 
 class SqlStore(BaseStore):
@@ -99,11 +83,13 @@ class SqlStore(BaseStore):
                 raise InvalidValue(f"an engine is SQLAlchemy's, not {type(engine).__name__}: {engine!r:.80}")
             kind, is_own = _engine_kind(engine.dialect.name), False
             kind.adopt(engine)
-        self._name = engine.url.render_as_string(hide_password=True)
-        self._kind = kind
-        self._database = Connections(engine, kind, name=self._name, busy_seconds=seconds, is_own=is_own)
+        self._database = Connections(
+            engine, kind, name=engine.url.render_as_string(hide_password=True), busy_seconds=seconds, is_own=is_own
+        )
+        self._operations = operations_for(engine.dialect.name)
+        self._writing = Writing(self._database, self._tables, self._operations)
         try:
-            self._prepare()
+            prepare(self._database, self._tables)
         except BaseException:
             self._database.close()
             raise
@@ -111,7 +97,7 @@ class SqlStore(BaseStore):
     @property
     def capabilities(self) -> Capabilities:
         """Persistent, atomic and exact; several handles may write, each waits for its turn."""
-        return self._kind.capabilities
+        return self._database.kind.capabilities
 
     @property
     def metadata(self) -> MetaData:
@@ -121,22 +107,7 @@ class SqlStore(BaseStore):
     def put(self, records: Iterable[Record]) -> None:
         """Keep records by key; see :class:`msgtrack.protocols.Store`."""
         self.check_open()
-        self._write(map(self._rows_of_records, _batches(records)))
-
-    def _rows_of_records(self, batch: list[Record]) -> list[_Rows]:
-        tables = self._tables
-        rows: dict[Table, list[Row]] = {}
-        terms: dict[int, str] = {}
-        for record in batch:
-            record_key(record)
-            if isinstance(record, Fact):
-                rows.setdefault(tables.facts, []).append(fact_row(record))
-            else:
-                shelf = SHELVES[type(record)]
-                rows.setdefault(shelf.table(tables), []).append(shelf.row(record))
-                terms.update(shelf.terms(record))
-        changes = [_Rows(table, of_table, replace=True) for table, of_table in rows.items()]
-        return [_Rows(tables.terms, [*terms.items()], replace=False), *changes] if terms else changes
+        self._writing.write(rows_of_records(self._tables, batch) for batch in batches_of(records))
 
     def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
         """Records of one class that pass, in order."""
@@ -163,21 +134,33 @@ class SqlStore(BaseStore):
         tables, writer = self._tables, EventWriter()
         given = 0
 
-        def changes() -> Iterator[list[_Rows]]:
+        def batches() -> Iterator[list[Rows]]:
             nonlocal given
-            for batch in _batches(kept_ids(events)):
+            for batch in batches_of(kept_ids(events)):
                 given += len(batch)
-                rows = [writer.row(*kept) for kept in batch]
-                terms = dict(writer.terms())
-                yield [
-                    *([_Rows(tables.terms, [*terms.items()], replace=False)] if terms else []),
-                    _Rows(tables.events, rows, replace=False),
-                ]
+                yield rows_of_events(tables, writer, batch)
             if checkpoint is not None:
-                yield [_Rows(tables.checkpoints, [checkpoint_row(checkpoint)], replace=True)]
+                yield [Rows(tables.checkpoints, [checkpoint_row(checkpoint)], replace=True)]
 
-        added = self._write(changes())
+        added = self._writing.write(batches())
         return Ingested(added=added, known=given - added)
+
+    def revise(
+        self,
+        *,
+        records: Iterable[Record] = (),
+        events: Iterable[Event] = (),
+        remove: Iterable[Record] = (),
+        remove_events: Iterable[str] = (),
+    ) -> None:
+        """Take out and rewrite, in one transaction; what is consolidated is left to :meth:`rebuild`."""
+        self.check_open()
+        self._writing.revise(records, events, remove, remove_events)
+
+    def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
+        """Make slots and days of programs anew, in one transaction."""
+        self.check_open()
+        self._writing.rebuild(delivery_ids)
 
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id; memory does not grow with them."""
@@ -192,6 +175,38 @@ class SqlStore(BaseStore):
             event = reader.event(row)
             if passes is None or passes(event):
                 yield event
+
+    def live_counts(self, query: Query = EVERYTHING) -> Counts:
+        """The numbers of a query, counted by the engine; a page, or more ids than a statement takes, is folded."""
+        self.check_open()
+        with self.snapshot():
+            ask = self._database.all
+            counts = counts_of(self, ask, query, self._tables, self._operations, execute=ask)
+            return super().live_counts(query) if counts is None else counts
+
+    def live_slots(self, query: Query = EVERYTHING) -> Slots:
+        """The slots of a query, from the consolidated ones where those answer."""
+        self.check_open()
+        with self.snapshot():
+            slots = slots_of(self, self._database.all, query, self._tables, self._operations)
+            return super().live_slots(query) if slots is None else slots
+
+    def spans(self) -> Spans:
+        """By delivery the moments of its first and last event."""
+        self.check_open()
+        columns = self._tables.events.c
+        statement = select(columns.delivery_id, func.min(columns.occurred_at), func.max(columns.occurred_at)).group_by(
+            columns.delivery_id
+        )
+        return {name: (moment(first), moment(last)) for name, first, last in self._database.all(statement)}
+
+    def events_by(self, source_ids: frozenset[str]) -> Iterator[Event]:
+        """Events of these persons, in the order of a scan."""
+        self.check_open()
+        if len(source_ids) > MAX_IN:
+            return super().events_by(source_ids)
+        statement = events_asked(self._tables, EVERYTHING).where(self._tables.events.c.source_id.in_(source_ids))
+        return map(EventReader().event, self._database.rows(statement, self.check_open))
 
     def checkpoint(self, source: str) -> Checkpoint | None:
         """How far a source was read, or None."""
@@ -212,126 +227,13 @@ class SqlStore(BaseStore):
         self.check_open()
         return nullcontext() if self._database.is_frozen else self._database.snapshot()
 
-    def _write(self, batches: Iterator[list[_Rows]]) -> int:
-        """Write all batches or none; how many events were new."""
-        # The first batches are taken before the database is locked: making them may take long.
-        if not self._kind.staging:
-            first = next(batches, None)
-            if first is None:
-                return 0
-            with self._database.writing(self._tables) as connection:
-                return self._apply(connection, chain((first,), batches))
-        held = [*islice(batches, _HELD_BATCHES)]
-        further = next(batches, None)
-        if further is None:
-            return self._database.attempt(lambda connection: self._apply(connection, held), self._tables) if held else 0
-        return self._write_staged(chain(held, (further,), batches))
-
-    def _write_staged(self, batches: Iterable[list[_Rows]]) -> int:
-        with self._database.writer() as connection:
-            staged: dict[Table, bool] = {}
-            for batch in batches:
-                with self._database.errors():
-                    for table, rows, replace in batch:
-                        if table not in staged:
-                            self._kind.make_stage(connection, table)
-                            staged[table] = replace
-                        self._kind.stage(connection, table, rows)
-            with self._database.errors():
-                connection.commit()
-            return self._database.attempt(
-                lambda connection: self._take_over(connection, staged), self._tables, connection
-            )
-
-    def _take_over(self, connection: Connection, staged: dict[Table, bool]) -> int:
-        added = 0
-        with self._database.errors():
-            before = self._last_number(connection)
-            for table, replace in staged.items():
-                taken = self._kind.take_over(connection, table, replace=replace)
-                added += taken if table is self._tables.events else 0
-                self._kind.drop_stage(connection, table)
-            if added:
-                self._consolidate(connection, before)
-        return added
-
-    def _apply(self, connection: Connection, batches: Iterable[list[_Rows]]) -> int:
-        added = 0
-        before: int | None = None
-        for batch in batches:
-            with self._database.errors():
-                for table, rows, replace in batch:
-                    if replace:
-                        self._kind.insert_or_replace(connection, table, rows)
-                    elif table is self._tables.events:
-                        before = self._last_number(connection) if before is None else before
-                        added += self._kind.insert_new(connection, table, rows)
-                    else:
-                        self._kind.insert_new(connection, table, rows)
-        if added and before is not None:
-            with self._database.errors():
-                self._consolidate(connection, before)
-        return added
-
-    def _last_number(self, connection: Connection) -> int:
-        """The greatest number of an event; those that come in this transaction have greater ones, for nobody else writes."""
-        return connection.execute(select(func.coalesce(func.max(self._tables.events.c.seq), 0))).scalar_one()
-
-    def _consolidate(self, connection: Connection, after: int) -> None:
-        """Count in what came after the event of that number."""
-
-    def _prepare(self) -> None:
-        """Make the tables of a new database; refuse one whose tables are not ours."""
-        self._database.first_steps()
-        # Reading first: opening must not wait for a writer.
-        with self._database.reading() as connection:
-            if self._version(connection) == SCHEMA_VERSION:
-                return
-        tables, name = self._tables, f"{self._tables.metadata.schema}.{self._tables.schema.name}"
-        with (
-            self._database.writing(None) as connection,
-            self._database.errors(),
-            self._kind.making(connection, name, self._database.busy_seconds),
-        ):
-            version = self._version(connection)
-            if version < SCHEMA_VERSION:
-                # What says the version comes first, and the version last: what was begun and not finished is gone on with.
-                tables.schema.create(connection, checkfirst=True)
-                tables.metadata.create_all(connection)
-                kept = tables.schema.update() if version else tables.schema.insert()
-                connection.execute(kept.values(version=SCHEMA_VERSION))
-                connection.commit()
-
-    def _version(self, connection: Connection) -> int:
-        """The version of the schema that is there; 0 for a new database."""
-        tables = self._tables
-        with self._database.errors():
-            inspector = inspect(connection)
-            there = {*inspector.get_table_names(schema=tables.metadata.schema)}
-            found = sorted(there & {table.name for table in tables.metadata.tables.values()})
-            if not found:
-                return 0
-            if tables.schema.name not in found:
-                raise SchemaMismatch(f"{self._name} has tables of our names that are not ours: {', '.join(found)}")
-            versions = list(connection.execute(select(tables.schema.c.version)).scalars())
-        if not versions and not self._kind.transactional_ddl:
-            return 0
-        if len(versions) != 1 or type(versions[0]) is not int or versions[0] < 1:
-            raise SchemaMismatch(f"{self._name} does not say which version of the schema it has: {versions!r:.80}")
-        if versions[0] > SCHEMA_VERSION:
-            raise SchemaMismatch(
-                f"{self._name} has version {versions[0]} of the schema, this reads up to {SCHEMA_VERSION}",
-                hint="upgrade msgtrack",
-            )
-        return versions[0]
-
 
 def _address(url: object) -> URL:
     if not isinstance(url, str):
         raise InvalidValue(f"the address of a store must be text, not {type(url).__name__}: {url!r:.80}")
     try:
         return make_url(url)
-    except ArgumentError:
+    except (ArgumentError, ValueError):
         raise InvalidValue(
             f"not an address of a SQL database: {url!r:.80}", hint="as in sqlite:///file.db, with three slashes"
         ) from None
@@ -359,12 +261,6 @@ def _schema_name(schema: object) -> str | None:
     if not isinstance(schema, str) or not schema or "\0" in schema or len(schema.encode(errors="replace")) > 63:
         raise InvalidValue(f"the name of a schema has 1 to 63 bytes and no NUL: {schema!r:.80}")
     return schema
-
-
-def _batches(values: Iterable[Any]) -> Iterator[list[Any]]:
-    iterator = iter(values)
-    while batch := list(islice(iterator, _BATCH_ROWS)):
-        yield batch
 
 
 def open_sql(url: str, *, schema: str | None = None, prefix: str = PREFIX, busy_seconds: float = 30.0) -> SqlStore:
