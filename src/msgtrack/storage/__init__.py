@@ -46,6 +46,8 @@ GROUP = "msgtrack.stores"
 """The entry-point group of stores: name is the scheme, value a callable ``(url, **options) -> Store``."""
 
 _BUILTINS = {
+    "chdb": Builtin("msgtrack.storage.clickhouse:open_clickhouse", extra="clickhouse"),
+    "clickhouse": Builtin("msgtrack.storage.clickhouse:open_clickhouse", extra="clickhouse"),
     "memory": Builtin("msgtrack.storage.memory:open_memory"),
     "duckdb": Builtin("msgtrack.storage.duckdb:open_duckdb", extra="duckdb"),
     "sqlite": Builtin("msgtrack.storage.sql:open_sql", extra="sql"),
@@ -54,9 +56,7 @@ _BUILTINS = {
     "mariadb": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
     "mysql": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
 }
-_PLANNED = {
-    "clickhouse": "ClickHouse",
-}
+_PLANNED: dict[str, str] = {}
 
 
 def open_store(url: str, **options: Any) -> BaseStore:
