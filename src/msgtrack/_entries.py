@@ -22,6 +22,7 @@ from msgtrack.model import Client, Delivery, Message, MessageStatus, Part, Track
 __all__ = [
     "EVENT_WIDTH",
     "NEVER",
+    "NO_AGENT",
     "NO_SLOT",
     "PROGRESS",
     "UNREGISTERED",
@@ -29,6 +30,7 @@ __all__ = [
     "EventEntry",
     "LinkEntry",
     "MessageEntry",
+    "agent_of",
     "delivery_entry",
     "event_entry",
     "keep_all_greater",
@@ -94,7 +96,7 @@ _T = TypeVar("_T", DeliveryEntry, MessageEntry, LinkEntry)
 
 FactShelf = dict[tuple[str, ...], Fact]
 
-_NO_AGENT = ("", "", "", "", "", -1)
+NO_AGENT = ("", "", "", "", "", -1)
 _LEFT_OUT: EventEntry = ()
 NEVER = datetime.min.replace(tzinfo=UTC)
 UNREGISTERED = DeliveryEntry(-1, False, False, -1, -1, NEVER, "email", "", -1, -1)
@@ -156,7 +158,8 @@ def slot_of(at: datetime) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _agent(client: Client) -> tuple[str, str, str, str, str, int]:
+def agent_of(client: Client) -> tuple[str, str, str, str, str, int]:
+    """The program behind a client, as counts tell programs apart."""
     is_mobile = -1 if client.is_mobile is None else int(client.is_mobile)
     return (client.browser, client.browser_version, client.os, client.os_version, client.device, is_mobile)
 
@@ -173,7 +176,7 @@ def event_entry(event: Event) -> EventEntry:
         event.link_id or "",
         event.source_id or "",
         event.verdict.audience.value,
-        _NO_AGENT if event.client is None else _agent(event.client),
+        NO_AGENT if event.client is None else agent_of(event.client),
     )
     if isinstance(event, Transaction):
         return (*fact, event.amount or Decimal(0), event.article or 0)

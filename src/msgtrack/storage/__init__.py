@@ -48,14 +48,14 @@ GROUP = "msgtrack.stores"
 _BUILTINS = {
     "memory": Builtin("msgtrack.storage.memory:open_memory"),
     "sqlite": Builtin("msgtrack.storage.sql:open_sql", extra="sql"),
+    "postgres": Builtin("msgtrack.storage.sql:open_sql", extra="postgres"),
+    "postgresql": Builtin("msgtrack.storage.sql:open_sql", extra="postgres"),
+    "mariadb": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
+    "mysql": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
 }
 _PLANNED = {
     "clickhouse": "ClickHouse",
     "duckdb": "DuckDB",
-    "mariadb": "MariaDB",
-    "mysql": "MySQL",
-    "postgres": "PostgreSQL",
-    "postgresql": "PostgreSQL",
 }
 
 
