@@ -29,11 +29,6 @@ settings.register_profile(
 settings.load_profile("ci" if IN_CI else "dev")
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """Take ``--full``."""
-    parser.addoption("--full", action="store_true", help="run the long tests of faults as well")
-
-
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave ``install`` tests to the build machine, and ``faults`` to full runs, unless they are asked for."""
     _leave_faults(config, items)
@@ -46,7 +41,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _leave_faults(config: pytest.Config, items: list[pytest.Item]) -> None:
-    if config.getoption("full") or "faults" in config.getoption("markexpr", ""):
+    if os.environ.get("MSGTRACK_TEST_FULL") or "faults" in config.getoption("markexpr", ""):
         return
     left = [item for item in items if "faults" in item.keywords]
     if left:

@@ -148,21 +148,14 @@ class OwnServer(Server):
 
 
 def _children(pid: int) -> list[int]:
+    """The processes that a server has of its own; they would live on for a while, and keep what it kept from others."""
     found = []
-    for entry in Path("/proc").glob("[0-9]*/stat"):
+    for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):
-            # The name of the program, in parentheses, may hold anything.
-            if entry.read_text(errors="replace").rpartition(")")[2].split()[1] == str(pid):
-                found.append(int(entry.parent.name))
+            # The name of the program stands in parentheses and may hold anything.
+            if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
+                found.append(int(path.parent.name))
     return found
-
-
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
 
 
 def _free_port() -> int:
@@ -245,7 +238,7 @@ def _postgres(programs: Path, *, is_durable: bool = False) -> Server:
         initdb = [str(programs / "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
         _prepare([*initdb, "--encoding=UTF8", "--locale=C.UTF-8"], options)
         # A crash of the server keeps what the system's cache has, so nothing is lost without fsync.
-        quick = [] if is_durable else ["fsync=off", "synchronous_commit=off", "full_page_writes=off"]
+        quick = [] if is_durable else ["fsync=off", "full_page_writes=off"]
         settings = [word for setting in (*quick, "max_connections=60") for word in ("-c", setting)]
         command = [
             str(programs / "postgres"),
@@ -294,7 +287,7 @@ def mariadb_of_system(*, is_durable: bool = False) -> Server:
         command = [daemon, *plain, f"--socket={folder / 'socket'}", f"--port={port}", "--bind-address=127.0.0.1"]
         command += ["--skip-name-resolve", f"--init-file={first}", "--innodb-buffer-pool-size=64M", "--skip-log-bin"]
         command += [f"--pid-file={folder / 'pid'}"]
-        command += [] if is_durable else ["--innodb-flush-log-at-trx-commit=0", "--innodb-doublewrite=0"]
+        command += [] if is_durable else ["--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0"]
         return OwnServer(
             folder,
             command,
