@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ __all__ = [
     "file_of",
     "keep_id",
     "literal",
+    "memory",
     "quiet",
     "retried",
     "roll_back",
@@ -40,6 +42,7 @@ __all__ = [
 
 T = TypeVar("T")
 
+_MEMORY = re.compile(r"[1-9][0-9]{0,8} ?[KMGT]i?B")
 _FIRST_WAIT = 0.002
 _LONGEST_WAIT = 0.1
 _OURS, _THEIRS = b"\0", b"\1"
@@ -151,6 +154,17 @@ def seconds(value: object) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < 1e6:
         raise InvalidValue(f"busy_seconds must be a number of seconds from 0, not {value!r:.80}")
     return float(value)
+
+
+def memory(value: object) -> str | None:
+    """How much memory the engine may take.
+
+    Raises:
+        InvalidValue: it is no number of bytes with its unit.
+    """
+    if value is None or (isinstance(value, str) and _MEMORY.fullmatch(value)):
+        return value
+    raise InvalidValue(f"memory_limit must be as '500MB' or '2GB', not {value!r:.80}")
 
 
 def file_of(url: str) -> str:

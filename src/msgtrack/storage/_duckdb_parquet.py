@@ -16,7 +16,7 @@ from sqlalchemy import Select, literal_column
 from msgtrack.errors import InvalidValue, NotSupported, SchemaMismatch, StoreError
 from msgtrack.events import Event
 from msgtrack.protocols import Capabilities, Checkpoint, Query, Record
-from msgtrack.storage._duckdb import create_table, literal, quiet
+from msgtrack.storage._duckdb import create_table, literal, memory, quiet
 from msgtrack.storage._duckdb_reading import TABLES, DuckReader
 from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION
 
@@ -34,20 +34,23 @@ class ParquetStore(DuckReader):
 
     Args:
         url: ``duckdb+parquet:folder``.
+        memory_limit: as for :class:`msgtrack.storage.duckdb.DuckDbStore`.
 
     Raises:
         StoreError: there is no such folder, or it is no export of a store.
         SchemaMismatch: another version of the schema wrote it.
     """
 
-    def __init__(self, url: str) -> None:
-        folder = folder_of(url)
+    def __init__(self, url: str, *, memory_limit: str | None = None) -> None:
+        folder, limit = folder_of(url), memory(memory_limit)
         if not (folder / "schema.parquet").is_file():
             raise StoreError(f"the folder {str(folder)!r} holds no store that was written as Parquet")
         super().__init__(duckdb.connect(":memory:"), url)
         try:
             with self._errors():
                 quiet(self._connection)
+                if limit is not None:
+                    self._connection.execute(f"SET memory_limit = {literal(limit)}")
                 self._show(folder)
                 versions = self._connection.execute(f"SELECT version FROM {TABLES.schema.name}").fetchall()
         except BaseException:

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from itertools import islice
 from typing import Any
 
 import duckdb
-from sqlalchemy import FromClause, Select, column, func, select, table
+from sqlalchemy import FromClause, Select, column, func, literal_column, select, table
 
 from msgtrack.counts import Counts
 from msgtrack.events import Event
@@ -24,6 +23,8 @@ from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits
 __all__ = ["TABLES", "DuckReader"]
 
 _BATCH_ROWS = 5000
+_SORTED_ROWS = 50_000
+"""About so many rows of events are sorted at a time."""
 
 TABLES: Tables = tables_of()
 """The tables, named as in every store."""
@@ -39,7 +40,7 @@ class DuckReader(BaseStore):
         self._connection = connection
         self._name = name
         self._open: set[duckdb.DuckDBPyConnection] = set()
-        self._frozen: _Frozen | None = None
+        self._frozen: _State | None = None
 
     def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
         """Records of one class that pass, in order."""
@@ -61,29 +62,53 @@ class DuckReader(BaseStore):
                 yield record
 
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
-        """Events that pass, ordered by ``occurred_at`` and id; beyond its memory limit the engine sorts on disk."""
+        """Events that pass, ordered by ``occurred_at`` and id; memory does not grow with them."""
         self.check_open()
-        events = self._events(self._aimed(events_asked(TABLES, query), query))
-        return events if fits_in_sql(query) else self._passing(query, events)
+        return self._events(self._aimed(events_asked(TABLES, query), query), query)
 
     def _aimed(self, statement: Select[Any], query: Query) -> Select[Any]:
         """The statement of a scan, told where its rows lie."""
         return statement
 
-    def _passing(self, query: Query, events: Iterator[Event]) -> Iterator[Event]:
-        passes = self.admission(query)
-        yield from islice(filter(passes, events), query.limit)
-
-    def _events(self, statement: Select[Any]) -> Iterator[Event]:
+    def _events(self, statement: Select[Any], query: Query) -> Iterator[Event]:
         reader = EventReader()
-        for row in self._rows(statement):
-            yield reader.event((shown_id(row[0]), *row[1:]))
+        in_sql = fits_in_sql(query)
+        # The rows decide in any case; what has to be looked up first is looked up in the state that they are read from.
+        passes = None if in_sql else self.admission(query)
+        found = 0
+        with self._state() as state:
+            for part in self._parts(state, statement, query):
+                for row in self._read(state, part):
+                    event = reader.event((shown_id(row[0]), *row[1:]))
+                    if passes is None or passes(event):
+                        if found == query.limit:
+                            return
+                        found += 1
+                        yield event
+
+    def _parts(self, state: _State, statement: Select[Any], query: Query) -> Iterator[Select[Any]]:
+        """The statement in parts of some rows, by moment: the engine holds in memory what it sorts."""
+        at = TABLES.events.c.occurred_at
+        ((there,),) = self._read(state, select(func.count()).select_from(TABLES.events))
+        most = there // _SORTED_ROWS
+        if not most or query.limit is not None:
+            yield statement
+            return
+        shares = literal_column(str([number / (most + 1) for number in range(1, most + 1)]))
+        asked = statement.with_only_columns(func.count(), func.approx_quantile(at, shares)).order_by(None)
+        ((rows, quantiles),) = self._read(state, asked)
+        step = (most + 1) * _SORTED_ROWS // max(rows, 1) or 1
+        cuts = sorted({*(quantiles or ())[step - 1 :: step]})
+        parts = [*zip([None, *cuts], [*cuts, None], strict=True)]
+        for first, last in reversed(parts) if query.newest_first else parts:
+            part = statement if first is None else statement.where(at >= first)
+            yield part if last is None else part.where(at < last)
 
     def events_by(self, source_ids: frozenset[str]) -> Iterator[Event]:
         """Events of these persons (``source_id``), in the order of a scan."""
         self.check_open()
-        statement = events_asked(TABLES, EVERYTHING)
-        return self._events(statement.where(TABLES.events.c.source_id.in_(sorted(source_ids))))
+        theirs = TABLES.events.c.source_id.in_(sorted(source_ids))
+        return self._events(events_asked(TABLES, EVERYTHING).where(theirs), EVERYTHING)
 
     def spans(self) -> Spans:
         """By delivery the moments of its first and last event."""
@@ -134,32 +159,34 @@ class DuckReader(BaseStore):
             yield
 
     @contextmanager
-    def _freezing(self) -> Iterator[_Frozen]:
+    def _freezing(self) -> Iterator[_State]:
+        if self._frozen is not None:
+            yield self._frozen
+            return
+        with self._state() as self._frozen:
+            try:
+                yield self._frozen
+            finally:
+                self._frozen = None
+
+    @contextmanager
+    def _state(self) -> Iterator[_State]:
+        """One state of the store: that of the snapshot, or else that of now."""
         if self._frozen is not None:
             yield self._frozen
             return
         with self._reading() as cursor:
             with self._errors():
                 cursor.execute("BEGIN TRANSACTION")
-            self._frozen = _Frozen(cursor)
-            try:
-                yield self._frozen
-            finally:
-                self._frozen = None
+            yield _State(cursor)
 
     def _rows(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
-        sql, parameters = compiled(statement)
-        if self._frozen is not None:
-            with self._errors():
-                answer = self._frozen.ask(sql, parameters)
-            yield from self._read(answer)
-            return
-        with self._reading() as cursor:
-            with self._errors():
-                answer = _Answer(cursor.execute(sql, parameters))
-            yield from self._read(answer)
+        with self._state() as state:
+            yield from self._read(state, statement)
 
-    def _read(self, answer: _Answer) -> Iterator[Sequence[Any]]:
+    def _read(self, state: _State, statement: Select[Any]) -> Iterator[Sequence[Any]]:
+        with self._errors():
+            answer = state.ask(statement)
         while True:
             self.check_open()
             with self._errors():
@@ -206,7 +233,7 @@ class _Answer:
             self._cursor = None
 
 
-class _Frozen:
+class _State:
     """One transaction that reads. Its connection holds the rows of one statement at a time."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -224,18 +251,18 @@ class _Frozen:
         self._cursor.execute(f"CREATE TEMP TABLE {name} AS {sql}", parameters)
         return table(name, *(column(kept.key, kept.type) for kept in rows.selected_columns)).alias("base")
 
-    def ask(self, sql: str, parameters: list[Any]) -> _Answer:
+    def ask(self, statement: Select[Any]) -> _Answer:
         """The answer to a statement."""
         if self._last is not None:
             self._last.let_go()
-        self._last = _Answer(self._cursor.execute(sql, parameters))
+        self._last = _Answer(self._cursor.execute(*compiled(statement)))
         return self._last
 
 
 class _Laid(DuckOperations):
     """Counting asks some fifteen times for the same rows; to join them once takes a third of the time."""
 
-    def __init__(self, frozen: _Frozen) -> None:
+    def __init__(self, frozen: _State) -> None:
         self._frozen = frozen
 
     def base(self, rows: Select[Any]) -> FromClause:

@@ -24,6 +24,8 @@ from msgtrack.storage._duckdb import (
     create_table,
     file_of,
     keep_id,
+    literal,
+    memory,
     retried,
     seconds,
 )
@@ -58,16 +60,22 @@ class DuckDbStore(DuckReader):
     Args:
         url: ``duckdb:///file.duckdb``, or ``duckdb:////var/lib/file.duckdb`` with an absolute path.
         busy_seconds: how long to wait for another process that has the file open, and for another handle that is writing.
+        memory_limit: how much memory the engine takes before it goes on disk, as in ``"500MB"`` or ``"2GB"``, for all handles of
+            the process on this file; below some 100 MB it fails at larger tasks. None: four fifths of what the machine has.
 
     Raises:
         StoreError: the file cannot be opened, or another process has it open.
         SchemaMismatch: its tables are of another version, or are not ours.
     """
 
-    def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:
+    def __init__(self, url: str, *, busy_seconds: float = 30.0, memory_limit: str | None = None) -> None:
         self._busy_seconds = seconds(busy_seconds)
+        limit = memory(memory_limit)
         super().__init__(connect(file_of(url), busy_seconds=self._busy_seconds), url)
         try:
+            if limit is not None:
+                with self._errors():
+                    self._run(f"SET memory_limit = {literal(limit)}")
             self._transaction(self._prepare)
             with self._errors():
                 for table in _STAGED:
@@ -165,7 +173,7 @@ class DuckDbStore(DuckReader):
         # The bounds let the engine pass over blocks of ids of another time: our own begin with their moment.
         added = self._run(
             f"INSERT INTO {kept} (seq, {names}) SELECT n + $1, {names} FROM {fresh} AS fresh WHERE NOT EXISTS "
-            f"(SELECT 1 FROM {kept} AS kept WHERE kept.id = fresh.id AND kept.id BETWEEN $2 AND $3){once} ORDER BY n",
+            f"(SELECT 1 FROM {kept} AS kept WHERE kept.id = fresh.id AND kept.id BETWEEN $2 AND $3){once}",
             [first, low, high],
         )
         return int(added[0][0])
@@ -338,19 +346,21 @@ def _batches(values: Iterable[Any]) -> Iterator[list[Any]]:
         yield batch
 
 
-def open_duckdb(url: str, *, busy_seconds: float | None = None) -> DuckDbStore | ParquetStore:
+def open_duckdb(
+    url: str, *, busy_seconds: float | None = None, memory_limit: str | None = None
+) -> DuckDbStore | ParquetStore:
     """The store in the DuckDB file at ``url``, or with ``duckdb+parquet:folder`` the one in a folder of Parquet files.
 
     See :class:`DuckDbStore` and :class:`ParquetStore`.
     """
     scheme, _, _ = url.partition(":")
     if scheme == "duckdb":
-        return DuckDbStore(url) if busy_seconds is None else DuckDbStore(url, busy_seconds=busy_seconds)
+        return DuckDbStore(url, busy_seconds=30.0 if busy_seconds is None else busy_seconds, memory_limit=memory_limit)
     if scheme != "duckdb+parquet":
         raise UnknownStore(
             f"the address of the store has an unknown scheme {scheme!r:.40}",
             hint="use duckdb:///file.duckdb or duckdb+parquet:folder",
         )
     if busy_seconds is not None:
-        raise UnknownOption("a store of Parquet files has no option 'busy_seconds'", hint="it has none")
-    return ParquetStore(url)
+        raise UnknownOption("a store of Parquet files has no option 'busy_seconds'", hint="its option is memory_limit")
+    return ParquetStore(url, memory_limit=memory_limit)
