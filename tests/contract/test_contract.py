@@ -112,7 +112,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     ),
     "postgresql://": lambda: open_store("postgresql://u@localhost/db"),
     "duckdb:///": lambda: open_store("duckdb:///x.duckdb"),
-    "clickhouse://": lambda: open_store("clickhouse://localhost"),
 }
 
 

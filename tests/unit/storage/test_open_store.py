@@ -32,13 +32,16 @@ def test_sqlite_addresses_are_relative_or_absolute(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "options", "error", "said"),
     [
-        ("mongo://x", {}, UnknownStore, r"unknown scheme 'mongo' \(known are memory:, sqlite:"),
+        ("mongo://x", {}, UnknownStore, r"unknown scheme 'mongo' \(known are .*memory:, .*sqlite:"),
         ("store.db", {}, UnknownStore, "no scheme: 'store.db'"),
         ("", {}, UnknownStore, "no scheme"),
         ("postgresql://u:secret@h/d", {}, NotSupported, "PostgreSQL are not there yet"),
         ("postgresql+psycopg://h/d", {}, NotSupported, "PostgreSQL are not there yet"),
         ("duckdb:///x.duckdb", {}, NotSupported, "DuckDB are not there yet"),
-        ("clickhouse://h", {}, NotSupported, "ClickHouse are not there yet"),
+        ("clickhouse://", {}, InvalidValue, "no server"),
+        ("chdb:", {}, InvalidValue, "no folder"),
+        ("chdb:///x", {"prefix": "a\0"}, InvalidValue, "a prefix is text of at most 64 bytes without NUL"),
+        ("clickhouse://h", {"shards": 2}, UnknownOption, r"no option 'shards' \(its options are: prefix, cluster\)"),
         ("mariadb://h/d", {}, NotSupported, "MariaDB are not there yet"),
         ("memory:x", {}, InvalidValue, "nothing else"),
         ("memory:", {"size": 1}, UnknownOption, r"no option 'size' \(it has none\)"),
