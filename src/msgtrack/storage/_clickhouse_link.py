@@ -252,7 +252,7 @@ class Link:
             raise StoreError(f"the store {self.address.shown} failed: {error}") from error
         except ImportError as error:
             raise MissingExtra(
-                f"chdb: needs the package {error.name!r}, which is not installed", hint="pip install 'msgtrack[chdb]'"
+                "chdb: needs ClickHouse's engine as a package, which is not installed", hint="pip install chdb-core-lite"
             ) from error
 
 
