@@ -21,9 +21,12 @@ def kill_writers(place, times):
     found = {"positions": [-1]}
     for number in range(times):
         writer = Writer("write", place.url)
-        # The first while it makes the tables.
-        writer.wait_for("begin" if number == 0 else "open")
-        time.sleep(moments.uniform(0, 0.1 if number == 0 else 0.9))
+        if number == 0:
+            # While it makes the tables.
+            writer.wait_for("begin")
+        else:
+            writer.wait_for("try", times=moments.randint(1, 6))
+        time.sleep(moments.uniform(0, 0.3))
         writer.kill()
         given += writer.given
         within += writer.is_within
