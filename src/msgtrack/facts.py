@@ -132,14 +132,22 @@ class SharedView:
 
 
 def _address(value: object) -> str:
-    address = as_text(value)
+    return _key_text("an address", value, least=1)
+
+
+def _channel(value: object) -> str:
+    return _key_text("the channel of an address", value, least=0)
+
+
+def _key_text(what: str, value: object, *, least: int) -> str:
+    text = as_text(value)
     try:
-        size = len(address.encode())
+        size = len(text.encode())
     except UnicodeEncodeError:
-        raise InvalidValue(f"an address must be text that UTF-8 can write: {address!r:.80}") from None
-    if not 0 < size <= MAX_ADDRESS_BYTES:
-        raise InvalidValue(f"an address has 1 to {MAX_ADDRESS_BYTES} bytes of UTF-8, this one has {size}")
-    return address
+        raise InvalidValue(f"{what} must be text that UTF-8 can write: {text!r:.80}") from None
+    if not least <= size <= MAX_ADDRESS_BYTES:
+        raise InvalidValue(f"{what} has {least} to {MAX_ADDRESS_BYTES} bytes of UTF-8, this one has {size}")
+    return text
 
 
 @closed
@@ -152,7 +160,7 @@ class AddressState:
     """
 
     address: str = field(converter=_address)
-    channel: str = field(default="email", converter=as_text)
+    channel: str = field(default="email", converter=_channel)
     status: AddressStatus = field(default=AddressStatus.WITH_ERRORS, converter=_status)
     failure_reason: FailureReason = field(default=FailureReason.NOT_DEFINED, converter=vocabulary.failure_reason)
     error_count: int = field(default=0, converter=count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -26,11 +27,19 @@ PURGED_KINDS: Mapping[str, str] = {
 }
 """What ``purge`` takes away, and by which moment it is old. The first two go from deliveries whose counts are frozen."""
 
+_ZONE = re.compile(r"[A-Za-z0-9/_+-]{1,64}")
 _BY_NAME_ALONE = frozenset({"strays"})
 
 
 def _audience(value: object) -> str:
     return one_of("audience", ("all", "human", "proxy", "unsure", "machine", OUTSIDE))(value)
+
+
+def _zone(value: object) -> str:
+    zone = as_text(value)
+    if not _ZONE.fullmatch(zone):
+        raise InvalidValue(f"the name of a time zone has 1 to 64 ASCII letters, digits and any of / _ + -, this is {zone!r:.80}")
+    return zone
 
 
 def _action(value: object) -> str:
@@ -52,7 +61,7 @@ class FrozenCounts:
 
     delivery_id: str = field(converter=text_id)
     audience: str = field(converter=_audience)
-    zone: str = field(converter=as_text)
+    zone: str = field(converter=_zone)
     frozen_at: datetime = field(converter=utc)
     first_at: datetime | None = field(default=None, converter=optional_utc)
     last_at: datetime | None = field(default=None, converter=optional_utc)

@@ -169,10 +169,10 @@ def records(text, id_, number=0):
     yield Exclusion(delivery_id=id_, id=id_, recipient_id=id_, address=text, rule=text)
     yield Service(id=id_, label=text, channel=text)
     yield Subscription(service_id=id_, recipient_id=id_, created_at=at)
-    yield SubscriptionChange(service_id=id_, id=id_, action="subscription", changed_at=at, recipient_id=id_, origin=text)
+    yield SubscriptionChange(service_id=id_, id=id_, action="subscribe", changed_at=at, recipient_id=id_, origin=text)
     yield Visitor(delivery_id=id_, id=id_, recipient_id=id_, network=text, origin=text)
     yield SharedView(delivery_id=id_, id=id_, network=text, occurred_at=at, visitor_id=id_)
-    yield AddressState(address=f"{id_}@x", channel=text, delivery_id=id_)
+    yield AddressState(address=f"{id_}@x", channel=id_, delivery_id=id_)
     yield WebApplication(id=id_, label=text, steps=(text,))
     yield StepView(application_id=id_, step=id_, source_id=id_, occurred_at=at)
     yield WorkflowRun(id=id_, started_at=at, sources=(text,), skipped={text: 1}, error=text)
@@ -261,8 +261,23 @@ def go_through(place, pairs):
 
 
 def test_texts_that_look_like_code_come_back_and_are_found(place):
-    ids = IDS if FULL else IDS[::2]
+    ids = IDS if FULL else (*IDS[4:8], "%s", ":id", "{x:String}", "a\0b", "a ")
     go_through(place, [*zip(ids, TEXTS[-len(ids) :], strict=True)])
+
+
+@pytest.mark.parametrize("text", ["\ud800", "x" * 400])
+def test_what_no_engine_could_have_as_a_key_is_refused(text):
+    with pytest.raises(InvalidValue):
+        AddressState(address="a@x", channel=text)
+    with pytest.raises(InvalidValue):
+        AddressState(address=text)
+    with pytest.raises(InvalidValue):
+        FrozenCounts(delivery_id="1", audience="all", zone=text, frozen_at=AT)
+    for name in ("id", "delivery_id", "message_id", "link_id", "source_id"):
+        with pytest.raises(InvalidValue):
+            Click(occurred_at=AT, **{name: text})
+    with pytest.raises(InvalidValue):
+        Checkpoint(source=text, position="1")
 
 
 PIECES = st.sampled_from([*"'\"`\\;-%:{}?$()\0\x01\n é", "--", "/*", "*/", "%s", ":x", "{x}", "DROP TABLE msgtrack_events", "''"])
