@@ -15,7 +15,7 @@ from harness import Place, Writer, check, complete
 
 pytestmark = pytest.mark.faults
 
-SIZES = {"SQLite": "3m", "DuckDB": "12m", "ClickHouse": "16m", "PostgreSQL": "16m", "MariaDB": "6m"}
+SIZES = {"SQLite": "3m", "DuckDB": "8m", "ClickHouse": "16m", "PostgreSQL": "16m", "MariaDB": "6m"}
 
 
 class Disk:
@@ -96,15 +96,15 @@ def test_a_disk_of_a_server_is_full(engine, tmp_path, engines, figures):
     try:
         owner = server.folder.stat()
         options = (f"uid={owner.st_uid}", f"gid={owner.st_gid}", "mode=0700")
-        folder = server.folder / ("data/full" if engine == "MariaDB" else "full")
+        folder = server.folder / ("data/filled" if engine == "MariaDB" else "filled")
         if engine == "MariaDB":
-            server.execute("CREATE DATABASE full")
+            server.execute("CREATE DATABASE filled")
         else:
             folder.mkdir()
         with small_disk(folder, SIZES[engine], *options) as disk:
             if engine == "PostgreSQL":
-                server.execute(f"CREATE TABLESPACE small LOCATION '{folder}'", "CREATE DATABASE full TABLESPACE small")
-            fill(Place(engine=engine, url=server.url("full")), disk, figures)
+                server.execute(f"CREATE TABLESPACE small LOCATION '{folder}'", "CREATE DATABASE filled TABLESPACE small")
+            fill(Place(engine=engine, url=server.url("filled")), disk, figures)
             server.kill()
     finally:
         server.stop()

@@ -10,6 +10,8 @@ import writer as program
 from harness import ENGINES, SERVERS, Place, Writer, check, complete
 
 KILLS = 10
+BATCHES = 4
+"""How many a writer brings around each kill of its server, a long one among them."""
 
 pytestmark = pytest.mark.faults
 
@@ -72,17 +74,18 @@ def test_servers_are_killed(durable_server, request, figures):
     moments = random.Random(7)
     with durable_server.place() as url:
         place = Place(engine=engine, url=url)
-        writer = Writer("write", url, 1_000_000, 60)
+        writer = Writer("write", url, 1_000_000, 60, "waits")
         try:
             for number in range(KILLS):
-                writer.wait_for("kept", times=len(writer.said("kept")) + 1)
-                time.sleep(moments.uniform(0, 0.3))
+                begun, kept = len(writer.said("try")), len(writer.said("kept"))
+                writer.go(BATCHES)
+                writer.wait_for("try", times=begun + 1)
+                time.sleep(moments.uniform(0, 0.2))
                 durable_server.kill()
-                confirmed, before = writer.confirmed, len(writer.said("failed"))
-                writer.wait_for("failed", times=before + 1)
+                confirmed = writer.confirmed
                 durable_server.start()
                 check(place, place.look(), confirmed)
-            writer.wait_for("kept", times=len(writer.said("kept")) + 1)
+                writer.wait_for("kept", times=kept + BATCHES)
         finally:
             writer.kill()
         found = place.look()

@@ -46,8 +46,7 @@ def test_processes_write_at_once(place, writers, figures):
     for writer in running:
         writer.wait_for("open")
     for writer in running:
-        writer.process.stdin.write("\n")
-        writer.process.stdin.flush()
+        writer.go()
     for writer in running:
         writer.finish()
     said = [of_batch for writer in running for of_batch in told(writer)]

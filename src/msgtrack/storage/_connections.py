@@ -5,7 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, CursorResult, Engine
@@ -98,7 +98,17 @@ class Connections:
             yield connection
         finally:
             self._open.discard(connection)
+            self._give_back(connection)
+
+    def _give_back(self, connection: Connection) -> None:
+        """Let the pool have a connection again; one that cannot even be given back is thrown away, and no more said of it."""
+        try:
             connection.close()
+        except (SQLAlchemyError, self._driver_error):
+            # What was read or committed before stays true, and an error under way is the one to tell.
+            with suppress(SQLAlchemyError, self._driver_error):
+                connection.invalidate()
+                connection.close()
 
     @property
     def is_frozen(self) -> bool:
@@ -166,7 +176,7 @@ class Connections:
             connection.invalidate()
             raise
         finally:
-            connection.close()
+            self._give_back(connection)
 
     @contextmanager
     def writing(self, tables: Tables | None, connection: Connection | None = None) -> Iterator[Connection]:
@@ -178,7 +188,7 @@ class Connections:
                 with self.writing(tables, connection):
                     yield connection
             finally:
-                connection.close()
+                self._give_back(connection)
             return
         try:
             with self.errors():
@@ -217,7 +227,7 @@ class Connections:
     def close(self) -> None:
         """Let go of all connections."""
         for connection in [*self._open]:
-            connection.close()
+            self._give_back(connection)
         self._open.clear()
         if self._is_own:
             self._engine.dispose()

@@ -253,12 +253,17 @@ def retried(connection: duckdb.DuckDBPyConnection, work: Callable[[], T], *, bus
             connection.execute("COMMIT")
         except BaseException as error:
             roll_back(connection)
-            if not isinstance(error, duckdb.TransactionException) or time.monotonic() > deadline:
+            if not _is_in_the_way(error) or time.monotonic() > deadline:
                 raise
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
         else:
             return done
+
+
+def _is_in_the_way(error: BaseException) -> bool:
+    """Whether another writer is the reason; a disk that is full fails a commit by an error of the same class."""
+    return isinstance(error, duckdb.TransactionException) and "conflict" in str(error).lower()
 
 
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:
