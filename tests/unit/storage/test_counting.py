@@ -15,7 +15,7 @@ from msgtrack import facts as fact_values
 from msgtrack import model as model_values
 from msgtrack.events import Click, Event, Open
 from msgtrack.facts import Fact
-from msgtrack.model import Delivery, Message
+from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Query
 from msgtrack.records import from_dict
 from msgtrack.storage import MemoryStore
@@ -195,6 +195,22 @@ def test_a_message_that_turns_out_to_be_a_seed_counts_no_more(filled):
     agree(filled)
     filled.put([message])
     agree(filled)
+
+
+def test_whoever_registers_the_open_as_a_link_changes_nothing(engine):
+    links = [
+        TrackedLink(delivery_id="1", id=number, url="https://x.example/", label="Shop") for number in ("1", "2", "3")
+    ]
+    engine.put(links)
+    engine.ingest(
+        [
+            Open(occurred_at=NOON, delivery_id="1", message_id="7"),
+            Open(occurred_at=NOON, delivery_id="1", message_id="8", link_id=None),
+            *(Click(occurred_at=NOON, delivery_id="1", message_id=m, link_id=n) for m, n in (("7", "2"), ("7", "3"))),
+        ]
+    )
+    agree(engine)
+    assert set(engine.counts(Query()).deliveries["1"].groups["label"]) == {"", "Shop"}
 
 
 def test_sizes_beyond_all_measure_are_left_to_the_fold(engine):
