@@ -76,7 +76,7 @@ class Operations:
         """What drops a temporary table, and ends no transaction."""
         return DropTable(table)
 
-    def add_up(self, table: Table, rows: Select[Any]) -> Insert:
+    def add_up(self, table: Table, rows: Select[Any]) -> Executable:
         """Insert rows of all columns of a table, the last of which is ``times``; where the key is there, add the times."""
         raise TypeError(f"{type(self).__name__} adds nothing up")
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from msgtrack import facts as fact_values
 from msgtrack import model as model_values
+from msgtrack import open_store
 from msgtrack.events import Click, Event, Open
 from msgtrack.facts import Fact
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Query
 from msgtrack.records import from_dict
-from msgtrack.storage import MemoryStore
+from msgtrack.storage import BaseStore, MemoryStore
 from msgtrack.testing import strategies as values
 
 sqlalchemy = pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
@@ -181,6 +182,23 @@ def test_what_is_consolidated_can_be_made_anew(filled):
     filled.execute(sqlalchemy.delete(filled.tables.slots))
     _consolidated.rebuild(filled.execute, filled.tables, filled.operations)
     assert kept() == expected
+
+
+def test_rewriting_keeps_what_is_consolidated_right(tmp_path):
+    records, events = world()
+    with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        store.put(records)
+        store.ingest(events)
+        kept = [*store.scan()]
+        moved = [evolve(event, verdict="machine", delivery_id="push") for event in kept[::3]]
+        store.revise(events=moved, remove_events=[*(event.id for event in kept[1::4]), "none"])
+        slots = store.slots()
+        assert all(store.counts(query) == BaseStore.live_counts(store, query) for query in ASKED)
+        store.rebuild()
+        assert store.slots() == slots
+        store.revise(remove_events=[event.id for event in kept])
+        assert store.slots() == {}
+        assert store.counts() == BaseStore.live_counts(store)
 
 
 def test_slots_are_answered_without_a_look_at_events(filled):
