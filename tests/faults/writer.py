@@ -12,6 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from typing import Any
@@ -89,12 +90,10 @@ def found_in(store: BaseStore, writers: int = 1, *, is_full: bool = False) -> di
     with store.snapshot():
         marks = [store.checkpoint(source_of(writer)) for writer in range(writers)]
         ids = [event.id for event in store.scan()]
-    try:
-        settled: bool | None = is_settled(store)
-    except StoreError:
-        if not is_full:
-            raise
-        settled = None
+        settled: bool | None = None if is_full else is_settled(store)
+    if is_full:
+        with suppress(StoreError):
+            settled = is_settled(store)
     positions = [-1 if mark is None else int(mark.position) for mark in marks]
     wanted = {
         id_of(number)

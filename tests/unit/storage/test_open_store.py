@@ -44,7 +44,12 @@ def test_sqlite_addresses_are_relative_or_absolute(tmp_path, monkeypatch):
         ("clickhouse://h", {"shards": 2}, UnknownOption, r"no option 'shards' \(its options are: prefix, cluster\)"),
         ("memory:x", {}, InvalidValue, "nothing else"),
         ("memory:", {"size": 1}, UnknownOption, r"no option 'size' \(it has none\)"),
-        ("sqlite:///x.db", {"busy": 1}, UnknownOption, r"no option 'busy' \(its options are: schema, prefix, busy_seconds\)"),
+        (
+            "sqlite:///x.db",
+            {"busy": 1},
+            UnknownOption,
+            r"no option 'busy' \(its options are: schema, prefix, busy_seconds\)",
+        ),
         ("sqlite:///x.db", {"busy_seconds": "long"}, InvalidValue, "busy_seconds must be a number"),
         ("sqlite:///x.db", {"busy_seconds": -1}, InvalidValue, "busy_seconds must be a number"),
         ("sqlite:///x.db?timeout=3", {}, UnknownOption, "takes no options, this one has: timeout"),
@@ -78,7 +83,9 @@ def test_stores_of_other_packages_are_found_by_their_entry_point(monkeypatch):
     assert (store.url, store.room) == ("elsewhere://host", 3)
     with pytest.raises(UnknownOption, match="its options are: room"):
         open_store("elsewhere://host", space=3)
-    with pytest.raises(UnknownStore, match="known are elsewhere:, mariadb:, memory:, mysql:, postgres:, postgresql:, sqlite:"):
+    with pytest.raises(
+        UnknownStore, match="known are elsewhere:, mariadb:, memory:, mysql:, postgres:, postgresql:, sqlite:"
+    ):
         open_store("nowhere://host")
 
 
