@@ -32,12 +32,8 @@ ALLOWED: dict[tuple[str, str], str] = {
 }
 # The database stores are edges that live on floor 3, beside what they implement.
 DATABASE_STORES = {
-    "storage/_clickhouse_arrivals.py",
-    "storage/_clickhouse_link.py",
-    "storage/_lines.py",
-    "storage/_sqlite.py",
-    "storage/sql.py",
-    "storage/{name}.py",
+    f"storage/{name}.py"
+    for name in ("sql", "_clickhouse_arrivals", "_clickhouse_link", "_connections", "_lines", "_sqlite")
 }
 
 # Files past the limit, and why. Each is one idea that reads worse in pieces.

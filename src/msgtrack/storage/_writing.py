@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Table, and_, bindparam, delete, func, select, update
 
+from msgtrack.errors import StoreError
 from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Record
@@ -104,9 +105,22 @@ class Writing:
                         self._kind.stage(connection, table, rows)
             with self._database.errors():
                 connection.commit()
-            return self._database.attempt(
+            added = self._database.attempt(
                 lambda connection: self._take_over(connection, staged), self._tables, connection
             )
+            self._drop_stages(connection, staged)
+            return added
+
+    def _drop_stages(self, connection: Connection, staged: Iterable[Table]) -> None:
+        # After the transaction: not every engine takes back that a table was dropped, and another attempt needs it again.
+        try:
+            with self._database.errors():
+                for table in staged:
+                    self._kind.drop_stage(connection, table)
+                connection.commit()
+        except StoreError:
+            # What was taken over is kept, whatever becomes of the connection; what was laid aside goes with it.
+            connection.invalidate()
 
     def _take_over(self, connection: Connection, staged: dict[Table, bool]) -> int:
         added = 0
@@ -115,7 +129,6 @@ class Writing:
             for table, replace in staged.items():
                 taken = self._kind.take_over(connection, table, replace=replace)
                 added += taken if table is self._tables.events else 0
-                self._kind.drop_stage(connection, table)
             if added:
                 note(connection.execute, self._tables, self._operations, after=before)
         return added
