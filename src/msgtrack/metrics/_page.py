@@ -91,6 +91,9 @@ def _examples(indicator: Indicator) -> Iterator[str]:
     table = _example.table_for(indicator)
     yield f"- Example{where}: {_shown(table[indicator.key], indicator)}"
     for by in indicator.groupings:
+        if by == "delivery":
+            # The examples ask for one delivery, which the number above is that of.
+            continue
         series = table.series(indicator.key, by=by)
         if series:
             rows = "; ".join(

@@ -135,6 +135,7 @@ def _value(value: Value) -> dict[str, Any]:
         "is_share": value.is_share,
         "caveats": list(value.caveats),
         "otherwise": value.otherwise,
+        "is_blank": value.is_blank,
         "is_proportion": value.is_proportion,
     }
 
@@ -184,6 +185,7 @@ def _cell(cell: Mapping[str, Any]) -> Cell:
             is_share=_flag(cell["is_share"]),
             caveats=cell["caveats"],
             otherwise=None if otherwise is None else float(otherwise),
+            is_blank=_flag(cell.get("is_blank", False)),
             is_proportion=_flag(cell["is_proportion"]),
         ),
     )

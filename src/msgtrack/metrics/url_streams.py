@@ -138,6 +138,7 @@ _average = partial(
     unit="ratio",
     is_share=True,
     undefined="no-peers",
+    is_blank=True,
     sources=(REPORTS_PAGE,),
 )
 _PEER_FIELDS = ("Delivery.contact_at", "Delivery.typology", "Delivery.channel")

@@ -9,9 +9,9 @@ import pytest
 
 from msgtrack.events import Open
 from msgtrack.facts import Service, SubscriptionChange
-from msgtrack.metrics import indicators
+from msgtrack.metrics import catalogue, indicators
 from msgtrack.metrics.sharing import SHARE_NETWORKS
-from msgtrack.model import Delivery, Message
+from msgtrack.model import Delivery, Message, TrackedLink
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -49,3 +49,47 @@ def test_a_denominator_below_zero_is_doubted_whatever_the_quotient() -> None:
     table = indicators.from_events(Delivery(id="1"), [], [], [], facts=[Service(id="n"), *left], now=AT)
     assert (table["loyalty"].numerator, table["loyalty"].denominator) == (-6, -3)
     assert "negative" in table["loyalty"].caveats
+
+
+REACTIONS = (
+    "recipient_open",
+    "total_recipient_open",
+    "opt_out",
+    "mirror_page",
+    "recipient_click",
+    "person_click",
+    "total_recipient_click",
+)
+DYNAMIC_REACTIONS = (
+    "dr_clicks",
+    "dr_opens",
+    "dr_mirror_page",
+    "dr_unsubscribes",
+    "dr_unique_clicks",
+    "dr_unique_opens",
+    "dr_unique_unsubscribes",
+    "dr_offer_clicks",
+)
+DYNAMIC_COUNTS = tuple(key for key in catalogue if key.startswith("dr_") and catalogue[key].unit == "count")
+
+
+@pytest.mark.parametrize("key", [*REACTIONS, *DYNAMIC_COUNTS])
+def test_a_zero_of_an_empty_delivery_is_doubted_and_one_of_a_delivery_that_was_sent_is_not(key: str) -> None:
+    empty = indicators.from_events(Delivery(id="1"), [], [], [])[key]
+    assert empty.value == 0
+    assert "no-data" in empty.caveats
+    offer = TrackedLink(delivery_id="1", id="2", url="https://a.example/", type="offer_click")
+    sent = indicators.from_events(Delivery(id="1"), [Message(id="7", delivery_id="1")], [offer], [])[key]
+    assert sent.value == 0
+    assert "no-data" not in sent.caveats
+
+
+@pytest.mark.parametrize("key", [*REACTIONS, *DYNAMIC_REACTIONS])
+def test_a_reaction_to_messages_that_nobody_registered_is_a_measurement(key: str) -> None:
+    opened = Open(occurred_at=AT, delivery_id="1", message_id="7")
+    offer = TrackedLink(delivery_id="1", id="2", url="https://a.example/", type="offer_click")
+    assert "no-data" not in indicators.from_events(Delivery(id="1"), [], [offer], [opened])[key].caveats
+
+
+def test_the_doubts_name_every_count_of_the_dynamic_family_that_goes_by_reactions() -> None:
+    assert {key for key in DYNAMIC_COUNTS if "Event.kind" in catalogue[key].inputs} == set(DYNAMIC_REACTIONS)

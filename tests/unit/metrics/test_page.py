@@ -11,6 +11,7 @@ import attrs
 import pytest
 
 from msgtrack import open_store
+from msgtrack.facts import Exclusion
 from msgtrack.metrics import Table, _example, catalogue, indicators, reference_page
 from msgtrack.metrics._catalogue import PLANNED
 from msgtrack.metrics._misreadings import MISREADINGS
@@ -111,6 +112,17 @@ def test_every_indicator_shows_a_number_somewhere() -> None:
 )
 def test_examples_counted_by_hand(sections: dict[str, list[str]], key: str, line: str) -> None:
     assert line in sections[key], [found for found in sections[key] if "Example" in found]
+
+
+def test_the_world_of_the_examples_adds_up() -> None:
+    spring = _example.DELIVERIES[0]
+    excluded = [fact for fact in _example.FACTS if isinstance(fact, Exclusion)]
+    table = _example.table_for(catalogue["to_deliver"])
+    assert spring.total_target is not None
+    assert spring.reject == len(excluded) == table["exclusion_by_cause"].value == table["reject"].value
+    assert spring.total_target == spring.reject + (table["to_deliver"].value or 0)
+    assert table["to_deliver"].value == (table["total_processed"].value or 0)
+    assert all(isinstance(table[key].value, int) for key in ("success", "error", "to_deliver"))
 
 
 def test_the_page_shows_the_world_that_it_computes_in() -> None:

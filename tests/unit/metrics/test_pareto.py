@@ -109,6 +109,7 @@ def test_why_it_is_undefined(world: World) -> None:
         else:
             assert reasons == (set() if all(launches) else {"partly-undefined"})
         assert (value.value is None) == bool(reasons & {"no-data", "no-moment"})
+        assert value.value_or_zero == value.value, "no time at all is not the time 0"
 
 
 @given(worlds())

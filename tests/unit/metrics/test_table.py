@@ -130,7 +130,8 @@ def test_a_wrong_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("key", "by", "groupings"),
     [
-        ("to_deliver", "domain", "no grouping at all"),
+        ("distinct_clicks", "domain", "no grouping at all"),
+        ("to_deliver", "domain", "delivery"),
         ("url_clicks", "domain", "link, label, url, category"),
         ("sends", "link", "domain"),
         ("tracking_statistics_opens", "", "bin"),

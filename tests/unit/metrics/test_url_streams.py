@@ -252,6 +252,7 @@ def check(table: Table, expected: dict[str, tuple[int, int] | None]) -> None:
         if quotient is None:
             assert value.value is None
             assert "no-peers" in value.caveats
+            assert value.value_or_zero is None, "no peers have no average, in the reference neither"
             continue
         top, bottom = quotient
         assert "no-peers" not in value.caveats

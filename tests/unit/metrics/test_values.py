@@ -61,6 +61,11 @@ def test_a_value_is_no_share_unless_it_says_so_and_what_is_printed_otherwise_is_
     assert Value(value=None, unit="ratio", otherwise=1.0).value_or_zero == 1.0
 
 
+def test_where_the_reference_leaves_a_place_empty_there_is_no_zero() -> None:
+    assert Value(value=None, unit="duration", is_blank=True).value_or_zero is None
+    assert Value(value=0, unit="duration", is_blank=True).value_or_zero == 0
+
+
 def test_every_caveat_is_a_sentence() -> None:
     for code, sentence in CAVEATS.items():
         assert code == code.lower()
