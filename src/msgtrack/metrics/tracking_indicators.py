@@ -168,7 +168,8 @@ _CLICKED = (
         measure=lambda s: s.total_recipient_click,
         doubts=unobserved,
         inputs=(_TYPE,),
-        notes="Clicks on ordinary links. Opt-outs, mirror pages and web pages are rows of other types.",
+        notes="Every click, also on offers and notifications: the class of an event is its type. Opt-outs, mirror pages and web "
+        "pages are events of other classes.",
         sources=(METRICS_PAGE, REPORTS_PAGE),
     ),
     _count(

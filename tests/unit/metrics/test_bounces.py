@@ -98,7 +98,7 @@ def test_a_type_opens_to_its_domains() -> None:
     }
 
 
-def test_c15_the_console_tells_hard_from_soft_by_the_reason() -> None:
+def test_the_console_tells_hard_from_soft_by_the_reason() -> None:
     table = table_of(1, 2, 3, 4, 5, 6, 20, 8, 7, 9, failure_type="hard")
     assert (table["hard_bounce"].value, table["soft_bounce"].value) == (1, 6)
     assert table["complaints"].value == 1

@@ -152,7 +152,7 @@ def test_the_rate_of_an_email_delivery_is_none_of_sms() -> None:
     assert (value.value, value.caveats) == (None, ("no-data", "choice"))
 
 
-def test_c20_a_click_in_a_push_delivery_counts_whatever_its_link() -> None:
+def test_a_click_in_a_push_delivery_counts_whatever_its_link() -> None:
     assert one("push", CLICK, CLICK)["push_clicks"].value == 1
     assert one("email", CLICK)["push_clicks"].value == 0
     assert one("email", CLICK, kind="mobile_click")["push_clicks"].value == 1

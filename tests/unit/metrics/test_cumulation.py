@@ -145,7 +145,7 @@ def test_unique_persons_of_two_deliveries_are_no_sum_of_rows() -> None:
     assert "negative" in whole["forward_estimate"].caveats
 
 
-def test_c36_distinct_recipients_are_fewer_than_distinct_messages() -> None:
+def test_distinct_recipients_are_fewer_than_distinct_messages() -> None:
     opens = [on(Open, id_, "a") for id_ in "12"]
     whole = table_of(opens)
     assert whole["recipient_open"].value == 2

@@ -32,7 +32,7 @@ def table_of(
 NEWS, ALERTS = Service(id="news", channel="email"), Service(id="alerts", channel="sms")
 
 
-def test_c16_unsubscriptions_are_those_of_services_and_not_clicks() -> None:
+def test_unsubscriptions_are_those_of_services_and_not_clicks() -> None:
     table = table_of(NEWS, change(1, "unsubscribe", days_ago=1))
     assert (table["kpi_unsubscriptions"].value, table["opt_out"].value) == (1, 2)
     assert (table["kpi_unsubscription_rate"].value, table["stats_unsubscriptions"].value) == (0.25, 0.5)

@@ -230,14 +230,12 @@ def test_c10_opens_after_sharing_are_over_shares_and_the_total_is_computed_anew(
     assert f"{rate.value:.2%}" == "6.22%"
     assert (table["share_open_rate"].numerator, table["share_open_rate"].denominator) == (13, 209)
     assert "reading" in table["share_open_rate"].caveats
-
-
-def test_c10_opens_of_the_statistics_are_all_opens() -> None:
+    # And the opens of the statistics are all opens, not those of people the message was shared with.
     table = shared(Open(occurred_at=START, delivery_id="1", message_id="7"), facts=(view(1), view(2)))
     assert (table["sharing_opens"].value, table["share_open_count"].value) == (1, 2)
 
 
-def test_c12_shares_are_summed_within_a_slot() -> None:
+def test_shares_are_summed_within_a_slot() -> None:
     assert shared(click(), click(), click())["sharing_shares"].value == 3
 
 
