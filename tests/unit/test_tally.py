@@ -66,8 +66,10 @@ def test_a_tally_is_not_hashable_and_unequal_to_other_things() -> None:
 
 
 def test_what_is_no_fact_is_refused_by_name() -> None:
-    with pytest.raises(InvalidValue, match="not dict"):
-        Tally().add({"id": "1"})  # type: ignore[arg-type]  # the point of the test
+    kinds = "^a tally takes deliveries, messages, tracked links, events and other facts, not dict: "
+    with pytest.raises(InvalidValue, match=kinds) as caught:
+        Tally().add({"id": "1" * 500})  # type: ignore[arg-type]  # the point of the test
+    assert str(caught.value).endswith("dict: " + repr({"id": "1" * 500})[:80])
 
 
 @pytest.mark.parametrize("is_late", [False, True])

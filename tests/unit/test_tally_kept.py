@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from msgtrack._books import Book
-from msgtrack._ledger import MAX_LEDGERS
 from msgtrack._reactions import Reactions
 from msgtrack.events import Click, Open
 from msgtrack.facts import AddressState, Exclusion, Subscription
@@ -121,6 +120,38 @@ def test_what_changes_a_delivery_closes_that_one_alone(
         assert counts == folded([*world, fact]).counts()
 
 
+CHANGES: dict[str, list[Fact]] = {
+    "messages": [Message(id="7", delivery_id="2", status=s) for s in ("prepared", "sent", "failed")],
+    "links": [TrackedLink(delivery_id="2", id="2", url="https://a.example/", label=label) for label in "abc"],
+    "an event": [click("2", "7", id="2/7", verdict=Verdict(audience=a)) for a in ("proxy", "machine", "human")],
+    "exclusions": [Exclusion(delivery_id="2", id=name) for name in "abc"],
+    "one exclusion": [Exclusion(delivery_id="2", id="x", rule=rule) for rule in "abc"],
+    "what a delivery says": [Delivery(id="2", to_deliver=number) for number in (1, 2, 3)],
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_change_of_a_row_is_in_the_next_report(world: list[Fact], name: str) -> None:
+    tally = folded(world)
+    tally.counts()
+    facts = list(world)
+    for fact in CHANGES[name]:
+        tally.add(fact)
+        facts.append(fact)
+        assert tally.counts() == folded(facts).counts()
+        assert tally.counts(audience="human") == folded(facts).counts(audience="human")
+
+
+def test_a_report_of_some_deliveries_is_of_those_that_there_are(world: list[Fact]) -> None:
+    tally = folded(world)
+    for names in (["2"], ["3", "1"], ["2", "nobody's"], ["nobody's"], [], ["1", "2", "3"]):
+        found = tally.counts(delivery_ids=names)
+        assert list(found.deliveries) == sorted({*names} & {"1", "2", "3"})
+        assert found.persons == (10 if found.deliveries else 0)
+        alone = [fact for fact in world if (getattr(fact, "delivery_id", None) or fact.id) in names]
+        assert found == folded(alone).counts()
+
+
 def test_an_event_that_moves_closes_both_deliveries(monkeypatch: pytest.MonkeyPatch, world: list[Fact]) -> None:
     tally = folded(world)
     tally.counts()
@@ -132,11 +163,23 @@ def test_an_event_that_moves_closes_both_deliveries(monkeypatch: pytest.MonkeyPa
     assert counts == folded([*world, moved]).counts()
 
 
-def test_each_way_to_ask_has_books_of_its_own_up_to_a_number(
-    monkeypatch: pytest.MonkeyPatch, world: list[Fact]
-) -> None:
+@pytest.mark.parametrize("moved", [["a"], ["b"], ["a", "c"], ["a", "b", "c"]])
+def test_of_events_alike_but_for_their_ids_some_may_turn_out_otherwise(moved: list[str]) -> None:
+    alike = [click("1", "7", id=name, source_id="s") for name in "abc"]
+    others = [Open(id=name, occurred_at=START - timedelta(hours=1), delivery_id="1") for name in moved]
+    tally = folded(alike)
+    tally.counts()
+    tally.extend(others)
+    found = tally.counts()
+    assert found == folded([*alike, *others]).counts()
+    assert found.deliveries["1"].rows("click") == 3 - len(moved)
+    tally.extend([click("1", "8", id="a", source_id="t"), click("1", "7", id="d", source_id="s")])
+    assert tally.counts() == tally.copy().counts()
+
+
+def test_each_way_to_ask_has_books_of_its_own_up_to_eight(monkeypatch: pytest.MonkeyPatch, world: list[Fact]) -> None:
     tally = folded(world)
-    zones = [f"Etc/GMT+{n}" for n in range(MAX_LEDGERS + 1)]
+    zones = [f"Etc/GMT+{n}" for n in range(9)]
     work = _Work(monkeypatch)
     for zone in zones:
         tally.counts(zone=zone)
