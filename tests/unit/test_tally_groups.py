@@ -219,3 +219,9 @@ def test_recipients_of_all_deliveries_are_those_of_each_taken_together() -> None
     clicks = [event(Click, message.id, delivery_id=message.delivery_id) for message in messages]
     found = fold([], messages, [], [*clicks, event(Open, "a", "1"), event(Click, "x", delivery_id="3")]).counts()
     assert found.recipients == {"click": 3, "click open": 1}
+
+
+def test_messages_of_no_known_recipient_are_as_many_recipients() -> None:
+    messages = [Message(id=name, delivery_id="1") for name in "abc"]
+    found = fold([], messages, [], [event(Open, name, "1") for name in "abcd"]).counts()
+    assert found.recipients == {"open": 4}

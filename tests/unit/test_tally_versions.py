@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -12,7 +13,7 @@ from msgtrack.counts import Counts, Excluded, Opened
 from msgtrack.events import Click, Event, Open, Transaction
 from msgtrack.facts import AddressState, Exclusion, Service, Visitor
 from msgtrack.model import Client, Delivery, Message, TrackedLink
-from msgtrack.tally import Fact, Tally
+from msgtrack.tally import Fact, Tally, fold
 
 AT = datetime(2026, 3, 1, 10, tzinfo=UTC)
 START_OF_CALENDAR = datetime.min.replace(tzinfo=UTC)
@@ -150,6 +151,15 @@ def test_the_first_moment_of_the_calendar_is_a_moment_all_the_same() -> None:
     assert datetime(1970, 1, 1, tzinfo=UTC) + timedelta(seconds=slot) == START_OF_CALENDAR
     assert (found.handled, found.handled_bytes) == ({"success": {slot: 1}}, {"success": {slot: 4}})
     assert (found.undated, found.unsized) == (0, 0)
+
+
+def test_an_address_is_kept_where_it_counts_and_nowhere_else() -> None:
+    harmless, marked = message(address="ann@gmail.com"), message(id="8", address="bob@gmail.com", is_quarantine=True)
+    tally = fold([], [harmless, marked], [], [])
+    kept = pickle.dumps(tally)
+    assert b"bob@gmail.com" in kept
+    assert b"ann@" not in kept
+    assert tally == fold([], [message(address="eve@gmail.com"), marked], [], [])
 
 
 def test_an_empty_message_has_a_size() -> None:
