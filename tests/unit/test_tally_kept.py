@@ -142,6 +142,19 @@ def test_every_change_of_a_row_is_in_the_next_report(world: list[Fact], name: st
         assert tally.counts(audience="human") == folded(facts).counts(audience="human")
 
 
+@pytest.mark.parametrize("is_first", [False, True])
+def test_one_change_among_what_is_known_is_a_change(world: list[Fact], is_first: bool) -> None:
+    messages = [Message(id="7", delivery_id="2", status="sent"), Message(id="8", delivery_id="2", recipient_id="r8")]
+    links = [TrackedLink(delivery_id="2", id=name, url="https://a.example/") for name in "89"]
+    relabelled = TrackedLink(delivery_id="2", id="8", url="https://a.example/", label="Shop")
+    for early, late in (([], messages), (links, [relabelled, links[1]])):
+        facts: list[Fact] = [*world, *early]
+        tally = folded(facts)
+        tally.counts()
+        tally.absorb(folded(late if is_first else late[::-1]))
+        assert tally.counts() == folded([*facts, *late]).counts()
+
+
 def test_a_report_of_some_deliveries_is_of_those_that_there_are(world: list[Fact]) -> None:
     tally = folded(world)
     for names in (["2"], ["3", "1"], ["2", "nobody's"], ["nobody's"], [], ["1", "2", "3"]):
