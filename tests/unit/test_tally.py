@@ -132,6 +132,14 @@ def test_proofs_and_templates_are_not_there(flag: str, is_late: bool) -> None:
     assert counts(*(reversed(facts) if is_late else facts)) == Counts()
 
 
+@pytest.mark.parametrize("flag", ["is_proof", "is_template"])
+def test_deliveries_beside_proofs_and_templates_are_there(flag: str) -> None:
+    deliveries = [Delivery(id=name, **({flag: True} if name in "25" else {})) for name in "12345"]
+    found = counts(*deliveries, *(clicked(delivery_id=name, source_id=name) for name in "12345"))
+    assert list(found.deliveries) == ["1", "3", "4"]
+    assert (found.persons, found.persons_by["channel"]) == (3, {"email": 3})
+
+
 def test_a_message_nobody_registered_counts_under_others() -> None:
     found = counts(Delivery(id="1"), clicked(message_id="nobody", source_id="s")).deliveries["1"]
     assert found.domains == {

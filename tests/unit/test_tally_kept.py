@@ -126,6 +126,7 @@ CHANGES: dict[str, list[Fact]] = {
     "an event": [click("2", "7", id="2/7", verdict=Verdict(audience=a)) for a in ("proxy", "machine", "human")],
     "exclusions": [Exclusion(delivery_id="2", id=name) for name in "abc"],
     "one exclusion": [Exclusion(delivery_id="2", id="x", rule=rule) for rule in "abc"],
+    "one exclusion of two": [Exclusion(delivery_id="2", id=i, rule=rule) for i, rule in ("ya", "xa", "xb", "xc")],
     "what a delivery says": [Delivery(id="2", to_deliver=number) for number in (1, 2, 3)],
 }
 
@@ -249,6 +250,14 @@ LATE: dict[str, tuple[list[Fact], list[Fact], dict[str, Any]]] = {
     "the last fact of a delivery goes to another": (
         [AddressState(address="x@a.example", status="quarantine", delivery_id="1")],
         [AddressState(address="x@a.example", status="quarantine", delivery_id="2", last_modified_at=START)],
+        {},
+    ),
+    "the last fact of a delivery goes to another, and a message comes": (
+        [AddressState(address="x@a.example", status="quarantine", delivery_id="1"), click("1", "a")],
+        [
+            AddressState(address="x@a.example", status="quarantine", delivery_id="2", last_modified_at=START),
+            Message(id="a", delivery_id="1", address="a@gmail.com", status="sent"),
+        ],
         {},
     ),
     "events without ids, of two audiences": (
