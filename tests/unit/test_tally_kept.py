@@ -177,6 +177,28 @@ def test_an_event_that_moves_closes_both_deliveries(monkeypatch: pytest.MonkeyPa
     assert counts == folded([*world, moved]).counts()
 
 
+@pytest.mark.parametrize("has_id", [False, True])
+def test_an_audience_is_counted_and_the_others_are_not(has_id: bool) -> None:
+    audiences = ["human"] * 3 + ["proxy"] * 2 + ["unsure"]
+    clicks = [
+        click("1", f"m{n}", id=f"e{n}" if has_id else None, source_id=f"s{n}", verdict=Verdict(audience=audience))
+        for n, audience in enumerate(audiences)
+    ]
+    tally = folded([Delivery(id="1"), *clicks])
+    asked: dict[Any, int] = {
+        "human": 3,
+        "proxy": 2,
+        "unsure": 1,
+        "machine": 0,
+        "all": 6,
+        None: 6,
+        ("proxy", "human"): 5,
+    }
+    for audience, number in [*asked.items(), *asked.items()]:
+        found = tally.counts(audience=audience)
+        assert (found.persons, found.deliveries["1"].rows("click")) == (number, number)
+
+
 @pytest.mark.parametrize("moved", [["a"], ["b"], ["a", "c"], ["a", "b", "c"]])
 def test_of_events_alike_but_for_their_ids_some_may_turn_out_otherwise(moved: list[str]) -> None:
     alike = [click("1", "7", id=name, source_id="s") for name in "abc"]
