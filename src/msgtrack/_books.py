@@ -254,7 +254,7 @@ class Book:
                 clicked=distinct(reach[name], Click.kind),
                 reactions=reactions[name],
                 reach=reach[name],
-                persons=len(people[name]) if name in people else 0,
+                persons=len(people[name]),
                 outcomes=_failures(messages[name]),
                 quarantined=_times(messages[name], lambda p: p.is_quarantine),
             )

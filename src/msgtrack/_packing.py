@@ -12,7 +12,7 @@ from functools import partial
 from itertools import accumulate, islice, repeat
 from typing import Any, NamedTuple
 
-from msgtrack._entries import EVENT_WIDTH, PROGRESS, EventEntry, MessageEntry
+from msgtrack._entries import EVENT_WIDTH, EventEntry, MessageEntry
 
 __all__ = [
     "PackedEvents",
@@ -26,9 +26,6 @@ __all__ = [
     "unpack_texts",
 ]
 
-_STATUSES = {rank: status for status, rank in PROGRESS.items()}
-_PROGRESS = MessageEntry._fields.index("progress")
-_STATUS = MessageEntry._fields.index("status")
 _OWN_TEXTS = (3, 5)
 _OWN_FIELDS = (MessageEntry._fields.index("recipient_id"),)
 """Texts of which most rows have their own: message and person of an event, recipient of a message."""
@@ -58,7 +55,7 @@ class PackedEvents(NamedTuple):
 
 
 class PackedMessages(NamedTuple):
-    """Messages: how many each delivery has, their ids, and the columns of their entries, without the status."""
+    """Messages: how many each delivery has, their ids, and the columns of their entries."""
 
     sizes: dict[str, int]
     ids: Texts
@@ -134,11 +131,10 @@ def unpack_events(packed: PackedEvents) -> Iterator[tuple[Any, EventEntry]]:
 def pack_messages(messages: Mapping[str, Mapping[str, MessageEntry]]) -> PackedMessages:
     """Messages of all deliveries by columns."""
     entries = [entry for of_delivery in messages.values() for entry in of_delivery.values()]
-    places = [place for place in range(len(MessageEntry._fields)) if place != _STATUS]
     return PackedMessages(
         sizes={delivery_id: len(of_delivery) for delivery_id, of_delivery in messages.items()},
         ids=pack_texts(message_id for of_delivery in messages.values() for message_id in of_delivery),
-        columns=_columns(entries, places, _OWN_FIELDS),
+        columns=_columns(entries, range(len(MessageEntry._fields)), _OWN_FIELDS),
     )
 
 
@@ -146,8 +142,6 @@ def unpack_messages(packed: PackedMessages) -> dict[str, dict[str, MessageEntry]
     """The messages that were packed."""
     if not packed.ids.ends:
         return {delivery_id: {} for delivery_id in packed.sizes}
-    columns = [_values(column) for column in packed.columns]
-    columns.insert(_STATUS, map(_STATUSES.__getitem__, _values(packed.columns[_PROGRESS])))
-    entries = map(partial(tuple.__new__, MessageEntry), zip(*columns, strict=False))
+    entries = map(partial(tuple.__new__, MessageEntry), zip(*map(_values, packed.columns), strict=False))
     messages = zip(unpack_texts(packed.ids), entries, strict=True)
     return {delivery_id: dict(islice(messages, size)) for delivery_id, size in packed.sizes.items()}

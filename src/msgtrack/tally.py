@@ -197,6 +197,8 @@ class Tally:
         twin._anonymous = dict(self._anonymous)
         return twin
 
+    __copy__ = copy
+
     def __getstate__(self) -> dict[str, object]:
         return {
             "sketch_above": self._sketch_above,
