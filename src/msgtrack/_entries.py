@@ -20,7 +20,6 @@ from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.model import Client, Delivery, Message, MessageStatus, Part, TrackedLink
 
 __all__ = [
-    "EVENT_WIDTH",
     "NEVER",
     "NO_SLOT",
     "PROGRESS",
@@ -85,9 +84,6 @@ class LinkEntry(NamedTuple):
 EventEntry = tuple[Any, ...]
 """(slot, kind, delivery, message, link, source id, audience, agent), of a transaction also (amount, article); empty when
 left out. An agent is (browser, version, system, version, device, mobile: -1 when unknown)."""
-
-EVENT_WIDTH = 8
-"""The fields that all events have."""
 
 _T = TypeVar("_T", DeliveryEntry, MessageEntry, LinkEntry)
 
