@@ -89,9 +89,7 @@ def _examples(indicator: Indicator) -> Iterator[str]:
     for by in indicator.groupings:
         series = table.series(indicator.key, by=by)
         if series:
-            rows = "; ".join(
-                f"{name or '(no name)'}: {_shown(value, indicator)}" for name, value in islice(series.items(), _ROWS)
-            )
+            rows = "; ".join(f"{name}: {_shown(value, indicator)}" for name, value in islice(series.items(), _ROWS))
             yield f"- Example by {by}{where}: {rows}" + ("; …" if len(series) > _ROWS else "")
             return
 
@@ -144,8 +142,6 @@ def _cells(item: AttrsInstance) -> dict[str, str]:
 
 def _cell(value: object) -> str:
     match value:
-        case None:
-            return ""
         case datetime():
             return f"{value:%Y-%m-%d %H:%M}"
         case Client():

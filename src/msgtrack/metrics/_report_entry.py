@@ -213,7 +213,7 @@ def _layout(layout: object) -> Layout:
         return layout
     found = layouts.get(layout) if isinstance(layout, str) else None
     if found is None:
-        near = get_close_matches(str(layout)[:80], layouts, n=1)
+        near = get_close_matches(layout if isinstance(layout, str) else "", layouts, n=1)
         raise InvalidOption(
             f"there is no report {shown(layout)}; there are: {', '.join(layouts)}",
             hint=f"did you mean {near[0]}?" if near else "",
