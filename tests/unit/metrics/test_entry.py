@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
 
@@ -12,7 +12,7 @@ from msgtrack.counts import Counts
 from msgtrack.errors import InvalidOption, InvalidValue, NaiveDatetime
 from msgtrack.events import Click, Event, Open
 from msgtrack.facts import FACT_KEYS
-from msgtrack.metrics import indicators
+from msgtrack.metrics import Table, indicators
 from msgtrack.model import Audience, Delivery, Message, TrackedLink, Verdict
 from msgtrack.protocols import Query, Store
 from msgtrack.storage import open_store
@@ -269,10 +269,11 @@ def test_counts_that_somebody_made_are_read_as_they_are(facts: Facts) -> None:
 
 
 def test_what_is_asked_for_stands_in_the_table(facts: Facts) -> None:
-    for make in (
+    ways: list[Callable[..., Table]] = [
         lambda **options: indicators(store_of(facts), ["1", "2"], **options),
         lambda **options: indicators.from_events(DELIVERIES[:2], MESSAGES, [], EVENTS, **options),
-    ):
+    ]
+    for make in ways:
         plain = make()
         assert (plain.zone, plain.now, plain.clip, plain.peers, plain.audiences) == ("UTC", None, False, None, None)
         assert (plain.since, plain.until, plain.is_left_out) == (None, None, False)

@@ -133,16 +133,21 @@ def test_the_interval_of_opens_needs_every_audience_and_is_told_apart() -> None:
 
 
 def test_a_table_makes_the_report_of_its_audience() -> None:
-    options: dict[str, Any] = {"audience": ("human", "proxy"), "now": AT}
-    table = indicators.from_events(DELIVERIES[0], MESSAGES, LINKS, EVENTS, facts=FACTS, **options)
+    table = indicators.from_events(
+        DELIVERIES[0], MESSAGES, LINKS, EVENTS, facts=FACTS, audience=("human", "proxy"), now=AT
+    )
     report = indicator_report.from_table("urls-and-click-streams", table)
     assert report == from_facts("urls-and-click-streams", audiences=(("human", "proxy"),), now=AT)
     assert report.audiences == ("human, proxy",)
     everything = indicators.from_events(DELIVERIES[0], MESSAGES, LINKS, EVENTS, facts=FACTS)
-    for name, more in (("top-links", {"top": 2}), ("tracking-statistics", {"bin_seconds": 300})):
-        found = indicator_report.from_table(name, everything, **more)
-        assert found == from_facts(name, **more)
-        assert found != from_facts(name, **({"top": 3} if name == "top-links" else {"bin_seconds": 3600}))
+    asked: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
+        ("top-links", {"top": 2}, {"top": 3}),
+        ("tracking-statistics", {"bin_seconds": 300}, {"bin_seconds": 3600}),
+    ]
+    for name, options, others in asked:
+        found = indicator_report.from_table(name, everything, **options)
+        assert found == from_facts(name, **options)
+        assert found != from_facts(name, **others)
     assert indicator_report.from_table("top-links", everything) == from_facts("top-links", top=10)
 
 

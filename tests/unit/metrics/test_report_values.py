@@ -29,6 +29,7 @@ from msgtrack.metrics import (
     report_from,
     report_records,
 )
+from msgtrack.metrics._layout import BlockLayout
 
 AT = datetime(2026, 3, 1, 8, tzinfo=UTC)
 
@@ -82,7 +83,7 @@ REPORT = IndicatorReport(
     ),
 )
 
-PLAIN = {
+PLAIN: dict[str, Any] = {
     "value": "79.90",
     "unit": "amount",
     "numerator": None,
@@ -309,6 +310,8 @@ def test_a_row_gives_values_of_its_first_audience_unless_told() -> None:
     assert row.values("machine") == {}
     assert total["stranger"] is AMOUNT
     assert Row(name="", cells=()).values() == {}
+    mixed = Row(name="", cells=[Cell(audience=name, key=name, value=AMOUNT) for name in ("all", "human")])
+    assert mixed.values() == {"all": AMOUNT}
     with pytest.raises(KeyError, match=r"amount.*human"):
         row["amount", "human"]
     with pytest.raises(KeyError, match=r"^'stranger'$"):
@@ -327,7 +330,7 @@ def test_what_nobody_says_of_a_report_is_the_plain_case() -> None:
 
 
 def fields_of(kind: type) -> dict[str, Any]:
-    return {
+    fields: dict[type, dict[str, Any]] = {
         Column: {"key": "k", "label": "K", "unit": "count", "is_share": True},
         Cell: {"audience": "all", "key": "k", "value": AMOUNT},
         Row: {"name": "n", "kind": "row", "cells": [], "note": "n"},
@@ -360,7 +363,8 @@ def fields_of(kind: type) -> dict[str, Any]:
         DifferencesLayout: {"name": "n", "title": "T", "kind": "click"},
         IntervalLayout: {"name": "n", "title": "T"},
         Layout: {"name": "n", "title": "T", "blocks": []},
-    }[kind]
+    }
+    return fields[kind]
 
 
 KINDS = (
@@ -413,7 +417,7 @@ def test_a_layout_shows_each_indicator_once_in_the_order_met() -> None:
     lines = LinesLayout(name="lines", title="L", lines=[LineLayout(keys=["a", "b"], title="x"), LineLayout(keys=["c"])])
     rows = RowsLayout(name="rows", title="R", by="link", columns=["c", "d"], others="e")
     plain = RowsLayout(name="plain", title="R", by="link", columns=["f"])
-    silent = [
+    silent: list[BlockLayout] = [
         SharesLayout(name="s", title="S", kind="click"),
         DifferencesLayout(name="d", title="D", kind="click"),
         IntervalLayout(name="i", title="I"),
