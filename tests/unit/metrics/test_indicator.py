@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC
 from decimal import Decimal
 from typing import Any
 
@@ -132,3 +133,10 @@ def test_measures_are_given_the_sums() -> None:
 def test_proportions_are_known_by_key() -> None:
     assert ratio(1, 2, key="raw_reactivity").value(SUMS).is_proportion is True
     assert ratio(1, 2, key="total_click_rate").value(SUMS).is_proportion is False
+
+
+def test_a_scope_that_nobody_narrows_is_everything() -> None:
+    scope = Scope()
+    assert (scope.counts, scope.peers, scope.now, scope.since, scope.until) == (Counts(), None, None, None, None)
+    assert (scope.zone, scope.bin_seconds, scope.top) == (UTC, None, 10)
+    assert (scope.is_several, scope.clip) == (False, False)

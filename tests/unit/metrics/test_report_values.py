@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from attrs import evolve
 
 from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, NaiveDatetime
 from msgtrack.metrics import (
@@ -199,6 +200,13 @@ def test_a_document_reads_back_as_the_report() -> None:
     assert (type(share.numerator), type(share.denominator), type(share.value)) == (Decimal, int, float)
     assert (share.otherwise, share.is_proportion) == (1.0, False)
     assert again["links"]["Total"]["stranger"].otherwise is None
+
+
+def test_moments_that_nobody_gave_are_null_and_read_back_as_none() -> None:
+    timeless = evolve(REPORT, since=None, until=None, now=None)
+    document = report_document(timeless)
+    assert document == {**DOCUMENT, "since": None, "until": None, "now": None}
+    assert report_from(document) == timeless
 
 
 @pytest.mark.parametrize("path", list(places(DOCUMENT)), ids=lambda path: ".".join(map(str, path)))
