@@ -93,6 +93,7 @@ def test_lists_become_tuples_and_a_text_is_no_list(name: str) -> None:
         (own(0), 0, ()),
         (own(Decimal("-0.01"), unit="amount"), Decimal("-0.01"), ("negative",)),
         (own(0, unit="ratio", is_share=True), 0, ()),
+        (own(1, over=lambda _: Decimal("0.5"), unit="amount"), Decimal(2), ()),
     ],
 )
 def test_a_value_says_what_is_doubtful_about_it(
