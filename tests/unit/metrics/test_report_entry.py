@@ -11,7 +11,16 @@ import pytest
 from msgtrack.errors import InvalidOption, InvalidValue, NaiveDatetime
 from msgtrack.events import Click, Open
 from msgtrack.facts import Exclusion
-from msgtrack.metrics import IndicatorReport, Layout, LineLayout, LinesLayout, indicator_report, indicators, layouts
+from msgtrack.metrics import (
+    IndicatorReport,
+    Layout,
+    LineLayout,
+    LinesLayout,
+    RowsLayout,
+    indicator_report,
+    indicators,
+    layouts,
+)
 from msgtrack.model import Audience, Delivery, Message, TrackedLink, Verdict
 from msgtrack.storage import open_store
 
@@ -167,6 +176,7 @@ def test_audiences_are_asked_for_once_each() -> None:
         ),
         ("zzzz", {}, f"there is no report 'zzzz'; there are: {', '.join(layouts)}", ""),
         (None, {}, f"there is no report None; there are: {', '.join(layouts)}", ""),
+        (["top-links"], {}, f"there is no report ['top-links']; there are: {', '.join(layouts)}", ""),
         ("top-links", {"audiences": ()}, "audiences=() asks for nobody; use 'all' or name at least one audience", ""),
         (
             "top-links",
@@ -212,3 +222,16 @@ def test_a_layout_of_ones_own_is_as_good_as_a_name() -> None:
     report = from_facts(own)
     assert (report.name, report.title, list(report)) == ("mine", "Mine", ["b"])
     assert from_facts(layouts["top-links"]) == from_facts("top-links")
+
+
+def test_a_layout_may_have_the_interval_beside_rankings_and_bins() -> None:
+    blocks = (
+        *layouts["opens-interval"].blocks,
+        RowsLayout(name="curve", title="", by="bin", columns=["tracking_statistics_clicks"]),
+        RowsLayout(name="links", title="", by="label", columns=["url_clicks"], others="url_clicks_others"),
+    )
+    for ask in (from_facts, from_store):
+        report = ask(Layout(name="x", title="X", blocks=blocks), "12", top=4, bin_seconds=3600)
+        assert report["bounds"] == ask("opens-interval", "12")["bounds"]
+        assert [row.name[11:16] for row in report["curve"].rows] == ["08:00", "09:00", "10:00"]
+        assert [row.kind for row in report["links"].rows] == ["row"] * 4 + ["others"]
