@@ -125,6 +125,13 @@ def test_of_events_with_one_id_the_first_counts_before_anything_is_filtered(
     assert kept["recipient_open"].value == int(counts and not first.is_seed)
 
 
+def test_what_comes_after_a_copy_counts_all_the_same() -> None:
+    events = [opened(id=id_) for id_ in ("e", "e", "f", "e", "f")]
+    events += [opened(message_id=None), opened(message_id=None), opened(id="g")]
+    table = indicators.from_events(DELIVERIES[0], MESSAGES, [], events)
+    assert table["total_recipient_open"].value == 5
+
+
 def test_streams_will_do() -> None:
     assert indicators.from_events(Delivery(id="1"), iter(MESSAGES), iter([]), iter(EVENTS))["success"].value == 1
 
