@@ -12,11 +12,15 @@ from msgtrack.errors import InvalidOption, InvalidValue, NaiveDatetime
 from msgtrack.events import Click, Open
 from msgtrack.facts import Exclusion
 from msgtrack.metrics import (
+    DifferencesLayout,
     IndicatorReport,
+    IntervalLayout,
     Layout,
     LineLayout,
     LinesLayout,
     RowsLayout,
+    SharesLayout,
+    catalogue,
     indicator_report,
     indicators,
     layouts,
@@ -235,3 +239,48 @@ def test_a_layout_may_have_the_interval_beside_rankings_and_bins() -> None:
         assert report["bounds"] == ask("opens-interval", "12")["bounds"]
         assert [row.name[11:16] for row in report["curve"].rows] == ["08:00", "09:00", "10:00"]
         assert [row.kind for row in report["links"].rows] == ["row"] * 4 + ["others"]
+
+
+OTHER_BLOCKS = {SharesLayout: "variant", DifferencesLayout: "variants", LinesLayout: "", IntervalLayout: ""}
+
+
+@pytest.mark.parametrize("name", layouts)
+def test_blocks_say_what_they_are_cut_by_and_what_their_columns_are(name: str) -> None:
+    report = from_facts(name)
+    for layout in layouts[name].blocks:
+        block = report[layout.name]
+        assert block.title == layout.title
+        assert block.by == (layout.by if isinstance(layout, RowsLayout) else OTHER_BLOCKS[type(layout)])
+        if isinstance(layout, RowsLayout | LinesLayout):
+            keys = layout.columns if isinstance(layout, RowsLayout) else layout.keys
+            titles = layout.titles if isinstance(layout, RowsLayout) else ()
+            labels = titles or [catalogue[key].label for key in keys]
+            assert [(column.key, column.label) for column in block.columns] == list(zip(keys, labels, strict=True))
+            for column in block.columns:
+                indicator = catalogue[column.key]
+                assert (column.unit, column.is_share) == (indicator.unit, indicator.is_share)
+
+
+def of_variants(name: str, size: int) -> IndicatorReport:
+    messages = [Message(id=f"{v}{n}", delivery_id="1", status="sent", variant=v) for v in "AB" for n in range(size)]
+    clicks = [Click(occurred_at=AT, delivery_id="1", message_id=f"A{n}", link_id="2") for n in range(size)]
+    return indicator_report.from_events(name, DELIVERIES[0], messages, LINKS, [*EVENTS, *clicks], facts=FACTS)
+
+
+@pytest.mark.parametrize("name", layouts)
+def test_a_column_says_how_each_number_below_it_is_read(name: str) -> None:
+    report = of_variants(name, 3)
+    cells = [(block, cell) for block in report.blocks for row in block.rows for cell in row.cells]
+    assert cells
+    for block, cell in cells:
+        column = block.column(cell.key)
+        assert (column.unit, column.is_share) == (cell.value.unit, cell.value.is_share), (block.name, cell.key)
+
+
+@pytest.mark.parametrize(
+    ("size", "note"), [(2, "no difference shown at 0.95, Fisher's exact test"), (200, "differs at 0.95, z test")]
+)
+def test_a_difference_says_which_test_found_it(size: int, note: str) -> None:
+    (row,) = of_variants("variants", size)["clicks-differences"].rows
+    assert row.note == f"{note}, adjusted p {float(row['adjusted_p_value'].value or 0):.3g}"
+    assert row["difference"].value == -1.0
