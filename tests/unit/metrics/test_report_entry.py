@@ -284,3 +284,20 @@ def test_a_difference_says_which_test_found_it(size: int, note: str) -> None:
     (row,) = of_variants("variants", size)["clicks-differences"].rows
     assert row.note == f"{note}, adjusted p {float(row['adjusted_p_value'].value or 0):.3g}"
     assert row["difference"].value == -1.0
+
+
+def test_bins_go_by_time_through_the_hour_that_comes_twice() -> None:
+    """The clock of Paris is put back at 01:00 UTC: what it calls 02:00 the second time comes after its first 02:30."""
+    opens = [
+        Open(
+            occurred_at=datetime(2026, 10, 25, hour, minute, tzinfo=UTC),
+            delivery_id="1",
+            verdict=Verdict(audience=audience),
+        )
+        for audience, hour, minute in (("human", 0, 30), ("machine", 1, 0), ("human", 1, 30))
+    ]
+    report = indicator_report.from_events(
+        "user-activities", DELIVERIES[0], [], [], opens, audiences=("machine", "human"), zone="Europe/Paris"
+    )
+    names = [row.name[11:] for row in report["half-hours"].rows if row.kind == "row"]
+    assert names == ["02:30:00+02:00", "02:00:00+01:00", "02:30:00+01:00"]
