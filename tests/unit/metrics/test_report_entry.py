@@ -132,6 +132,8 @@ def test_one_delivery_may_be_given_as_it_is_and_nothing_else_instead(ask: Ask) -
 def test_the_interval_of_opens_needs_every_audience_and_is_told_apart() -> None:
     for ask in (from_facts, from_store):
         block = ask("opens-interval", "12")["bounds"]
+        names = ["At least", "Published estimate", "At most", "Readers whom no image showed"]
+        assert [row.name for row in block.rows] == names
         assert block["At least"]["messages"].value == 1, "the one that a human opened"
     refusal = "the report 'opens-interval' weighs every audience itself; leave audiences out"
     for audiences in ("human", ("human",), ("all", "human"), ("human", "all")):
