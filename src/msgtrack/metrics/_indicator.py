@@ -111,7 +111,7 @@ class Indicator:
             value=number,
             unit=self.unit,
             numerator=None if self.over is None else top,
-            denominator=None if self.over is None else bottom,
+            denominator=bottom,
             estimated=self.estimated,
             is_share=self.is_share,
             is_proportion=self.key not in NO_PROPORTIONS,

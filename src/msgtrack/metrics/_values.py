@@ -11,7 +11,7 @@ from typing import Literal, cast, get_args
 
 from attrs import field, frozen
 
-from msgtrack._borders import one_of
+from msgtrack._borders import one_of, shown
 from msgtrack.errors import InvalidOption, InvalidValue
 
 __all__ = ["CAVEATS", "Number", "Unit", "Value", "half_away", "quotient"]
@@ -117,7 +117,7 @@ class Value:
             InvalidOption: ``confidence`` does not lie between 0 and 1.
         """
         if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
-            raise InvalidOption(f"confidence={confidence!r:.80} does not lie between 0 and 1")
+            raise InvalidOption(f"confidence={shown(confidence)} does not lie between 0 and 1")
         if not (self.is_share and self.is_proportion) or self.estimated or self.value is None:
             return None
         if self.numerator is None or not self.denominator:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from msgtrack.events import Open
+from msgtrack.events import Click, Open
 from msgtrack.facts import Service, SubscriptionChange
 from msgtrack.metrics import catalogue, indicators
 from msgtrack.metrics.sharing import SHARE_NETWORKS
@@ -33,6 +33,33 @@ def test_a_zero_that_nobody_measured_is_doubted_alike_in_all_reports(key: str, t
     assert table[key].value == table[twin].value == 0
     assert table[twin].caveats
     assert set(table[twin].caveats) <= set(table[key].caveats)
+
+
+@pytest.mark.parametrize(
+    ("category", "is_doubted"), [("facebook", False), ("email", False), ("Facebook", True), ("shop", True), ("", True)]
+)
+def test_shares_are_counted_where_a_link_shares_and_doubted_where_none_does(category: str, is_doubted: bool) -> None:
+    links = [
+        TrackedLink(delivery_id="1", id="2", url="https://a.example/", category=category),
+        TrackedLink(delivery_id="1", id="3", url="https://a.example/", category="other"),
+    ]
+    clicks = [Click(occurred_at=AT, delivery_id="1", message_id="7", link_id="2")] * 2
+    table = indicators.from_events(Delivery(id="1"), [], links, clicks)
+    for network in SHARE_NETWORKS:
+        value = table[f"share_{network}"]
+        assert value.value == (2 if network == category else 0)
+        assert value.caveats == (("no-data",) if is_doubted else ())
+
+
+@pytest.mark.parametrize("key", ["reactivity", "estimated_reactivity", "estimated_recipient_open"])
+def test_a_sum_of_estimates_of_which_one_is_missing_is_doubted(key: str) -> None:
+    deliveries = [Delivery(id="1"), Delivery(id="2", text=1)]
+    messages = [Message(id="7", delivery_id=id_, status="sent") for id_ in "12"]
+    opened = [Open(occurred_at=AT, delivery_id="1", message_id="7")]
+    both = indicators.from_events(deliveries, messages, [], opened)[key]
+    alone = indicators.from_events(deliveries[0], messages, [], opened)[key]
+    assert "partly-undefined" in both.caveats
+    assert "partly-undefined" not in alone.caveats
 
 
 def test_a_denominator_below_zero_is_doubted_whatever_the_quotient() -> None:
