@@ -46,7 +46,7 @@ SHARE = Value(
     is_proportion=False,
 )
 AMOUNT = Value(value=Decimal("79.90"), unit="amount")
-NONE = Value(value=None, unit="ratio", numerator=0, denominator=0, caveats=("no-denominator", "small"))
+NONE = Value(value=None, unit="ratio", numerator=0, denominator=0, caveats=("no-denominator", "small"), is_blank=True)
 
 REPORT = IndicatorReport(
     name="mine",
@@ -94,6 +94,7 @@ PLAIN: dict[str, Any] = {
     "caveats": [],
     "otherwise": None,
     "is_proportion": True,
+    "is_blank": False,
 }
 DOCUMENT: dict[str, Any] = {
     "schema": "msgtrack.indicator-report",
@@ -134,6 +135,7 @@ DOCUMENT: dict[str, Any] = {
                             "caveats": ["estimate", "small"],
                             "otherwise": 1.0,
                             "is_proportion": False,
+                            "is_blank": False,
                         },
                         {"audience": "all", "key": "amount", **PLAIN},
                         {
@@ -145,6 +147,7 @@ DOCUMENT: dict[str, Any] = {
                             "numerator": 0,
                             "denominator": 0,
                             "caveats": ["no-denominator", "small"],
+                            "is_blank": True,
                         },
                     ],
                 },
@@ -209,13 +212,22 @@ def test_moments_that_nobody_gave_are_null_and_read_back_as_none() -> None:
     assert report_from(document) == timeless
 
 
-@pytest.mark.parametrize("path", list(places(DOCUMENT)), ids=lambda path: ".".join(map(str, path)))
+FIRST = ("blocks", 0, "rows", 0, "values", 0)
+
+
+def test_a_document_of_before_there_were_blanks_reads_as_having_none() -> None:
+    cell = ("blocks", 0, "rows", 0, "values", 2)
+    older = report_from(changed((*cell, "is_blank")))
+    assert older != REPORT
+    assert not any(cell.value.is_blank for block in older.blocks for row in block.rows for cell in row.cells)
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in places(DOCUMENT) if path[-1] != "is_blank"], ids=lambda path: ".".join(map(str, path))
+)
 def test_a_document_that_lacks_a_name_is_refused(path: tuple[str | int, ...]) -> None:
     with pytest.raises(InvalidValue, match=r"expected|lacks something"):
         report_from(changed(path))
-
-
-FIRST = ("blocks", 0, "rows", 0, "values", 0)
 
 
 @pytest.mark.parametrize(
