@@ -10,19 +10,21 @@ from collections.abc import Iterable, Iterator
 
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
-from msgtrack.facts import FACT_KEYS
-from msgtrack.model import Delivery, Message, TrackedLink
-from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, WorkflowRun
+from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
 from msgtrack.records import from_json, to_json
-from msgtrack.storage import EVERYTHING, BaseStore, RecordT, admits, in_order, kept_events, record_key
+from msgtrack.storage import (
+    EVERYTHING,
+    RECORD_KINDS,
+    BaseStore,
+    RecordT,
+    admits,
+    in_order,
+    kept_events,
+    paged,
+    record_key,
+)
 
-SHELVES = {
-    Delivery: "delivery",
-    Message: "message",
-    TrackedLink: "link",
-    WorkflowRun: "run",
-    **{kind: f"fact-{kind.__name__}" for kind in FACT_KEYS},
-}
+SHELVES = {kind: kind.__name__.lower() for kind in RECORD_KINDS}
 PLACES: dict[str, dict[str, str]] = {}
 """The "engine": dictionaries by name. They stay when a store is closed, as files would."""
 
@@ -45,7 +47,12 @@ class DictStore(BaseStore):
     def capabilities(self) -> Capabilities:
         """The dictionary outlives the store; one handle at a time."""
         return Capabilities(
-            persistent=True, atomic_ingest=True, exact_distinct=True, concurrent_writers=False, native_counts=False
+            persistent=True,
+            atomic_ingest=True,
+            exact_distinct=True,
+            concurrent_writers=False,
+            native_counts=False,
+            revisable=True,
         )
 
     def put(self, records: Iterable[Record]) -> None:
@@ -76,13 +83,30 @@ class DictStore(BaseStore):
         return Ingested(added=added, known=given - added)
 
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
-        """``query.admits`` knows all but the recipient, whose messages decide."""
+        """``admission`` knows which pass, ``paged`` orders them and cuts the page."""
         self.check_open()
-        found = [event for line in self._under("event") if query.admits(event := from_json(line, Event))]
-        if query.recipient_id is not None:
-            theirs = self.messages_of(query.recipient_id)
-            found = [event for event in found if (event.delivery_id, event.message_id) in theirs]
-        return iter(sorted(found, key=lambda event: (event.occurred_at, event.id)))
+        passes = self.admission(query)
+        return paged(query, filter(passes, (from_json(line, Event) for line in self._under("event"))))
+
+    def revise(
+        self,
+        *,
+        records: Iterable[Record] = (),
+        events: Iterable[Event] = (),
+        remove: Iterable[Record] = (),
+        remove_events: Iterable[str] = (),
+    ) -> None:
+        """The seventh method: with it, ``erase`` and ``purge`` work."""
+        self.check_open()
+        lines = dict(self._lines)
+        for key, record in _keyed(remove):
+            lines.pop(_key(SHELVES[type(record)], *key), None)
+        for event_id in remove_events:
+            lines.pop(_key("event", event_id), None)
+        lines |= {_key(SHELVES[type(record)], *key): to_json(record) for key, record in _keyed(records)}
+        lines |= {key: to_json(kept) for kept in kept_events(events) if (key := _key("event", kept.id)) in lines}
+        self._lines.clear()
+        self._lines |= lines
 
     def checkpoint(self, source: str) -> Checkpoint | None:
         """None for a source that was never read."""

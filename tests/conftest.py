@@ -1,12 +1,17 @@
-"""What all tests share: Hypothesis profiles, the folder of real samples, and which marks run where."""
+"""What all tests share: Hypothesis profiles, the folder of real samples, which marks run where, and the engines of stores."""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
 from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from database_servers import Server
 
 ROOT = Path(__file__).resolve().parent.parent
 IN_CI = os.environ.get("CI", "").lower() not in ("", "0", "false")
@@ -47,3 +52,115 @@ def corpora() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no samples at {folder}; MSGTRACK_CORPORA says where they are")
     return folder
+
+
+class Engines:
+    """Which engines of stores ran, and why others did not; said at the end.
+
+    Where ``MSGTRACK_TEST_ENGINES`` is ``required``, a missing one is a failure.
+    """
+
+    def __init__(self) -> None:
+        self.ran: dict[str, str] = {}
+        self.missing: dict[str, str] = {}
+
+    def runs(self, name: str, version: str) -> None:
+        """An engine that tests use."""
+        self.ran[name] = version
+
+    def lacks(self, name: str, why: str) -> NoReturn:
+        """An engine that cannot run here: the test skips, or fails where all engines are required."""
+        self.missing[name] = " ".join(why.split())
+        if os.environ.get("MSGTRACK_TEST_ENGINES") == "required":
+            pytest.fail(f"{name} is required and does not run: {why}", pytrace=False)
+        pytest.skip(f"{name} does not run here: {why}")
+
+    def merge(self, said: dict[str, dict[str, str]]) -> None:
+        """Take in what another process of the same session said."""
+        self.ran.update(said["ran"])
+        self.missing.update(said["missing"])
+
+    def said(self) -> dict[str, dict[str, str]]:
+        """What :meth:`merge` takes."""
+        return {"ran": self.ran, "missing": self.missing}
+
+
+ENGINES = pytest.StashKey[Engines]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Begin with no engine."""
+    config.stash[ENGINES] = Engines()
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Stop the servers; a worker says what it ran."""
+    import sys
+
+    servers = sys.modules.get("database_servers")
+    if servers is not None:
+        servers.stop_all()
+    output: dict[str, Any] | None = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["engines"] = session.config.stash[ENGINES].said()
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Take in what a worker says."""
+    node.config.stash[ENGINES].merge(getattr(node, "workeroutput", {}).get("engines", Engines().said()))
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say which engines ran, and why others did not."""
+    engines = config.stash[ENGINES]
+    if not engines.ran and not engines.missing:
+        return
+    terminalreporter.section("engines of stores")
+    for name, version in sorted(engines.ran.items()):
+        terminalreporter.line(f"{name} ran: {version}")
+    for name, why in sorted(engines.missing.items()):
+        terminalreporter.line(f"{name} did not run: {why}")
+
+
+@pytest.fixture(scope="session")
+def engines(pytestconfig: pytest.Config) -> Engines:
+    """Where tests say which engine they use: ``engines.runs(name, version)``, ``engines.lacks(name, why)``."""
+    return pytestconfig.stash[ENGINES]
+
+
+@pytest.fixture(scope="session")
+def database_server(engines: Engines) -> Callable[[str], Server]:
+    """Starts the server of a name, once a session; the test skips where it cannot run."""
+
+    def start(name: str) -> Server:
+        try:
+            from database_servers import Missing, server
+        except ImportError as error:
+            engines.lacks(name, f"a package is missing: {error}")
+        try:
+            found = server(name)
+        except Missing as missing:
+            engines.lacks(name, str(missing))
+        engines.runs(name, found.version.partition(" on ")[0])
+        return found
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def postgres(database_server: Callable[[str], Server]) -> Server:
+    """PostgreSQL as PyPI brings it, or the one that ``MSGTRACK_TEST_POSTGRES`` names."""
+    return database_server("PostgreSQL")
+
+
+@pytest.fixture(scope="session")
+def older_postgres(database_server: Callable[[str], Server]) -> Server:
+    """PostgreSQL as the system brings it."""
+    return database_server("PostgreSQL of the system")
+
+
+@pytest.fixture(scope="session")
+def mariadb(database_server: Callable[[str], Server]) -> Server:
+    """MariaDB as the system brings it, or the one that ``MSGTRACK_TEST_MARIADB`` names."""
+    return database_server("MariaDB")

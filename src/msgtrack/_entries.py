@@ -21,6 +21,7 @@ from msgtrack.model import Client, Delivery, Message, MessageStatus, Part, Track
 
 __all__ = [
     "NEVER",
+    "NO_AGENT",
     "NO_SLOT",
     "PROGRESS",
     "UNREGISTERED",
@@ -28,6 +29,7 @@ __all__ = [
     "EventEntry",
     "LinkEntry",
     "MessageEntry",
+    "agent_of",
     "delivery_entry",
     "event_entry",
     "keep_all_greater",
@@ -155,12 +157,13 @@ def slot_of(at: datetime) -> int:
 
 
 @lru_cache(maxsize=4096)
-def _agent(client: Client) -> tuple[str, str, str, str, str, int]:
+def agent_of(client: Client) -> tuple[str, str, str, str, str, int]:
+    """The program behind a client, as counts tell programs apart."""
     mobile = _said(client.is_mobile)
     return (client.browser, client.browser_version, client.os, client.os_version, client.device, mobile)
 
 
-_NO_AGENT = _agent(Client())
+NO_AGENT = agent_of(Client())
 
 
 def event_entry(event: Event) -> EventEntry:
@@ -175,7 +178,7 @@ def event_entry(event: Event) -> EventEntry:
         event.link_id or "",
         event.source_id or "",
         event.verdict.audience.value,
-        _NO_AGENT if event.client is None else _agent(event.client),
+        NO_AGENT if event.client is None else agent_of(event.client),
     )
     if isinstance(event, Transaction):
         return (*fact, event.amount or Decimal(0), event.article or 0)

@@ -21,6 +21,7 @@
     ├── StoreError                        a store that cannot do what it was asked
     │   ├── UnknownStore                  a store address whose scheme nobody registered
     │   ├── StoreClosed                   a store used after ``close``
+    │   ├── EventsPurged                  a question that only events which were purged could answer
     │   └── SchemaMismatch                a database written by another version of the schema
     ├── SourceError                       a source of hits that cannot be read
     └── ServerError                       a server that cannot start (a busy port)
@@ -33,6 +34,7 @@ from __future__ import annotations
 
 __all__ = [
     "CompileError",
+    "EventsPurged",
     "InvalidId",
     "InvalidOption",
     "InvalidValue",
@@ -201,6 +203,12 @@ class StoreClosed(StoreError):
     """A store was used after ``close``."""
 
     code = "store-closed"
+
+
+class EventsPurged(StoreError):
+    """A question that only the events of a delivery could answer, and they were purged: its counts are frozen."""
+
+    code = "events-purged"
 
 
 class SchemaMismatch(StoreError):

@@ -10,39 +10,30 @@ from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from msgtrack import vocabulary
-from msgtrack._borders import (
-    closed,
-    count,
-    flag,
-    items,
-    one_of,
-    optional_id,
-    optional_utc,
-    shown,
-    text_id,
-    texts,
-    utc,
-    zone_of,
-)
+from msgtrack._borders import closed, count, flag, items, one_of, optional_utc, text_id, texts, utc
 from msgtrack._borders import text as as_text
-from msgtrack.errors import InvalidValue
-from msgtrack.events import EVENT_KINDS, Event
-from msgtrack.facts import Fact, delivery_of, moment_of, recipient_of
+from msgtrack.events import Event
+from msgtrack.facts import Fact
 from msgtrack.hits import Hit, Rejected
-from msgtrack.model import Audience, Delivery, Message, Resolution, TrackedLink
+from msgtrack.model import Delivery, Message, Resolution, TrackedLink
+from msgtrack.queries import Query
+from msgtrack.upkeep import AuditEntry, FrozenCounts
 
 __all__ = [
+    "CAPABILITIES",
+    "AuditEntry",
     "Batch",
     "Capabilities",
     "Checkpoint",
     "FactT",
+    "FrozenCounts",
     "Ingested",
     "Query",
     "Record",
     "Resolver",
+    "Slots",
     "Source",
     "Store",
     "WorkflowRun",
@@ -51,80 +42,6 @@ __all__ = [
 
 FactT = TypeVar("FactT", bound=Fact)
 """One class of fact."""
-
-
-def _ids(value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    if isinstance(value, str | int):
-        return (text_id(value),)
-    return tuple(dict.fromkeys(text_id(item) for item in items(value)))
-
-
-def _kinds(value: Any) -> tuple[str, ...] | None:
-    if value is None:
-        return None
-    return tuple(_kind(item) for item in ((value,) if isinstance(value, str | type) else items(value)))
-
-
-def _kind(value: object) -> str:
-    name = value.kind if isinstance(value, type) and issubclass(value, Event) else value
-    if isinstance(name, str) and name in EVENT_KINDS:
-        return name
-    raise InvalidValue(f"no event has the kind {shown(name)}; kinds are: {', '.join(EVENT_KINDS)}")
-
-
-def _zone(value: object) -> str:
-    zone_of(value)
-    return str(value)
-
-
-def _audiences(value: Any) -> tuple[Audience, ...] | None:
-    if value is None or value == "all":
-        return None
-    return tuple(vocabulary.audience(item) for item in ((value,) if isinstance(value, str) else items(value)))
-
-
-@closed
-@frozen(kw_only=True)
-class Query:
-    """Which events are asked for; every field narrows, None asks for all.
-
-    ``since`` and ``until`` bound ``occurred_at`` as a half-open window. ``audience`` takes one audience, several,
-    or ``"all"``. ``kinds`` takes event classes or their kinds. Deliveries, messages and links are narrowed by
-    ``delivery_ids`` and ``message_ids`` alone. Facts that belong to a delivery are narrowed by ``delivery_ids``,
-    those about a recipient by ``recipient_id``, views by the window; the rest of a query leaves facts alone.
-    ``zone`` narrows nothing: it is the time zone by which ``counts`` cuts days.
-    """
-
-    delivery_ids: tuple[str, ...] | None = field(default=None, converter=_ids)
-    message_ids: tuple[str, ...] | None = field(default=None, converter=_ids)
-    recipient_id: str | None = field(default=None, converter=optional_id)
-    kinds: tuple[str, ...] | None = field(default=None, converter=_kinds)
-    audience: tuple[Audience, ...] | None = field(default=None, converter=_audiences)
-    since: datetime | None = field(default=None, converter=optional_utc)
-    until: datetime | None = field(default=None, converter=optional_utc)
-    zone: str = field(default="UTC", converter=_zone)
-
-    def admits(self, event: Event) -> bool:
-        """Whether an event passes, ``recipient_id`` apart (which needs the messages)."""
-        return (
-            (self.delivery_ids is None or event.delivery_id in self.delivery_ids)
-            and (self.message_ids is None or event.message_id in self.message_ids)
-            and (self.kinds is None or event.kind in self.kinds)
-            and (self.audience is None or event.verdict.audience in self.audience)
-            and (self.since is None or event.occurred_at >= self.since)
-            and (self.until is None or event.occurred_at < self.until)
-        )
-
-    def admits_fact(self, fact: Fact) -> bool:
-        """Whether a fact passes."""
-        delivery_id, at = delivery_of(fact), moment_of(fact)
-        return (
-            (self.delivery_ids is None or delivery_id is None or delivery_id in self.delivery_ids)
-            and (self.recipient_id is None or recipient_of(fact) in (None, self.recipient_id))
-            and (at is None or ((self.since is None or at >= self.since) and (self.until is None or at < self.until)))
-        )
 
 
 @closed
@@ -179,25 +96,51 @@ class WorkflowRun:
     error: str = field(default="", converter=as_text)
 
 
-Record = Delivery | Message | TrackedLink | WorkflowRun | Fact
+Record = Delivery | Message | TrackedLink | WorkflowRun | Fact | FrozenCounts | AuditEntry
 """What a store keeps by key, beside events: put again, the newer one wins."""
+
+Slots = Mapping[str, Mapping[str, Mapping[str, Mapping[int, int]]]]
+"""Rows of consolidated tracking: by delivery id, kind, link id ("" for none) and start of the slot in Unix seconds."""
+
+
+def _says(sentence: str) -> dict[str, str]:
+    return {"says": sentence}
 
 
 @closed
 @frozen(kw_only=True)
 class Capabilities:
-    """What a store can do, each field a sentence that a test can quote when it skips.
+    """What a store can do; :data:`CAPABILITIES` says each in a sentence, which tests quote when they skip."""
 
-    ``persistent``: what was put is there after close and open. ``atomic_ingest``: events and checkpoint move
-    together or not at all. ``exact_distinct``: distinct counts are exact. ``concurrent_writers``: several handles
-    may write at once. ``native_counts``: counts are computed by the engine.
-    """
+    persistent: bool = field(converter=flag, metadata=_says("what was put is there after close and open"))
+    atomic_ingest: bool = field(
+        converter=flag,
+        metadata=_says("events and checkpoint move together or not at all, and so does a revision"),
+    )
+    exact_distinct: bool = field(converter=flag, metadata=_says("distinct counts are exact"))
+    concurrent_writers: bool = field(converter=flag, metadata=_says("several handles may write at once"))
+    native_counts: bool = field(converter=flag, metadata=_says("counts are computed by the engine"))
+    native_slots: bool = field(
+        default=False,
+        converter=flag,
+        metadata=_says("consolidated slots are kept at ingest"),
+    )
+    revisable: bool = field(
+        default=False,
+        converter=flag,
+        metadata=_says("what is kept can be rewritten and taken out"),
+    )
+    several_processes: bool = field(
+        default=False, converter=flag, metadata=_says("several processes may share one place")
+    )
+    snapshots: bool = field(
+        default=False, converter=flag, metadata=_says("what is read within a snapshot is one state")
+    )
+    streaming: bool = field(default=False, converter=flag, metadata=_says("scanning more takes no more memory"))
 
-    persistent: bool = field(converter=flag)
-    atomic_ingest: bool = field(converter=flag)
-    exact_distinct: bool = field(converter=flag)
-    concurrent_writers: bool = field(converter=flag)
-    native_counts: bool = field(converter=flag)
+
+CAPABILITIES: Mapping[str, str] = {attribute.name: attribute.metadata["says"] for attribute in fields(Capabilities)}
+"""Each capability, and what it says of a store that has it."""
 
 
 def _records(value: Iterable[Hit | Event | Rejected]) -> tuple[Hit | Event | Rejected, ...]:
@@ -249,7 +192,7 @@ class Resolver(Protocol):
 
 @runtime_checkable
 class Store(Protocol):
-    """Where deliveries, messages, links, events, checkpoints and run records are kept.
+    """Where deliveries, messages, links, facts, events, checkpoints and run records are kept.
 
     Synchronous, and safe to use from one thread at a time. After ``close`` every method raises ``StoreClosed``;
     ``close`` itself may be called again. The numbered clauses of this contract: ``docs/spec/stores.md``.
@@ -261,8 +204,8 @@ class Store(Protocol):
         ...
 
     def put(self, records: Iterable[Record]) -> None:
-        """Keep records by key (delivery: id; message, link: delivery and id; run: id; facts: ``FACT_KEYS``); a known
-        key is replaced whole.
+        """Keep records by key (delivery: id; message, link: delivery and id; run, audit entry: id; frozen counts: delivery,
+        audience and zone; facts: ``FACT_KEYS``); a known key is replaced whole.
 
         All or none.
         """
@@ -288,12 +231,20 @@ class Store(Protocol):
         """Run records, the latest start first."""
         ...
 
+    def frozen(self, query: Query = ...) -> Iterator[FrozenCounts]:
+        """Frozen counts by ``query.delivery_ids``, ordered by delivery, audience and zone."""
+        ...
+
+    def audits(self) -> Iterator[AuditEntry]:
+        """The audit trail, the latest start first."""
+        ...
+
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
         """Keep the events whose id is new, and then the checkpoint; where ``atomic_ingest`` holds, both or neither."""
         ...
 
     def scan(self, query: Query = ...) -> Iterator[Event]:
-        """Events that pass, ordered by ``occurred_at`` and id; each once."""
+        """Events that pass, ordered by ``occurred_at`` and id (the other way round by ``newest_first``); each once."""
         ...
 
     def checkpoint(self, source: str) -> Checkpoint | None:
@@ -304,12 +255,24 @@ class Store(Protocol):
         """The :class:`msgtrack.tally.Counts` of the deliveries of the query, its events filtered by the rest of it."""
         ...
 
-    def erase(self, recipient_id: str) -> None:
+    def slots(self, query: Query = ...) -> Slots:
+        """The five-minute slots of those counts, without the rest."""
+        ...
+
+    def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
+        """Recompute from the events what the store keeps consolidated, of these deliveries or of all."""
+        ...
+
+    def export(self, recipient_id: str) -> Iterator[Record | Event]:
+        """All that is held about a recipient."""
+        ...
+
+    def erase(self, recipient_id: str, *, now: datetime, anonymise: bool = True) -> AuditEntry:
         """Forget a recipient."""
         ...
 
-    def purge(self, before: datetime) -> None:
-        """Drop what is older."""
+    def purge(self, before: datetime | Mapping[str, datetime], *, now: datetime) -> AuditEntry:
+        """Take away what is older."""
         ...
 
     def close(self) -> None:

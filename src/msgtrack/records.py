@@ -42,7 +42,7 @@ from msgtrack.model import (
     TrackingMode,
     Verdict,
 )
-from msgtrack.protocols import Checkpoint, WorkflowRun
+from msgtrack.protocols import AuditEntry, Checkpoint, FrozenCounts, WorkflowRun
 
 if TYPE_CHECKING:
     from cattrs import Converter
@@ -58,6 +58,8 @@ WRITTEN_KINDS: tuple[type, ...] = (
     TrackedLink,
     WorkflowRun,
     Checkpoint,
+    FrozenCounts,
+    AuditEntry,
     Hit,
     Rejected,
     Verdict,

@@ -22,6 +22,8 @@ VALUES = {
         "TrackedLink": strategies.links(),
         "WorkflowRun": strategies.runs(),
         "Checkpoint": strategies.checkpoints(),
+        "FrozenCounts": strategies.frozen_counts(),
+        "AuditEntry": strategies.audits(),
         "Hit": strategies.hits(),
         "Rejected": strategies.rejects(),
         "Verdict": strategies.verdicts(),

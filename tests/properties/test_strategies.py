@@ -9,11 +9,22 @@ from hypothesis import HealthCheck, Phase, find, given, settings
 from hypothesis import strategies as st
 
 from msgtrack._borders import MAX_ID_BYTES
+from msgtrack.counts import Counts
 from msgtrack.events import EVENT_KINDS, Click, Event, Open
-from msgtrack.hits import Hit
-from msgtrack.model import Client, Delivery, Message, Policy, TrackedLink, Verdict
-from msgtrack.protocols import Query, WorkflowRun
+from msgtrack.hits import Hit, Rejected
+from msgtrack.model import Client, Delivery, Message, PeoplePolicy, Policy, Resolution, TrackedLink, Verdict
+from msgtrack.protocols import (
+    AuditEntry,
+    Batch,
+    Capabilities,
+    Checkpoint,
+    FrozenCounts,
+    Ingested,
+    Query,
+    WorkflowRun,
+)
 from msgtrack.testing import strategies
+from msgtrack.upkeep import Retention
 
 QUICK = settings(
     max_examples=2000,
@@ -39,6 +50,17 @@ QUICK = settings(
         (strategies.clients(), Client),
         (strategies.queries(), Query),
         (strategies.worlds(), strategies.World),
+        (strategies.audits(), AuditEntry),
+        (strategies.batches(), Batch),
+        (strategies.capabilities(), Capabilities),
+        (strategies.checkpoints(), Checkpoint),
+        (strategies.counts(), Counts),
+        (strategies.frozen_counts(), FrozenCounts),
+        (strategies.ingested(), Ingested),
+        (strategies.people_policies(), PeoplePolicy),
+        (strategies.rejects(), Rejected),
+        (strategies.resolutions(), Resolution),
+        (strategies.retentions(), Retention),
     ],
 )
 @given(data=st.data())

@@ -13,11 +13,23 @@ from typing import Any
 from msgtrack import plugins
 from msgtrack.errors import InvalidValue, NotSupported, UnknownOption, UnknownStore
 from msgtrack.plugins import Builtin
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits, in_order, kept_events, record_key
+from msgtrack.storage.base import (
+    EVERYTHING,
+    RECORD_KINDS,
+    BaseStore,
+    RecordT,
+    admits,
+    in_order,
+    kept_events,
+    paged,
+    record_key,
+    subject_digest,
+)
 from msgtrack.storage.memory import MemoryStore
 
 __all__ = [
     "EVERYTHING",
+    "RECORD_KINDS",
     "BaseStore",
     "MemoryStore",
     "RecordT",
@@ -25,7 +37,9 @@ __all__ = [
     "in_order",
     "kept_events",
     "open_store",
+    "paged",
     "record_key",
+    "subject_digest",
 ]
 
 GROUP = "msgtrack.stores"
@@ -34,14 +48,14 @@ GROUP = "msgtrack.stores"
 _BUILTINS = {
     "memory": Builtin("msgtrack.storage.memory:open_memory"),
     "sqlite": Builtin("msgtrack.storage.sql:open_sql", extra="sql"),
+    "postgres": Builtin("msgtrack.storage.sql:open_sql", extra="postgres"),
+    "postgresql": Builtin("msgtrack.storage.sql:open_sql", extra="postgres"),
+    "mariadb": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
+    "mysql": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
 }
 _PLANNED = {
     "clickhouse": "ClickHouse",
     "duckdb": "DuckDB",
-    "mariadb": "MariaDB",
-    "mysql": "MySQL",
-    "postgres": "PostgreSQL",
-    "postgresql": "PostgreSQL",
 }
 
 

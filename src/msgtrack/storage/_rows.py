@@ -4,31 +4,40 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from attrs import fields
 from sqlalchemy import Table
 
+from msgtrack._entries import NO_AGENT, agent_of, link_entry, slot_of
 from msgtrack.errors import MsgtrackError, StoreError
 from msgtrack.events import EVENT_KINDS, Event, Transaction
 from msgtrack.facts import FACT_KEYS, Fact, delivery_of, fact_key, recipient_of
-from msgtrack.model import Delivery, Message, TrackedLink
+from msgtrack.model import Delivery, Message, Part, TrackedLink
 from msgtrack.protocols import Checkpoint, Record, WorkflowRun
 from msgtrack.records import SCHEMA_VERSION, from_dict, to_dict
-from msgtrack.storage import _schema
-from msgtrack.storage._schema import microseconds, moment, pack_id
+from msgtrack.storage._schema import Tables, microseconds, moment, pack_id, term
+from msgtrack.upkeep import AuditEntry, FrozenCounts
 
 __all__ = [
     "EVENT_COLUMNS",
+    "NO_TERMS",
+    "OVERSIZE",
+    "READ_COLUMNS",
     "SHELVES",
     "EventReader",
     "EventWriter",
     "Shelf",
+    "Term",
     "checkpoint_row",
+    "derived_of_event",
     "fact_row",
+    "key_of",
     "read_checkpoint",
     "read_fact",
+    "shelf_of",
 ]
 
 T = TypeVar("T")
@@ -36,13 +45,41 @@ T = TypeVar("T")
 _encode = json.JSONEncoder(separators=(",", ":")).encode
 _PLAIN_HEAD = {"v": SCHEMA_VERSION}
 
+Term = tuple[int, str]
+"""A key and its body, a row of the dictionary."""
+
+NO_TERMS: tuple[Term, ...] = ()
+
+OVERSIZE = -1
+"""What the column of sizes holds where the size of a message is no size of a message: the body says it."""
+
+_MOST_BYTES = 2**36
+
+
+@lru_cache(maxsize=4096)
+def _term(value: tuple[object, ...] | str) -> Term:
+    return term(value)
+
+
+def key_of(text: str) -> int:
+    """The key of a text: a domain class, a variant or a label."""
+    return _term(text)[0]
+
 
 class Shelf(NamedTuple):
-    """Where records of one class are kept: ``fields`` are those that are columns, ``extra`` columns follow from the record."""
+    """Where records of one class are kept: ``name`` is the field of :class:`Tables`, ``fields`` are those that are columns,
+    ``extra`` columns follow from the record, ``terms`` are those of its keys that only the dictionary explains.
+    """
 
-    table: Table
+    name: str
     fields: tuple[str, ...]
     extra: Callable[[Any], tuple[Any, ...]] = lambda _: ()
+    terms: Callable[[Any], tuple[Term, ...]] = lambda _: NO_TERMS
+
+    def table(self, tables: Tables) -> Table:
+        """The table of a store."""
+        table: Table = getattr(tables, self.name)
+        return table
 
     def row(self, record: Record) -> tuple[Any, ...]:
         """The record as a row, in the order of the table's columns."""
@@ -50,16 +87,70 @@ class Shelf(NamedTuple):
         return (*(rest.pop(name, None) for name in self.fields), *self.extra(record), _encode(rest))
 
     def record(self, row: Sequence[Any], kind: type[T]) -> T:
-        """The record of a row.
+        """The record of a row; between the fields and the body may stand what follows from the record.
 
         Raises:
             StoreError: the row is not one that this package wrote.
         """
-        rest = _decoded(row[-1], self.table.name)
+        rest = _decoded(row[-1], self.name)
         for name, value in zip(self.fields, row, strict=False):
             if value is not None:
                 rest[name] = value
-        return _read(rest, kind, self.table.name)
+        return _read(rest, kind, self.name)
+
+
+def _delivery_extra(delivery: Delivery) -> tuple[Any, ...]:
+    return int(delivery.is_proof or delivery.is_template), key_of(delivery.channel)
+
+
+def _profile(message: Message) -> Term:
+    """What messages have in common that are counted alike."""
+    return _term(
+        (
+            message.domain,
+            message.variant,
+            int(message.status),
+            int(message.failure_type),
+            int(message.failure_reason),
+            int(message.format is Part.TEXT),
+            int(message.is_quarantine),
+            int(message.is_seed),
+        )
+    )
+
+
+def _message_extra(message: Message) -> tuple[Any, ...]:
+    size = message.size_bytes
+    return (
+        int(message.is_seed),
+        key_of(message.domain),
+        key_of(message.variant),
+        _profile(message)[0],
+        None if message.event_at is None else slot_of(message.event_at),
+        OVERSIZE if size is not None and size > _MOST_BYTES else size,
+    )
+
+
+def _link_extra(link: TrackedLink) -> tuple[Any, ...]:
+    entry = link_entry(link)
+    return entry.type, key_of(entry.label or entry.url), key_of(entry.url), key_of(entry.category)
+
+
+SHELVES: dict[type, Shelf] = {
+    Delivery: Shelf("deliveries", ("id",), _delivery_extra),
+    Message: Shelf(
+        "messages", ("delivery_id", "id", "recipient_id"), _message_extra, lambda message: (_profile(message),)
+    ),
+    TrackedLink: Shelf("links", ("delivery_id", "id"), _link_extra),
+    WorkflowRun: Shelf("runs", ("id",), lambda run: (microseconds(run.started_at),)),
+    FrozenCounts: Shelf("frozen", ("delivery_id", "audience", "zone")),
+    AuditEntry: Shelf("audit", ("id",), lambda entry: (microseconds(entry.started_at),)),
+}
+
+
+def shelf_of(record: Record) -> Shelf:
+    """Where a record that is no fact is kept."""
+    return SHELVES[type(record)]
 
 
 def fact_row(fact: Fact) -> tuple[Any, ...]:
@@ -78,15 +169,7 @@ def read_fact(body: str, kind: type[T]) -> T:
     Raises:
         StoreError: the body is not one that this package wrote.
     """
-    return _read(_decoded(body, _schema.facts.name), kind, _schema.facts.name)
-
-
-SHELVES: dict[type, Shelf] = {
-    Delivery: Shelf(_schema.deliveries, ("id",)),
-    Message: Shelf(_schema.messages, ("delivery_id", "id", "recipient_id")),
-    TrackedLink: Shelf(_schema.links, ("delivery_id", "id")),
-    WorkflowRun: Shelf(_schema.runs, ("id",), lambda run: (microseconds(run.started_at),)),
-}
+    return _read(_decoded(body, "facts"), kind, "facts")
 
 
 def checkpoint_row(checkpoint: Checkpoint) -> tuple[str, str]:
@@ -100,11 +183,10 @@ def read_checkpoint(body: str) -> Checkpoint:
     Raises:
         StoreError: the body is not one that this package wrote.
     """
-    table = _schema.checkpoints.name
-    return _read(_decoded(body, table), Checkpoint, table)
+    return _read(_decoded(body, "checkpoints"), Checkpoint, "checkpoints")
 
 
-EVENT_COLUMNS = (
+READ_COLUMNS = (
     "id",
     "kind",
     "occurred_at",
@@ -116,9 +198,12 @@ EVENT_COLUMNS = (
     "request_id",
     "body",
 )
-"""The columns of an event's row, in the order of the tuples below."""
+"""The columns that an event is read from, in the order of :meth:`EventReader.event`."""
 
-_IN_COLUMNS = frozenset(EVENT_COLUMNS)
+EVENT_COLUMNS = (*READ_COLUMNS[:8], "agent_key", "left_out", *READ_COLUMNS[8:])
+"""The columns of an event's row, in the order of :meth:`EventWriter.row`."""
+
+_IN_COLUMNS = frozenset(READ_COLUMNS)
 _REST = {
     cls: tuple(attribute.name for attribute in fields(cls) if attribute.alias not in _IN_COLUMNS)
     for cls in EVENT_KINDS.values()
@@ -131,11 +216,24 @@ _rest_of: dict[type[Event], Callable[[Event], tuple[Any, ...]]] = {
 _CACHED_BODIES = 4096
 
 
+def derived_of_event(event: Event) -> tuple[Term | None, int]:
+    """What follows from an event: the term of its program, None where nothing is known of it, and whether it is left out."""
+    agent = NO_AGENT if event.client is None else agent_of(event.client)
+    return (None if agent == NO_AGENT else _term(agent)), int(event.is_seed or event.is_proof)
+
+
 class EventWriter:
     """Makes rows of events. Bodies repeat (a browser, a verdict), so those made lately are kept."""
 
     def __init__(self) -> None:
         self._bodies: dict[tuple[Any, ...], str | None] = {}
+        self._known: set[int] = set()
+        self._terms: list[Term] = []
+
+    def terms(self) -> list[Term]:
+        """The terms of the rows made since the last call, those given before left out; they go in before the rows."""
+        terms, self._terms = self._terms, []
+        return terms
 
     def row(self, event_id: str, event: Event) -> tuple[Any, ...]:
         """The row of an event and the id that ``kept_ids`` gave it, in the order of :data:`EVENT_COLUMNS`."""
@@ -156,6 +254,10 @@ class EventWriter:
                 if len(self._bodies) >= _CACHED_BODIES:
                     self._bodies.clear()
                 body = self._bodies[key] = _event_body(event)
+        program, left_out = derived_of_event(event)
+        if program is not None and program[0] not in self._known:
+            self._known.add(program[0])
+            self._terms.append(program)
         return (
             pack_id(event_id),
             cls.kind,
@@ -165,6 +267,8 @@ class EventWriter:
             event.link_id,
             event.source_id,
             event.verdict.audience.value,
+            None if program is None else program[0],
+            left_out,
             request_id,
             body,
         )
@@ -179,7 +283,7 @@ def _event_body(event: Event, *, with_request: bool = False) -> str | None:
 
 
 class EventReader:
-    """Makes events of rows, in the order of :data:`EVENT_COLUMNS`; the same bodies are read once."""
+    """Makes events of rows, in the order of :data:`READ_COLUMNS`; the same bodies are read once."""
 
     def __init__(self) -> None:
         self._rests: dict[tuple[str, str | None], dict[str, Any]] = {}
@@ -212,7 +316,7 @@ class EventReader:
 
 def _event_rest(kind: str, body: str | None) -> dict[str, Any]:
     """The fields of an event that have no column, as values."""
-    table = _schema.events.name
+    table = "events"
     rest = {} if body is None else _decoded(body, table)
     example = _read({**rest, "kind": kind, "occurred_at": "1970-01-01T00:00:00Z"}, Event, table)
     values: dict[str, Any] = {name: getattr(example, name) for name in _REST[type(example)]}

@@ -1,94 +1,103 @@
-"""What is SQLite's own in the SQL store; another engine brings the same five names."""
+"""What is SQLite's own in the SQL store."""
+
+# names are quoted by the dialect, and values are parameters
 
 from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
-from sqlalchemy import URL, Column, ColumnElement, Connection, Engine, Table, case, create_engine, event, func
-from sqlalchemy.dialects.sqlite import insert
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine
 
 from msgtrack.errors import InvalidValue, NotSupported, StoreError, UnknownOption, UnknownStore
-from msgtrack.protocols import Capabilities
+from msgtrack.storage._engines import SqlEngine, columns_of, names_of, parameters_of, unique_of
+from msgtrack.storage._schema import Tables
 
-__all__ = ["CAPABILITIES", "engine_for", "event_id_text", "insert_new", "insert_or_replace"]
-
-CAPABILITIES = Capabilities(
-    persistent=True, atomic_ingest=True, exact_distinct=True, concurrent_writers=True, native_counts=False
-)
+__all__ = ["Sqlite"]
 
 _APPLICATION_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
-def engine_for(url: URL, *, busy_seconds: float) -> Engine:
-    """An engine on a database file, in WAL mode: one may write while others read, and writers wait for each other.
+class Sqlite(SqlEngine):
+    """A database file in WAL mode: one may write while others read, and writers wait for each other."""
 
-    Raises:
-        UnknownStore: the address asks for another driver than Python's own.
-        NotSupported: the address names no file.
-        UnknownOption: the address carries options behind ``?``.
-        InvalidValue: ``busy_seconds`` is no number from 0, or the file name holds NUL.
-        StoreError: the folder of the file does not exist.
-    """
-    if url.drivername not in ("sqlite", "sqlite+pysqlite"):
-        raise UnknownStore(f"there is no driver {url.drivername!r:.40} for SQLite here", hint="use sqlite:///file.db")
-    if not url.database or url.database == ":memory:":
-        raise NotSupported("SQLite in memory is not there", hint="use memory:, or sqlite:///file.db for a file")
-    if url.query:
-        raise UnknownOption(f"the address of a SQLite store takes no options, this one has: {', '.join(url.query)}")
-    if isinstance(busy_seconds, bool) or not isinstance(busy_seconds, int | float) or not 0 <= busy_seconds < 1e6:
-        raise InvalidValue(f"busy_seconds must be a number of seconds from 0, not {busy_seconds!r:.80}")
-    if "\0" in url.database:
-        raise InvalidValue(f"a file name holds no NUL: {url.database!r:.80}")
-    folder = Path(url.database).parent
-    if not folder.is_dir():
-        raise StoreError(f"there is no folder {str(folder)!r} to keep the store in", hint="make the folder first")
-    engine = create_engine(url, connect_args={"timeout": busy_seconds}, max_overflow=-1)
+    staging: ClassVar[bool] = False
+    # The driver's own transactions begin too late and read-only; ours are begun below, by hand.
+    reading: ClassVar[dict[str, Any]] = {"isolation_level": "AUTOCOMMIT"}
+    writing: ClassVar[dict[str, Any]] = reading
 
-    @event.listens_for(engine, "connect")
-    def prepare(connection: sqlite3.Connection, _: object) -> None:
-        # The driver's own transactions begin too late and read-only; ours are begun below, by hand.
-        connection.isolation_level = None
-        _use_wal(connection, time.monotonic() + busy_seconds)
+    def create(self, url: URL, busy_seconds: float) -> Engine:
+        """An engine on a file.
 
-    @event.listens_for(engine, "begin")
-    def begin(connection: Connection) -> None:
-        writing = connection.get_execution_options().get("writing", False)
-        # A writer takes its lock at once: one that read first could be refused when it comes to write.
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+        Raises:
+            UnknownStore: the address asks for another driver than Python's own.
+            NotSupported: the address names no file.
+            UnknownOption: the address carries options behind ``?``.
+            InvalidValue: the file name holds NUL.
+            StoreError: the folder of the file does not exist.
+        """
+        if url.drivername not in ("sqlite", "sqlite+pysqlite"):
+            raise UnknownStore(
+                f"there is no driver {url.drivername!r:.40} for SQLite here", hint="use sqlite:///file.db"
+            )
+        self._check_file(url)
+        if url.query:
+            raise UnknownOption(f"the address of a SQLite store takes no options, this one has: {', '.join(url.query)}")
+        if "\0" in str(url.database):
+            raise InvalidValue(f"a file name holds no NUL: {url.database!r:.80}")
+        folder = Path(str(url.database)).parent
+        if not folder.is_dir():
+            raise StoreError(f"there is no folder {str(folder)!r} to keep the store in", hint="make the folder first")
+        return create_engine(url, connect_args={"timeout": busy_seconds}, max_overflow=-1)
 
-    return engine
+    def adopt(self, engine: Engine) -> None:
+        """Refuse a database in memory, of which each connection has another."""
+        if engine.driver != "pysqlite":
+            raise NotSupported(f"an engine on SQLite must use Python's own driver, not {engine.driver!r:.40}")
+        self._check_file(engine.url)
+
+    def _check_file(self, url: URL) -> None:
+        if not url.database or url.database == ":memory:" or "mode" in url.query:
+            raise NotSupported("SQLite in memory is not there", hint="use memory:, or sqlite:///file.db for a file")
+
+    def first_steps(self, connection: Connection, busy_seconds: float) -> None:
+        """Switch the file to WAL mode, if it is not."""
+        # Changing the journal mode does not wait for others by itself; it is only ever changed once, in a new file.
+        deadline = time.monotonic() + busy_seconds
+        driver = connection.connection.driver_connection
+        while True:
+            try:
+                driver.execute("PRAGMA journal_mode=WAL")  # type: ignore[union-attr]  # it is sqlite3's
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & 0xFF not in _APPLICATION_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.01)
+            else:
+                return
+
+    def begin_reading(self, connection: Connection) -> None:
+        """A transaction that has read nothing yet."""
+        connection.exec_driver_sql("BEGIN")
+
+    def begin_writing(self, connection: Connection, tables: Tables | None, busy_seconds: float) -> None:
+        """Take the lock at once: who read first could be refused when it comes to write."""
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    def insert_sql(self, dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:
+        """With SQLite's clause for conflicts."""
+        return insert_on_conflict(
+            dialect, table, parameters_of(table, "?") if source == "?" else source, replace=replace
+        )
 
 
-def _use_wal(connection: sqlite3.Connection, deadline: float) -> None:
-    # Changing the journal mode does not wait for others by itself; it is only ever changed once, in a new file.
-    while True:
-        try:
-            connection.execute("PRAGMA journal_mode=WAL")
-        except sqlite3.OperationalError as error:
-            if error.sqlite_errorcode & 0xFF not in _APPLICATION_BUSY or time.monotonic() > deadline:
-                raise
-            time.sleep(0.01)
-        else:
-            return
-
-
-def insert_new(table: Table, columns: Sequence[str], unique: Sequence[str]) -> Any:
-    """An insert that passes over rows whose unique columns are there already."""
-    return insert(table).values(dict.fromkeys(columns)).on_conflict_do_nothing(index_elements=[*unique])
-
-
-def insert_or_replace(table: Table) -> Any:
-    """An insert that replaces the row of its primary key."""
-    statement = insert(table)
-    keys = [column.name for column in table.primary_key.columns]
-    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=others)
-
-
-def event_id_text(column: Column[Any]) -> ColumnElement[str]:
-    """An event id as text, to order by: bytes are our own ids, kept short (see ``_schema.pack_id``)."""
-    return case((func.typeof(column) == "blob", func.lower(func.hex(column))), else_=column)
+def insert_on_conflict(dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:
+    """An insert with the clause that SQLite and PostgreSQL share."""
+    columns, unique = columns_of(table), unique_of(table)
+    quote = dialect.identifier_preparer.quote
+    others = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in columns if name not in unique)
+    return (
+        f"INSERT INTO {dialect.identifier_preparer.format_table(table)} ({names_of(dialect, columns)}) {source} "
+        f"ON CONFLICT ({names_of(dialect, unique)}) DO " + (f"UPDATE SET {others}" if replace else "NOTHING")
+    )

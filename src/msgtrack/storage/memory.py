@@ -8,7 +8,16 @@ from itertools import chain
 from msgtrack.counts import Counts
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
-from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, WorkflowRun
+from msgtrack.protocols import (
+    AuditEntry,
+    Capabilities,
+    Checkpoint,
+    FrozenCounts,
+    Ingested,
+    Query,
+    Record,
+    WorkflowRun,
+)
 from msgtrack.storage.base import (
     EVERYTHING,
     RECORD_KINDS,
@@ -17,11 +26,14 @@ from msgtrack.storage.base import (
     admits,
     in_order,
     kept_events,
+    paged,
     record_key,
 )
 from msgtrack.tally import Tally
 
 __all__ = ["MemoryStore", "open_memory"]
+
+_NOT_COUNTED = (WorkflowRun, FrozenCounts, AuditEntry)
 
 
 class MemoryStore(BaseStore):
@@ -40,7 +52,13 @@ class MemoryStore(BaseStore):
     def capabilities(self) -> Capabilities:
         """Atomic and exact; not persistent, and one handle only."""
         return Capabilities(
-            persistent=False, atomic_ingest=True, exact_distinct=True, concurrent_writers=False, native_counts=False
+            persistent=False,
+            atomic_ingest=True,
+            exact_distinct=True,
+            concurrent_writers=False,
+            native_counts=False,
+            revisable=True,
+            snapshots=True,
         )
 
     def put(self, records: Iterable[Record]) -> None:
@@ -52,7 +70,7 @@ class MemoryStore(BaseStore):
             kept[key] = record
             if self._tally is not None and known is not None and not _outdoes(record, known):
                 self._tally = None
-            elif self._tally is not None and not isinstance(record, WorkflowRun):
+            elif self._tally is not None and not isinstance(record, _NOT_COUNTED):
                 self._tally.add(record)
 
     def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
@@ -80,21 +98,43 @@ class MemoryStore(BaseStore):
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id."""
         self.check_open()
-        found = [event for event in self._events.values() if query.admits(event)]
-        if query.recipient_id is not None:
-            theirs = self.messages_of(query.recipient_id)
-            found = [event for event in found if (event.delivery_id, event.message_id) in theirs]
-        return iter(sorted(found, key=lambda event: (event.occurred_at, event.id)))
+        return paged(query, filter(self.admission(query), self._events.values()))
 
-    def counts(self, query: Query = EVERYTHING) -> Counts:
+    def revise(
+        self,
+        *,
+        records: Iterable[Record] = (),
+        events: Iterable[Event] = (),
+        remove: Iterable[Record] = (),
+        remove_events: Iterable[str] = (),
+    ) -> None:
+        """Take out and rewrite, all or nothing."""
+        self.check_open()
+        gone = [(type(record), record_key(record)) for record in remove]
+        gone_events = [*remove_events]
+        fresh = [(record_key(record), record) for record in records]
+        rewritten = [*kept_events(events)]
+        for kind, key in gone:
+            self._records[kind].pop(key, None)
+        for event_id in gone_events:
+            self._events.pop(event_id, None)
+        for key, record in fresh:
+            self._records[type(record)][key] = record
+        for event in rewritten:
+            if event.id in self._events:
+                self._events[event.id] = event
+        if gone or gone_events or fresh or rewritten:
+            self._tally = None
+
+    def live_counts(self, query: Query = EVERYTHING) -> Counts:
         """The numbers that the query asks for; from the tally, unless it narrows more than deliveries and audience."""
         self.check_open()
         if query != Query(delivery_ids=query.delivery_ids, audience=query.audience, zone=query.zone):
-            return super().counts(query)
+            return super().live_counts(query)
         if self._tally is None:
             tally = Tally()
             records = chain.from_iterable(kept.values() for kept in self._records.values())
-            tally.extend(record for record in records if not isinstance(record, WorkflowRun))
+            tally.extend(record for record in records if not isinstance(record, _NOT_COUNTED))
             tally.extend(self._events.values())
             self._tally = tally
         return self._tally.counts(audience=query.audience, zone=query.zone, delivery_ids=query.delivery_ids)
@@ -115,7 +155,7 @@ class MemoryStore(BaseStore):
 
 def _outdoes(record: Record, known: Record) -> bool:
     """Whether a tally that knows the older version of a record would keep the newer, as a store does in any case."""
-    if isinstance(record, WorkflowRun) or isinstance(known, WorkflowRun):
+    if isinstance(record, _NOT_COUNTED) or isinstance(known, _NOT_COUNTED):
         return True
     both, newer = Tally(), Tally()
     both.extend((known, record))

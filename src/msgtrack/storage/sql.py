@@ -1,38 +1,44 @@
-"""The store on a SQL database, through SQLAlchemy Core; today on SQLite, ``_sqlite`` holding what is the engine's own."""
+"""The store on a SQL database, through SQLAlchemy Core: SQLite, PostgreSQL, MariaDB and MySQL."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
-from itertools import chain, islice
-from typing import Any
+import re
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
+from itertools import islice
 
-from sqlalchemy import Connection, Select, Table, inspect, make_url, select, tuple_
-from sqlalchemy.exc import ArgumentError, SQLAlchemyError
+from sqlalchemy import URL, Engine, MetaData, func, make_url, select
+from sqlalchemy.exc import ArgumentError
 
-from msgtrack.errors import InvalidValue, SchemaMismatch, StoreError
+from msgtrack.counts import Counts
+from msgtrack.errors import InvalidValue, NotSupported
 from msgtrack.events import Event
-from msgtrack.facts import FACT_KEYS, Fact
-from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
-from msgtrack.storage import _schema, _sqlite
-from msgtrack.storage._rows import (
-    EVENT_COLUMNS,
-    SHELVES,
-    EventReader,
-    EventWriter,
-    checkpoint_row,
-    fact_row,
-    read_checkpoint,
-    read_fact,
-)
-from msgtrack.storage._schema import SCHEMA_VERSION, checkpoints, events, facts, messages, microseconds, runs, schema
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits, kept_ids, record_key
+from msgtrack.facts import FACT_KEYS
+from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, Slots
+from msgtrack.storage._asking import MAX_IN, events_asked, facts_asked, fits_in_sql, records_asked
+from msgtrack.storage._connections import Connections
+from msgtrack.storage._counting import counts_of, slots_of
+from msgtrack.storage._engines import SqlEngine, seconds_of
+from msgtrack.storage._making import prepare
+from msgtrack.storage._mariadb import MariaDb
+from msgtrack.storage._operations import operations_for
+from msgtrack.storage._postgres import Postgres
+from msgtrack.storage._rows import SHELVES, EventReader, EventWriter, checkpoint_row, read_checkpoint, read_fact
+from msgtrack.storage._schema import PREFIX, moment, tables_of
+from msgtrack.storage._sqlite import Sqlite
+from msgtrack.storage._writing import Rows, Writing, batches_of, rows_of_events, rows_of_records
+from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits, kept_ids
 
 __all__ = ["SqlStore", "open_sql"]
 
-_BATCH_ROWS = 1000
-_MAX_IN = 500
-"""Ids that go into the SQL of a query; more than that are compared here, which no engine's limit forbids."""
+_PREFIX = re.compile(r"[a-z_][a-z0-9_]{0,31}")
+_ENGINES: dict[str, type[SqlEngine]] = {
+    "sqlite": Sqlite,
+    "postgres": Postgres,
+    "postgresql": Postgres,
+    "mariadb": MariaDb,
+    "mysql": MariaDb,
+}
 
 
 class SqlStore(BaseStore):
@@ -42,57 +48,66 @@ class SqlStore(BaseStore):
     of its own, so writing meanwhile is allowed; leave none half-read for long.
 
     Args:
-        url: an address as SQLAlchemy writes it: ``sqlite:///file.db``.
-        busy_seconds: how long to wait for another writer before giving up.
+        url: an address as SQLAlchemy writes it: ``sqlite:///file.db``, ``postgresql://user@host/database``, ``mariadb://user@host/database``.
+        engine: an engine of the application instead; closing the store leaves it as it is.
+        schema: the schema of the database that the tables are in (on MariaDB a database); it must be there. None: the default one.
+        prefix: what the names of tables and indexes begin with: lower-case ASCII letters, digits and underscores.
+        busy_seconds: how long to wait for another writer before giving up (MySQL waits as long as it is set to).
 
     Raises:
+        InvalidValue: not exactly one of ``url`` and ``engine``, or one of the others cannot be used.
+        NotSupported: an engine on another database, or on one in memory.
         StoreError: the database cannot be opened.
         SchemaMismatch: its tables are of a newer version, or are not ours.
     """
 
-    def __init__(self, url: str, *, busy_seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        url: str | None = None,
+        *,
+        engine: Engine | None = None,
+        schema: str | None = None,
+        prefix: str = PREFIX,
+        busy_seconds: float = 30.0,
+    ) -> None:
+        seconds = seconds_of(busy_seconds)
+        self._tables = tables_of(_prefix(prefix), _schema_name(schema))
+        if (url is None) == (engine is None):
+            raise InvalidValue("a store needs either an address or an engine")
+        if engine is None:
+            address = _address(url)
+            kind = _engine_kind(address.get_backend_name())
+            engine, is_own = kind.create(address, seconds), True
+        else:
+            if not isinstance(engine, Engine):
+                raise InvalidValue(f"an engine is SQLAlchemy's, not {type(engine).__name__}: {engine!r:.80}")
+            kind, is_own = _engine_kind(engine.dialect.name), False
+            kind.adopt(engine)
+        self._database = Connections(
+            engine, kind, name=engine.url.render_as_string(hide_password=True), busy_seconds=seconds, is_own=is_own
+        )
+        self._operations = operations_for(engine.dialect.name)
+        self._writing = Writing(self._database, self._tables, self._operations)
         try:
-            address = make_url(url)
-        except ArgumentError:
-            raise InvalidValue(
-                f"not an address of a SQL database: {url!r:.80}", hint="as in sqlite:///file.db, with three slashes"
-            ) from None
-        self._name = address.render_as_string(hide_password=True)
-        self._engine = _sqlite.engine_for(address, busy_seconds=busy_seconds)
-        self._writer = self._engine.execution_options(writing=True)
-        self._open: set[Connection] = set()
-        self._frozen: Connection | None = None
-        self._ingest_sql = self._compiled(_sqlite.insert_new(events, EVENT_COLUMNS, ["id"]))
-        try:
-            self._prepare()
+            prepare(self._database, self._tables)
         except BaseException:
-            self._engine.dispose()
+            self._database.close()
             raise
 
     @property
     def capabilities(self) -> Capabilities:
         """Persistent, atomic and exact; several handles may write, each waits for its turn."""
-        return _sqlite.CAPABILITIES
+        return self._database.kind.capabilities
+
+    @property
+    def metadata(self) -> MetaData:
+        """The tables as SQLAlchemy describes them, for tools such as Alembic; changing it changes nothing in the store."""
+        return tables_of(self._tables.schema.name.removesuffix("schema"), self._tables.metadata.schema).metadata
 
     def put(self, records: Iterable[Record]) -> None:
         """Keep records by key; see :class:`msgtrack.protocols.Store`."""
         self.check_open()
-        batches = _batches(records)
-        first = next(batches, None)
-        if first is None:
-            return
-        with self._writing() as connection:
-            for batch in chain((first,), batches):
-                rows: dict[Table, list[tuple[Any, ...]]] = {}
-                for record in batch:
-                    record_key(record)
-                    if isinstance(record, Fact):
-                        rows.setdefault(facts, []).append(fact_row(record))
-                    else:
-                        shelf = SHELVES[type(record)]
-                        rows.setdefault(shelf.table, []).append(shelf.row(record))
-                for table, of_table in rows.items():
-                    self._execute(connection, self._compiled(_sqlite.insert_or_replace(table)), of_table)
+        self._writing.write(rows_of_records(self._tables, batch) for batch in batches_of(records))
 
     def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
         """Records of one class that pass, in order."""
@@ -100,33 +115,15 @@ class SqlStore(BaseStore):
         return self._find_facts(kind, query) if kind in FACT_KEYS else self._find(kind, query)
 
     def _find_facts(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
-        columns = facts.c
-        statement = select(columns.body).where(columns.kind == kind.__name__)
-        if query.delivery_ids is not None and len(query.delivery_ids) <= _MAX_IN:
-            statement = statement.where(columns.delivery_id.is_(None) | columns.delivery_id.in_(query.delivery_ids))
-        if query.recipient_id is not None:
-            statement = statement.where(columns.recipient_id.is_(None) | (columns.recipient_id == query.recipient_id))
-        for (body,) in self._rows(statement.order_by(*facts.primary_key.columns)):
+        for (body,) in self._database.rows(facts_asked(self._tables, kind, query), self.check_open):
             fact = read_fact(body, kind)
             if admits(query, fact):
                 yield fact
 
     def _find(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
         shelf = SHELVES[kind]
-        columns = shelf.table.c
-        statement = select(shelf.table)
-        if query.delivery_ids is not None and "delivery_id" in columns:
-            statement = _narrowed(statement, columns["delivery_id"], query.delivery_ids)
-        elif query.delivery_ids is not None and shelf.table is not runs:
-            statement = _narrowed(statement, columns["id"], query.delivery_ids)
-        if shelf.table is messages:
-            statement = _narrowed(statement, columns["id"], query.message_ids)
-            if query.recipient_id is not None:
-                statement = statement.where(columns["recipient_id"] == query.recipient_id)
-        if shelf.table is runs:
-            statement = statement.order_by(columns["started_at"].desc())
-        in_sql = _fits_in_sql(query)
-        for row in self._rows(statement.order_by(*shelf.table.primary_key.columns)):
+        in_sql = fits_in_sql(query)
+        for row in self._database.rows(records_asked(self._tables, kind, query), self.check_open):
             record = shelf.record(row, kind)
             if in_sql or admits(query, record):
                 yield record
@@ -134,188 +131,138 @@ class SqlStore(BaseStore):
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
         """Keep the events whose id is new, and the checkpoint, in one transaction."""
         self.check_open()
-        writer = EventWriter()
-        given = added = 0
-        batches = _batches(kept_ids(events))
-        first = next(batches, None)
-        if first is None and checkpoint is None:
-            return Ingested()
-        with self._writing() as connection:
-            for batch in chain((first or [],), batches):
-                added += self._execute(connection, self._ingest_sql, [writer.row(*kept) for kept in batch])
+        tables, writer = self._tables, EventWriter()
+        given = 0
+
+        def batches() -> Iterator[list[Rows]]:
+            nonlocal given
+            for batch in batches_of(kept_ids(events)):
                 given += len(batch)
+                yield rows_of_events(tables, writer, batch)
             if checkpoint is not None:
-                move = self._compiled(_sqlite.insert_or_replace(checkpoints))
-                self._execute(connection, move, [checkpoint_row(checkpoint)])
+                yield [Rows(tables.checkpoints, [checkpoint_row(checkpoint)], replace=True)]
+
+        added = self._writing.write(batches())
         return Ingested(added=added, known=given - added)
+
+    def revise(
+        self,
+        *,
+        records: Iterable[Record] = (),
+        events: Iterable[Event] = (),
+        remove: Iterable[Record] = (),
+        remove_events: Iterable[str] = (),
+    ) -> None:
+        """Take out and rewrite, in one transaction; what is consolidated is left to :meth:`rebuild`."""
+        self.check_open()
+        self._writing.revise(records, events, remove, remove_events)
+
+    def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
+        """Make slots and days of programs anew, in one transaction."""
+        self.check_open()
+        self._writing.rebuild(delivery_ids)
 
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id; memory does not grow with them."""
         self.check_open()
-        return self._scan(query)
+        events = self._scan(query)
+        return events if fits_in_sql(query) or query.limit is None else islice(events, query.limit)
 
     def _scan(self, query: Query) -> Iterator[Event]:
-        columns = events.c
-        statement = select(*(columns[name] for name in EVENT_COLUMNS))
-        statement = _narrowed(statement, columns.delivery_id, query.delivery_ids)
-        statement = _narrowed(statement, columns.message_id, query.message_ids)
-        statement = _narrowed(statement, columns.kind, query.kinds)
-        if query.audience is not None:
-            statement = statement.where(columns.audience.in_([audience.value for audience in query.audience]))
-        if query.since is not None:
-            statement = statement.where(columns.occurred_at >= microseconds(query.since))
-        if query.until is not None:
-            statement = statement.where(columns.occurred_at < microseconds(query.until))
-        if query.recipient_id is not None:
-            theirs = select(messages.c.delivery_id, messages.c.id).where(messages.c.recipient_id == query.recipient_id)
-            statement = statement.where(tuple_(columns.delivery_id, columns.message_id).in_(theirs))
         reader = EventReader()
-        in_sql = _fits_in_sql(query)
-        for row in self._rows(statement.order_by(columns.occurred_at, _sqlite.event_id_text(columns.id))):
+        passes = None if fits_in_sql(query) else self.admission(query)
+        for row in self._database.rows(events_asked(self._tables, query), self.check_open):
             event = reader.event(row)
-            if in_sql or query.admits(event):
+            if passes is None or passes(event):
                 yield event
+
+    def live_counts(self, query: Query = EVERYTHING) -> Counts:
+        """The numbers of a query, counted by the engine; a page, or more ids than a statement takes, is folded."""
+        self.check_open()
+        with self.snapshot():
+            ask = self._database.all
+            counts = counts_of(self, ask, query, self._tables, self._operations, execute=ask)
+            return super().live_counts(query) if counts is None else counts
+
+    def live_slots(self, query: Query = EVERYTHING) -> Slots:
+        """The slots of a query, from the consolidated ones where those answer."""
+        self.check_open()
+        with self.snapshot():
+            slots = slots_of(self, self._database.all, query, self._tables, self._operations)
+            return super().live_slots(query) if slots is None else slots
+
+    def spans(self) -> Spans:
+        """By delivery the moments of its first and last event."""
+        self.check_open()
+        columns = self._tables.events.c
+        statement = select(columns.delivery_id, func.min(columns.occurred_at), func.max(columns.occurred_at)).group_by(
+            columns.delivery_id
+        )
+        return {name: (moment(first), moment(last)) for name, first, last in self._database.all(statement)}
+
+    def events_by(self, source_ids: frozenset[str]) -> Iterator[Event]:
+        """Events of these persons, in the order of a scan."""
+        self.check_open()
+        if len(source_ids) > MAX_IN:
+            return super().events_by(source_ids)
+        statement = events_asked(self._tables, EVERYTHING).where(self._tables.events.c.source_id.in_(source_ids))
+        return map(EventReader().event, self._database.rows(statement, self.check_open))
 
     def checkpoint(self, source: str) -> Checkpoint | None:
         """How far a source was read, or None."""
         self.check_open()
-        statement = select(checkpoints.c.body).where(checkpoints.c.source == source)
-        return next((read_checkpoint(body) for (body,) in self._rows(statement)), None)
+        columns = self._tables.checkpoints.c
+        rows = self._database.all(select(columns.body).where(columns.source == source))
+        return next((read_checkpoint(body) for (body,) in rows), None)
 
     def close(self) -> None:
         """Let go of the database; iterators that are still open raise ``StoreClosed`` at their next step."""
         if self._closed:
             return
         super().close()
-        for connection in [*self._open]:
-            connection.close()
-        self._open.clear()
-        self._engine.dispose()
+        self._database.close()
 
     def snapshot(self) -> AbstractContextManager[None]:
         """While it lasts, all reading through this handle sees the database as it was at the first step."""
         self.check_open()
-        return nullcontext() if self._frozen is not None else self._snapshot()
-
-    @contextmanager
-    def _snapshot(self) -> Iterator[None]:
-        with self._reading() as connection:
-            self._frozen = connection
-            try:
-                yield
-            finally:
-                self._frozen = None
-
-    def _prepare(self) -> None:
-        """Make the tables of a new database; refuse one whose tables are not ours."""
-        # Reading first: opening must not wait for a writer.
-        with self._reading() as connection:
-            if self._version(connection) == SCHEMA_VERSION:
-                return
-        with self._writing() as connection, self._errors():
-            version = self._version(connection)
-            if version < SCHEMA_VERSION:
-                # All that later versions brought are tables of their own.
-                _schema.metadata.create_all(connection)
-                kept = schema.update() if version else schema.insert()
-                connection.execute(kept.values(version=SCHEMA_VERSION))
-
-    def _version(self, connection: Connection) -> int:
-        """The version of the schema that is there; 0 for a new database."""
-        with self._errors():
-            there = {*inspect(connection).get_table_names()} & {*_schema.metadata.tables}
-            if not there:
-                return 0
-            if schema.name not in there:
-                raise SchemaMismatch(
-                    f"{self._name} has tables of our names that are not ours: {', '.join(sorted(there))}"
-                )
-            versions = list(connection.execute(select(schema.c.version)).scalars())
-        if len(versions) != 1 or type(versions[0]) is not int or versions[0] < 1:
-            raise SchemaMismatch(f"{self._name} does not say which version of the schema it has: {versions!r:.80}")
-        if versions[0] > SCHEMA_VERSION:
-            raise SchemaMismatch(
-                f"{self._name} has version {versions[0]} of the schema, this reads up to {SCHEMA_VERSION}",
-                hint="upgrade msgtrack",
-            )
-        return versions[0]
-
-    def _compiled(self, statement: Any) -> str:
-        return str(statement.compile(dialect=self._engine.dialect))
-
-    def _execute(self, connection: Connection, sql: str, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run a statement for each row; returns how many rows it wrote."""
-        # Text compiled once and tuples: several times as fast as handing dictionaries to the statement object.
-        if not rows:
-            return 0
-        with self._errors():
-            return connection.exec_driver_sql(sql, [*rows]).rowcount
-
-    def _rows(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
-        with nullcontext(self._frozen) if self._frozen is not None else self._reading() as connection:
-            with self._errors():
-                result = connection.execute(statement)
-            while True:
-                self.check_open()
-                with self._errors():
-                    rows = result.fetchmany(_BATCH_ROWS)
-                if not rows:
-                    return
-                for row in rows:
-                    self.check_open()
-                    yield row
-
-    @contextmanager
-    def _reading(self) -> Iterator[Connection]:
-        with self._errors():
-            connection = self._engine.connect()
-        self._open.add(connection)
-        try:
-            yield connection
-        finally:
-            self._open.discard(connection)
-            connection.close()
-
-    @contextmanager
-    def _writing(self) -> Iterator[Connection]:
-        with self._errors():
-            connection = self._writer.connect()
-        try:
-            with self._errors():
-                transaction = connection.begin()
-            try:
-                yield connection
-                with self._errors():
-                    transaction.commit()
-            finally:
-                transaction.close()
-        finally:
-            connection.close()
-
-    @contextmanager
-    def _errors(self) -> Iterator[None]:
-        try:
-            yield
-        except SQLAlchemyError as error:
-            said = getattr(error, "orig", None) or error
-            raise StoreError(f"the store {self._name} failed: {said}") from error
+        return nullcontext() if self._database.is_frozen else self._database.snapshot()
 
 
-def _fits_in_sql(query: Query) -> bool:
-    return all(len(ids) <= _MAX_IN for ids in (query.delivery_ids or (), query.message_ids or ()))
+def _address(url: object) -> URL:
+    if not isinstance(url, str):
+        raise InvalidValue(f"the address of a store must be text, not {type(url).__name__}: {url!r:.80}")
+    try:
+        return make_url(url)
+    except (ArgumentError, ValueError):
+        raise InvalidValue(
+            f"not an address of a SQL database: {url!r:.80}", hint="as in sqlite:///file.db, with three slashes"
+        ) from None
 
 
-def _narrowed(statement: Select[Any], column: Any, values: tuple[str, ...] | None) -> Select[Any]:
-    return statement if values is None or len(values) > _MAX_IN else statement.where(column.in_(values))
+def _engine_kind(backend: str) -> SqlEngine:
+    if backend not in _ENGINES:
+        raise NotSupported(
+            f"no store is kept on {backend!r:.40} databases", hint="SQLite, PostgreSQL, MariaDB and MySQL are there"
+        )
+    return _ENGINES[backend]()
 
 
-def _batches(values: Iterable[Any]) -> Iterator[list[Any]]:
-    # Callers take the first batch before they lock the database: making it may take long.
-    iterator = iter(values)
-    while batch := list(islice(iterator, _BATCH_ROWS)):
-        yield batch
+def _prefix(prefix: object) -> str:
+    if not isinstance(prefix, str) or not _PREFIX.fullmatch(prefix):
+        raise InvalidValue(
+            f"a prefix of tables is made of a-z, 0-9 and _, does not begin with a digit and has at most 32 characters: {prefix!r:.80}"
+        )
+    return prefix
 
 
-def open_sql(url: str, *, busy_seconds: float = 30.0) -> SqlStore:
+def _schema_name(schema: object) -> str | None:
+    if schema is None:
+        return None
+    if not isinstance(schema, str) or not schema or "\0" in schema or len(schema.encode(errors="replace")) > 63:
+        raise InvalidValue(f"the name of a schema has 1 to 63 bytes and no NUL: {schema!r:.80}")
+    return schema
+
+
+def open_sql(url: str, *, schema: str | None = None, prefix: str = PREFIX, busy_seconds: float = 30.0) -> SqlStore:
     """The store on the SQL database at ``url``; see :class:`SqlStore`."""
-    return SqlStore(url, busy_seconds=busy_seconds)
+    return SqlStore(url, schema=schema, prefix=prefix, busy_seconds=busy_seconds)

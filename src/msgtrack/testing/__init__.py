@@ -22,7 +22,7 @@ except ImportError as error:
     ) from error
 
 # Before the modules are imported: else a failure in somebody's own store would not show the values that were compared.
-for _name in ("stores", "_agreement", "_event_clauses", "_record_clauses"):
+for _name in ("stores", "_agreement", "_event_clauses", "_page_clauses", "_record_clauses", "_upkeep_clauses"):
     pytest.register_assert_rewrite(f"msgtrack.testing.{_name}")
 
 from msgtrack.testing import gateways, strategies  # noqa: E402

@@ -11,7 +11,7 @@ from hypothesis.strategies import SearchStrategy
 
 from msgtrack._borders import MAX_ID_BYTES
 
-__all__ = ["ids", "maybe", "members", "moments", "rarely", "texts"]
+__all__ = ["ids", "maybe", "members", "moments", "rarely", "seldom", "texts"]
 
 T = TypeVar("T")
 E = TypeVar("E", bound=Enum)
@@ -28,6 +28,11 @@ def maybe(strategy: SearchStrategy[T]) -> SearchStrategy[T | None]:
 def rarely(strategy: SearchStrategy[T]) -> SearchStrategy[T | None]:
     """Mostly None."""
     return st.sampled_from([False, False, True]).flatmap(lambda given: strategy if given else st.none())
+
+
+def seldom(strategy: SearchStrategy[T]) -> SearchStrategy[T | None]:
+    """None nine times of ten."""
+    return st.integers(0, 9).flatmap(lambda drawn: strategy if drawn == 9 else st.none())
 
 
 def members(kind: type[E]) -> SearchStrategy[E]:

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, settings
 
 from msgtrack.events import Click, Event, Open
 from msgtrack.model import Delivery, Message, TrackedLink
-from msgtrack.protocols import Capabilities, Query, Store
+from msgtrack.protocols import CAPABILITIES, Capabilities, Query, Store
+from msgtrack.storage import BaseStore
 
 __all__ = [
     "NOON",
@@ -27,18 +28,10 @@ __all__ = [
     "with_id",
 ]
 
-StoreFactory = Callable[[], Store]
+StoreFactory = Callable[[], BaseStore]
 """Opens one place, the same each time; every test has a place of its own, empty at first."""
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-_SENTENCES = {
-    "persistent": "what was put is there after close and open",
-    "atomic_ingest": "events and checkpoint move together or not at all",
-    "exact_distinct": "distinct counts are exact",
-    "concurrent_writers": "several handles may write at once",
-    "native_counts": "counts are computed by the engine",
-}
 
 few_examples = settings(
     max_examples=15,
@@ -51,7 +44,7 @@ few_examples = settings(
 def needs(capabilities: Capabilities, name: str) -> None:
     """Skip the test, unless the store has the capability; the reason is the sentence of that capability."""
     if not getattr(capabilities, name):
-        pytest.skip(f"this store does not say {name}: {_SENTENCES[name]}")
+        pytest.skip(f"this store does not say {name}: {CAPABILITIES[name]}")
 
 
 def click(minutes: float = 0, **fields: Any) -> Click:

@@ -214,7 +214,10 @@ class EventClauses:
     def test_S14_every_query_gives_what_it_admits(self, store: Store, data: st.DataObject) -> None:
         """S14: ``scan(query)`` is ``scan()`` filtered by ``query.admits``."""
         world = data.draw(strategies.worlds())
-        query = evolve(data.draw(strategies.queries(world)), recipient_id=None)
+        drawn = data.draw(strategies.queries(world))
+        query = evolve(
+            drawn, recipient_id=None, domains=None, labels=None, categories=None, limit=None, newest_first=False
+        )
         store.ingest(world.events)
         assert list(store.scan(query)) == [event for event in store.scan() if query.admits(event)]
 
@@ -241,7 +244,7 @@ class EventClauses:
         store.put(world.records)
         store.ingest(world.events)
         query = data.draw(strategies.queries(world))
-        named = Query(delivery_ids=query.delivery_ids)
+        named = Query(delivery_ids=query.delivery_ids, except_delivery_ids=query.except_delivery_ids)
         views = evolve(named, since=query.since, until=query.until)
         facts = [fact for kind in FACT_KEYS for fact in store.facts(kind, views)]
         tally = fold(store.deliveries(named), store.messages(named), store.links(named), store.scan(query), facts)

@@ -27,12 +27,14 @@ from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Checkpoint, Ingested, Query, Store, WorkflowRun
 from msgtrack.testing._cases import NOON, StoreFactory, click, needs, opened, with_id
 from msgtrack.testing._event_clauses import EventClauses
+from msgtrack.testing._page_clauses import PageClauses
 from msgtrack.testing._record_clauses import RecordClauses
+from msgtrack.testing._upkeep_clauses import UpkeepClauses
 
 __all__ = ["StoreSuite"]
 
 
-class StoreSuite(RecordClauses, EventClauses):
+class StoreSuite(RecordClauses, EventClauses, PageClauses, UpkeepClauses):
     """Every clause of the contract, on a store of yours.
 
     - **Must override**: the fixture ``store_factory``.
@@ -92,8 +94,13 @@ class StoreSuite(RecordClauses, EventClauses):
             lambda: list(store.scan(Query(recipient_id="r"))),
             lambda: store.checkpoint("web"),
             store.counts,
-            lambda: store.erase("r"),
-            lambda: store.purge(NOON),
+            lambda: list(store.frozen()),
+            lambda: list(store.audits()),
+            store.slots,
+            store.rebuild,
+            lambda: list(store.export("r")),
+            lambda: store.erase("r", now=NOON),
+            lambda: store.purge(NOON, now=NOON),
         ):
             with pytest.raises(StoreClosed):
                 use()

@@ -24,35 +24,49 @@ from msgtrack.model import (
     Delivery,
     FailureReason,
     FailureType,
+    HostedPage,
     LinkType,
     Message,
     MessageStatus,
     Part,
+    PeoplePolicy,
     Policy,
+    Resolution,
+    ResolutionOutcome,
     TrackedLink,
     TrackingMode,
     Verdict,
 )
-from msgtrack.protocols import Checkpoint, Query, WorkflowRun
-from msgtrack.testing._basics import ids, maybe, members, moments, rarely, texts
+from msgtrack.protocols import Batch, Checkpoint, Query, WorkflowRun
+from msgtrack.testing._basics import ids, maybe, members, moments, rarely, seldom, texts
 from msgtrack.testing._facts import facts
+from msgtrack.testing._upkeep import audits, capabilities, counts, frozen_counts, ingested, retentions
 from msgtrack.testing._worlds import World, worlds
 
 __all__ = [
     "World",
+    "audits",
+    "batches",
+    "capabilities",
     "checkpoints",
     "clients",
+    "counts",
     "deliveries",
     "events",
     "facts",
+    "frozen_counts",
     "hits",
     "ids",
+    "ingested",
     "links",
     "messages",
     "moments",
+    "people_policies",
     "policies",
     "queries",
     "rejects",
+    "resolutions",
+    "retentions",
     "runs",
     "texts",
     "verdicts",
@@ -63,6 +77,40 @@ __all__ = [
 def policies() -> SearchStrategy[Policy]:
     """Policies."""
     return st.builds(Policy, opens=members(Consent), clicks=members(Consent))
+
+
+def people_policies() -> SearchStrategy[PeoplePolicy]:
+    """Policies of telling persons apart."""
+    token = st.text("abcXYZ019._-", min_size=1, max_size=12)
+    return st.builds(
+        PeoplePolicy,
+        key=st.sampled_from(["cookie", "hash", "none"]),
+        cookie_name=token,
+        cookie_days=st.integers(0, 395),
+        cookie_domain=st.just("") | token,
+    )
+
+
+def resolutions() -> SearchStrategy[Resolution]:
+    """What tracked URLs resolve to."""
+    return st.builds(
+        Resolution,
+        outcome=members(ResolutionOutcome),
+        destination=maybe(st.just("https://shop.example/?a=1&b=%C3%A9") | texts()),
+        delivery_id=maybe(ids()),
+        message_id=maybe(ids()),
+        link_id=maybe(ids()),
+        link_type=members(LinkType),
+        part=members(Part),
+        variant=texts(max_size=20),
+        policy=policies(),
+        is_seed=st.booleans(),
+        is_proof=st.booleans(),
+        expires_at=maybe(moments()),
+        pseudonym=maybe(texts(max_size=20)),
+        repairs=st.lists(texts(max_size=20), max_size=2).map(tuple),
+        hosted=maybe(members(HostedPage)),
+    )
 
 
 def verdicts() -> SearchStrategy[Verdict]:
@@ -238,6 +286,12 @@ def rejects() -> SearchStrategy[Rejected]:
     )
 
 
+def batches() -> SearchStrategy[Batch]:
+    """Stretches of a source: hits, ready events and rejected lines."""
+    records = st.lists(st.one_of(hits(), events(), rejects()), max_size=3).map(tuple)
+    return st.builds(Batch, records=records, position=texts(), scope=texts(max_size=20))
+
+
 def checkpoints(*, source: SearchStrategy[str] | None = None) -> SearchStrategy[Checkpoint]:
     """Checkpoints."""
     return st.builds(
@@ -272,14 +326,26 @@ def queries(world: World | None = None) -> SearchStrategy[Query]:
     some_id = st.sampled_from([*there.ids, "none"]) if there.ids else ids()
     moment = st.sampled_from([event.occurred_at for event in there.events]) if there.events else moments()
     recipients = sorted({message.recipient_id for message in there.messages if message.recipient_id is not None})
+    words = [*(link.label.strip() or link.url.strip() for link in there.links), ""]
+    categories = [*(link.category.strip() for link in there.links), ""]
+    link_ids = sorted({event.link_id for event in there.events if event.link_id is not None})
+    position = st.sampled_from([(event.occurred_at, event.id) for event in there.events]) if there.events else None
     return st.builds(
         Query,
         delivery_ids=rarely(st.lists(some_id, max_size=2)),
+        except_delivery_ids=rarely(st.lists(some_id, max_size=2)),
         message_ids=rarely(st.lists(some_id, max_size=2)),
         recipient_id=rarely(st.sampled_from(recipients) if recipients else ids()),
         kinds=rarely(st.lists(st.sampled_from(list(EVENT_KINDS.values())), max_size=6)),
+        link_ids=seldom(st.lists(st.sampled_from(link_ids) if link_ids else ids(), max_size=2)),
+        labels=seldom(st.lists(st.sampled_from(words), max_size=2)),
+        categories=seldom(st.lists(st.sampled_from(categories), max_size=2)),
+        domains=seldom(st.lists(st.sampled_from([*(m.domain for m in there.messages), "Gmail"]), max_size=2)),
         audience=rarely(st.just("all") | st.lists(members(Audience), max_size=3)),
         since=rarely(moment),
         until=rarely(moment),
+        limit=seldom(st.integers(0, 4)),
+        after=seldom(st.tuples(moments(), ids()) if position is None else position),
+        newest_first=st.sampled_from([False, False, True]),
         zone=st.sampled_from(["UTC", "UTC", "Europe/Paris", "Asia/Kathmandu"]),
     )

@@ -1,0 +1,81 @@
+"""What a query says of events, as conditions on the tables; for scans and for counts alike."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+
+from msgtrack.protocols import Query
+from msgtrack.storage._rows import key_of
+from msgtrack.storage._schema import Tables, microseconds
+
+__all__ = ["delivery_condition", "event_conditions", "fits", "kept_apart"]
+
+
+def fits(query: Query, most: int) -> bool:
+    """Whether the lists of a query are short enough for one statement."""
+    lists = (query.delivery_ids, query.message_ids, query.link_ids, query.labels, query.categories, query.domains)
+    return all(len(values or ()) <= most for values in (*lists, query.except_delivery_ids))
+
+
+def delivery_condition(
+    column: ColumnElement[Any], wanted: Iterable[str] | None, unwanted: Iterable[str] = ()
+) -> list[ColumnElement[bool]]:
+    """That what belongs to a delivery passes; what belongs to none does so unless some are wanted."""
+    conditions: list[ColumnElement[bool]] = []
+    if wanted is not None:
+        conditions.append(column.in_([*wanted]))
+    if unwanted := [*unwanted]:
+        conditions.append(or_(column.is_(None), column.not_in(unwanted)))
+    return conditions
+
+
+def kept_apart(column: ColumnElement[Any], tables: Tables) -> ColumnElement[bool]:
+    """That what belongs to a delivery is not of a proof or template."""
+    apart = select(tables.deliveries.c.id).where(tables.deliveries.c.is_apart == 1)
+    return or_(column.is_(None), column.not_in(apart))
+
+
+def event_conditions(query: Query, tables: Tables) -> list[ColumnElement[bool]]:
+    """What admits an event, pages apart; the lists of the query stand in the conditions, see :func:`fits`."""
+    columns = tables.events.c
+    conditions = delivery_condition(columns.delivery_id, query.delivery_ids, query.except_delivery_ids)
+    for column, values in (
+        (columns.message_id, query.message_ids),
+        (columns.link_id, query.link_ids),
+        (columns.kind, query.kinds),
+        (columns.audience, None if query.audience is None else [audience.value for audience in query.audience]),
+    ):
+        if values is not None:
+            conditions.append(column.in_([*values]))
+    if query.since is not None:
+        conditions.append(columns.occurred_at >= microseconds(query.since))
+    if query.until is not None:
+        conditions.append(columns.occurred_at < microseconds(query.until))
+    if query.asks_messages:
+        conditions.append(tuple_(columns.delivery_id, columns.message_id).in_(_messages(query, tables)))
+    if query.asks_links:
+        conditions.append(tuple_(columns.delivery_id, columns.link_id).in_(_links(query, tables)))
+    return conditions
+
+
+def _messages(query: Query, tables: Tables) -> Select[Any]:
+    columns = tables.messages.c
+    conditions = delivery_condition(columns.delivery_id, query.delivery_ids)
+    if query.recipient_id is not None:
+        conditions.append(columns.recipient_id == query.recipient_id)
+    if query.domains is not None:
+        conditions.append(columns.domain_key.in_(list(map(key_of, query.domains))))
+    return select(columns.delivery_id, columns.id).where(and_(*conditions))
+
+
+def _links(query: Query, tables: Tables) -> Select[Any]:
+    columns = tables.links.c
+    conditions = delivery_condition(columns.delivery_id, query.delivery_ids)
+    if query.labels is not None:
+        conditions.append(columns.label_key.in_(list(map(key_of, query.labels))))
+    if query.categories is not None:
+        conditions.append(columns.category_key.in_(list(map(key_of, query.categories))))
+    return select(columns.delivery_id, columns.id).where(and_(*conditions))

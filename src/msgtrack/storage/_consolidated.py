@@ -1,0 +1,87 @@
+"""What is kept consolidated: rows of events by five-minute slot, and by day and program, the audience a dimension of both.
+
+It is made of what was really new, in the transaction that brought it, so late events count as any others do. Seeds are counted
+in here and taken out when asked for, because a message may turn out to be one later; events that say of themselves that
+they are of a seed or proof are not in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from sqlalchemy import ColumnElement, Executable, Select, Table, delete, func, select
+
+from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS
+from msgtrack.storage._conditions import delivery_condition
+from msgtrack.storage._operations import Operations
+from msgtrack.storage._schema import Tables
+
+__all__ = ["Execute", "New", "new_since", "note", "rebuild", "statements"]
+
+Execute = Callable[[Executable], Any]
+"""Runs a statement in the transaction that is open."""
+
+_MICROSECONDS = 1_000_000
+_DAY_SECONDS = 86400
+
+New = Select[Any]
+"""Events: rows with the columns ``delivery_id, kind, link_id, audience, occurred_at, agent_key``, none left out."""
+
+
+def new_since(tables: Tables, after: int | None = None, delivery_ids: Iterable[str] | None = None) -> New:
+    """The events that came after the one of this number, or those of these deliveries ("" is none), or all."""
+    events = tables.events.c
+    conditions: list[ColumnElement[bool]] = [events.left_out == 0]
+    if after is not None:
+        conditions.append(events.seq > after)
+    if delivery_ids is not None:
+        names = {*delivery_ids}
+        named = delivery_condition(events.delivery_id, names - {""})[0]
+        conditions.append(named | events.delivery_id.is_(None) if "" in names else named)
+    return select(
+        events.delivery_id, events.kind, events.link_id, events.audience, events.occurred_at, events.agent_key
+    ).where(*conditions)
+
+
+def statements(tables: Tables, operations: Operations, new: New) -> list[Executable]:
+    """What adds events to slots and to days of programs; to be run in one transaction, once."""
+    rows = new.subquery("new").c
+    delivery_id, link_id = func.coalesce(rows.delivery_id, ""), func.coalesce(rows.link_id, "")
+    slot = operations.floor(rows.occurred_at, SLOT_SECONDS * _MICROSECONDS) * SLOT_SECONDS
+    day = operations.floor(rows.occurred_at, _DAY_SECONDS * _MICROSECONDS)
+    return [
+        _added(operations, tables.slots, [delivery_id, rows.kind, link_id, rows.audience, slot]),
+        _added(
+            operations,
+            tables.agent_days,
+            [delivery_id, day, func.coalesce(rows.agent_key, 0), rows.kind, rows.audience],
+            rows.kind.in_(sorted(REACTION_KINDS)),
+        ),
+    ]
+
+
+def _added(
+    operations: Operations, table: Table, keys: list[ColumnElement[Any]], *conditions: ColumnElement[bool]
+) -> Executable:
+    named = [key.label(column.name) for key, column in zip(keys, table.primary_key.columns, strict=True)]
+    # In the order of the key, so that two writers who add to the same rows meet on the first.
+    rows = select(*named, func.count().label("times")).where(*conditions).group_by(*keys).order_by(*keys)
+    return operations.add_up(table, rows)
+
+
+def note(execute: Execute, tables: Tables, operations: Operations, *, after: int) -> None:
+    """Count in the events with numbers greater than ``after``; in the transaction that brought them, with no other writer."""
+    for statement in statements(tables, operations, new_since(tables, after)):
+        execute(statement)
+
+
+def rebuild(
+    execute: Execute, tables: Tables, operations: Operations, delivery_ids: Iterable[str] | None = None
+) -> None:
+    """Make slots and days of programs anew from the events, of these deliveries ("" for none) or of all; in one transaction."""
+    names = None if delivery_ids is None else [*delivery_ids]
+    for table in (tables.slots, tables.agent_days):
+        execute(delete(table).where(*delivery_condition(table.c.delivery_id, names)))
+    for statement in statements(tables, operations, new_since(tables, delivery_ids=names)):
+        execute(statement)

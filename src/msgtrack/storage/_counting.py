@@ -1,0 +1,239 @@
+"""Counts by the engine: it groups, this puts together what it found, equal to the fold of the same facts.
+
+Deliveries, links and other facts are few and are read; messages and events are only ever grouped.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from itertools import chain
+from typing import Protocol
+
+from attrs import evolve
+
+from msgtrack._closing import OfEvents, closed, tracked
+from msgtrack._entries import UNREGISTERED, DeliveryEntry, LinkEntry, delivery_entry, link_entry
+from msgtrack._platform import Agent, agent_fields, applications_of, services_of
+from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS, Counts, DeliveryCounts, Visits
+from msgtrack.events import Transaction
+from msgtrack.facts import FACT_KEYS, Fact, delivery_of
+from msgtrack.model import Delivery, TrackedLink
+from msgtrack.protocols import FactT, Query, Slots
+from msgtrack.storage._conditions import fits
+from msgtrack.storage._counting_reach import Reach, SlotRows, pieces_of
+from msgtrack.storage._counting_sql import MICROSECONDS, Scope, Statements
+from msgtrack.storage._counting_terms import Ask, ProfileRows, Terms, amount_of
+from msgtrack.storage._operations import Operations
+from msgtrack.storage._schema import Tables, microseconds
+
+__all__ = ["MOST_IDS", "Records", "counts_of", "slots_of"]
+
+MOST_IDS = 5000
+"""Ids that go into a statement; engines have limits of their own, the lowest of them at some 32000."""
+
+_DAY_SECONDS = 86400
+
+
+class Records(Protocol):
+    """What is read of a store as it is."""
+
+    def deliveries(self, query: Query = ...) -> Iterator[Delivery]:
+        """Deliveries of the query."""
+        ...
+
+    def links(self, query: Query = ...) -> Iterator[TrackedLink]:
+        """Tracked links of the query's deliveries."""
+        ...
+
+    def facts(self, kind: type[FactT], query: Query = ...) -> Iterator[FactT]:
+        """Facts of one class."""
+        ...
+
+
+def counts_of(records: Records, ask: Ask, query: Query, tables: Tables, operations: Operations) -> Counts | None:
+    """The counts of a query, or None where no statement says them: they are to be folded then.
+
+    Args:
+        records: the store; what it gives and what ``ask`` gives must be one state, so take a snapshot.
+        ask: runs a statement and gives its rows.
+        query: what is asked for.
+        tables: those of the store.
+        operations: those of the engine.
+    """
+    return (
+        None
+        if query.is_paged or not fits(query, MOST_IDS)
+        else _Counting(records, ask, query, tables, operations).counts()
+    )
+
+
+def slots_of(records: Records, ask: Ask, query: Query, tables: Tables, operations: Operations) -> Slots | None:
+    """The slots of those counts alone, without looking at a single event where consolidated ones answer; None as in
+    :func:`counts_of`.
+    """
+    if query.is_paged or not fits(query, MOST_IDS):
+        return None
+    rows = _Counting(records, ask, query, tables, operations).slots()
+    found: defaultdict[str, dict[str, dict[str, dict[int, int]]]] = defaultdict(dict)
+    for delivery_id in sorted(rows):
+        for kind, link_id in sorted(rows[delivery_id]):
+            if times := {slot: n for slot, n in sorted(rows[delivery_id][kind, link_id].items()) if n}:
+                found[delivery_id].setdefault(kind, {})[link_id] = times
+    return dict(found)
+
+
+class _Counting:
+    """One question, on its way."""
+
+    def __init__(self, records: Records, ask: Ask, query: Query, tables: Tables, operations: Operations) -> None:
+        self._records = records
+        self._ask = ask
+        self._named = Query(delivery_ids=query.delivery_ids, except_delivery_ids=query.except_delivery_ids)
+        self._deliveries: dict[str, DeliveryEntry] = {}
+        apart = set()
+        for delivery in records.deliveries(self._named):
+            if delivery.is_proof or delivery.is_template:
+                apart.add(delivery.id)
+            else:
+                self._deliveries[delivery.id] = delivery_entry(delivery)
+        self._apart = apart
+        if query.delivery_ids is not None:
+            query = evolve(query, delivery_ids=[name for name in query.delivery_ids if name not in apart])
+        self._query = query
+        self._say = Statements(tables, operations, Scope(query, bool(apart) and query.delivery_ids is None))
+        self._terms = Terms(ask, self._say)
+        self._keeps_slots = operations.keeps_slots
+
+    def slots(self) -> SlotRows:
+        """Rows by delivery, kind and link, and slot."""
+        rows = self._all_slots()
+        if any(True for _ in self._ask(self._say.seeds())):
+            self._take_out_seeds(rows)
+        return rows
+
+    def _all_slots(self) -> SlotRows:
+        rows: SlotRows = defaultdict(lambda: defaultdict(Counter))
+        is_kept = self._keeps_slots and _is_consolidated(self._query)
+        for delivery_id, kind, link_id, slot, times in self._ask(
+            self._say.kept_slots() if is_kept else self._say.slots()
+        ):
+            rows[delivery_id or ""][kind, link_id or ""][int(slot)] += int(times)
+        return rows
+
+    def _take_out_seeds(self, rows: SlotRows) -> None:
+        for delivery_id, kind, link_id, slot, times in self._ask(self._say.slots_of_seeds()):
+            rows[delivery_id or ""][kind, link_id or ""][int(slot)] -= int(times)
+
+    def counts(self) -> Counts | None:
+        """The numbers."""
+        profiles = ProfileRows(self._ask, self._say, self._terms)
+        if profiles.is_oversized:
+            return None
+        slots = self._all_slots()
+        # Events of seeds alone make a delivery known, too.
+        names = {*self._deliveries, *profiles.deliveries, *slots}
+        facts: defaultdict[str, list[Fact]] = defaultdict(list)
+        of_platform = []
+        for fact in self._facts():
+            delivery_id = delivery_of(fact)
+            if delivery_id is None:
+                of_platform.append(fact)
+            elif delivery_id not in self._apart:
+                facts[delivery_id].append(fact)
+        names.update(facts)
+        if profiles.has_seeds:
+            self._take_out_seeds(slots)
+        links: defaultdict[str, dict[str, LinkEntry]] = defaultdict(dict)
+        for link in self._records.links(self._named):
+            if link.delivery_id in names:
+                links[link.delivery_id][link.id] = link_entry(link)
+        tracked_links = {name: tracked(links[name]) for name in sorted(names)}
+        pieces = pieces_of(slots, self._query.zone)
+        if pieces is None:
+            return None
+        reach = Reach(self._ask, self._say, self._terms, slots, tracked_links, pieces)
+        agents = self._agents(reach, has_seeds=profiles.has_seeds)
+        amounts, articles = self._amounts(slots)
+        found: dict[str, DeliveryCounts] = {}
+        for name in sorted(names):
+            entry = self._deliveries.get(name, UNREGISTERED)
+            of_events = OfEvents(
+                rows=slots.get(name, {}),
+                reactions=reach.rows_by_class[name],
+                reach=reach.reach_by_class[name],
+                persons=reach.persons[name],
+                persons_by_domain=reach.persons_by_domain[name],
+                persons_by_variant=reach.persons_by_variant[name],
+                agents=agents[name],
+                groups=reach.groups(name),
+                amounts=amounts[name],
+                article=articles[name],
+            )
+            found[name] = closed(entry, tracked_links[name], facts[name], profiles.of(name), of_events)
+        channels = {name: counts.channel for name, counts in found.items()}
+        return Counts(
+            deliveries=found,
+            persons=reach.persons_of_all(channels),
+            recipients=reach.recipients(),
+            persons_by={"domain": reach.persons_by_domain_of_all(), "channel": reach.persons_by_channel(channels)},
+            visits=self._visits(reach),
+            services=services_of(of_platform),
+            applications=applications_of(of_platform),
+            zone=self._query.zone,
+        )
+
+    def _facts(self) -> Iterator[Fact]:
+        window = evolve(self._named, since=self._query.since, until=self._query.until)
+        return chain.from_iterable(self._records.facts(kind, window) for kind in FACT_KEYS)
+
+    def _agents(self, reach: Reach, *, has_seeds: bool) -> Mapping[str, Counter[tuple[Agent, str]]]:
+        """Reactions by delivery, program and kind."""
+        rows: defaultdict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
+        if not (self._keeps_slots and _is_consolidated(self._query, days=True)):
+            rows = reach.rows_by_agent()
+        else:
+            for delivery_id, key, kind, times in self._ask(self._say.kept_agents()):
+                rows[delivery_id or ""][int(key), kind] += int(times)
+            for delivery_id, key, kind, times in self._ask(self._say.agents_of_seeds()) if has_seeds else ():
+                rows[delivery_id or ""][int(key or 0), kind] -= int(times)
+        agents = self._terms.agents({key for of_delivery in rows.values() for key, _ in of_delivery})
+        found: defaultdict[str, Counter[tuple[Agent, str]]] = defaultdict(Counter)
+        for name, of_delivery in rows.items():
+            for (key, kind), times in of_delivery.items():
+                if times and kind in REACTION_KINDS:
+                    found[name][agents[key], kind] += times
+        return found
+
+    def _amounts(self, slots: SlotRows) -> tuple[Mapping[str, list[Decimal]], Mapping[str, int]]:
+        """Amounts and numbers of articles by delivery."""
+        amounts: defaultdict[str, list[Decimal]] = defaultdict(list)
+        articles: Counter[str] = Counter()
+        if any(kind == Transaction.kind for of_delivery in slots.values() for kind, _ in of_delivery):
+            for delivery_id, body, times in self._ask(self._say.transactions(Transaction.kind)):
+                amount, article = amount_of(body)
+                amounts[delivery_id or ""] += [amount] * int(times)
+                articles[delivery_id or ""] += article * int(times)
+        return amounts, articles
+
+    def _visits(self, reach: Reach) -> Iterator[Visits]:
+        rows = reach.visits()
+        agents = self._terms.agents({key for _, key, _, _ in rows})
+        for day, agent, visitors, pages in sorted(
+            (day, agents[key], visitors, pages) for day, key, visitors, pages in rows
+        ):
+            yield Visits(day=day, **agent_fields(agent), visitors=visitors, pages=pages)
+
+
+def _is_consolidated(query: Query, *, days: bool = False) -> bool:
+    """Whether what was consolidated, in slots or in days, answers the query."""
+    width = (_DAY_SECONDS if days else SLOT_SECONDS) * MICROSECONDS
+    edges = [microseconds(at) % width for at in (query.since, query.until) if at is not None]
+    return not (
+        any(edges)
+        or query.asks_messages
+        or query.asks_links
+        or query.message_ids is not None
+        or (days and query.link_ids is not None)
+    )

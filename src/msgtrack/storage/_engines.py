@@ -1,0 +1,202 @@
+"""What the SQL store asks of an engine, and the little that every engine does alike."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, ClassVar
+
+from sqlalchemy import URL, Connection, Dialect, Engine, Table
+
+from msgtrack.errors import InvalidValue, UnknownOption, UnknownStore
+from msgtrack.protocols import Capabilities
+from msgtrack.storage._schema import Tables
+
+__all__ = ["Row", "SqlEngine", "check_address", "columns_of", "converted", "seconds_of"]
+
+Row = tuple[Any, ...]
+"""A row as the writers of ``_rows`` make it: numbers, texts, bytes and None, whatever engine it goes to."""
+
+
+class SqlEngine(ABC):
+    """What is one engine's own. Rows come in the order of :func:`columns_of`."""
+
+    capabilities: ClassVar[Capabilities] = Capabilities(
+        persistent=True,
+        atomic_ingest=True,
+        exact_distinct=True,
+        concurrent_writers=True,
+        native_counts=True,
+        native_slots=True,
+        revisable=True,
+        several_processes=True,
+        snapshots=True,
+        streaming=True,
+    )
+
+    transactional_ddl: ClassVar[bool] = True
+    """Whether tables are made all or none."""
+
+    one_result_at_a_time: ClassVar[bool] = False
+    """Whether a connection that streams a result can do nothing else meanwhile."""
+
+    staging: ClassVar[bool] = True
+    """Whether rows of a long call are laid aside first and taken over in one statement; or else they are written one batch after the other,
+    while the lock is held."""
+
+    reading: ClassVar[dict[str, Any]] = {}
+    """Execution options of connections that read."""
+
+    writing: ClassVar[dict[str, Any]] = {}
+    """Execution options of connections that write."""
+
+    @abstractmethod
+    def create(self, url: URL, busy_seconds: float) -> Engine:
+        """An engine of our own on an address.
+
+        Raises:
+            UnknownStore: the address asks for a driver that is not used here.
+            UnknownOption: it has options that are not taken.
+            MissingExtra: the driver is not installed.
+        """
+
+    def adopt(self, engine: Engine) -> None:  # noqa: B027  # most take any
+        """Look at an engine that the application made.
+
+        Raises:
+            NotSupported: it cannot be used.
+        """
+
+    def first_steps(self, connection: Connection, busy_seconds: float) -> None:  # noqa: B027  # most need none
+        """What is to be done once, outside of a transaction, before anything else."""
+
+    @abstractmethod
+    def begin_reading(self, connection: Connection) -> None:
+        """Begin a transaction that sees one state of the database."""
+
+    @abstractmethod
+    def begin_writing(self, connection: Connection, tables: Tables | None, busy_seconds: float) -> None:
+        """Begin a transaction that waits until no other writes to the store; ``tables`` is None before they are there."""
+
+    @contextmanager
+    def making(self, connection: Connection, name: str, busy_seconds: float) -> Iterator[None]:
+        """While it lasts, nobody else makes the tables called ``name``."""
+        yield
+
+    def insert_new(self, connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+        """Keep rows whose unique column (that of events, or the key of the others) is new; how many were, for events."""
+        return self._insert(connection, table, rows, replace=False)
+
+    def insert_or_replace(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """Keep rows by key, the last one of a key in place of what is there."""
+        self._insert(connection, table, rows, replace=True)
+
+    def _insert(self, connection: Connection, table: Table, rows: Sequence[Row], *, replace: bool) -> int:
+        if not rows:
+            return 0
+        sql = self.insert_sql(connection.dialect, table, "?", replace=replace)
+        # Text and tuples: several times as fast as handing dictionaries to a statement object.
+        return connection.exec_driver_sql(sql, converted(connection.dialect, table, rows)).rowcount
+
+    def make_stage(self, connection: Connection, table: Table) -> None:
+        """Make a table that only this connection sees, to lay rows of ``table`` aside in."""
+        raise TypeError(f"{type(self).__name__} does no staging")
+
+    def stage(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """Lay rows aside, behind those laid aside before."""
+        raise TypeError(f"{type(self).__name__} does no staging")
+
+    def take_over(self, connection: Connection, table: Table, *, replace: bool) -> int:
+        """Insert what was laid aside, in its order; how many rows were new, for events."""
+        raise TypeError(f"{type(self).__name__} does no staging")
+
+    def drop_stage(self, connection: Connection, table: Table) -> None:
+        """Forget what was laid aside."""
+        raise TypeError(f"{type(self).__name__} does no staging")
+
+    @abstractmethod
+    def insert_sql(self, dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:
+        """An insert; ``source`` is a select, or ``"?"`` for one row of parameters."""
+
+    def passes(self, error: BaseException) -> bool:
+        """Whether it is an error of the driver by which the engine asks to do the same again."""
+        return False
+
+
+def columns_of(table: Table) -> list[str]:
+    """The columns of a row, in order: all but the number that events get when they arrive."""
+    return [column.name for column in table.columns if column.name != "seq"]
+
+
+def unique_of(table: Table) -> list[str]:
+    """The columns by which a row is known."""
+    return ["id"] if "seq" in table.columns else [column.name for column in table.primary_key.columns]
+
+
+def names_of(dialect: Dialect, names: Sequence[str]) -> str:
+    """Column names, quoted where needed."""
+    return ", ".join(map(dialect.identifier_preparer.quote, names))
+
+
+def parameters_of(table: Table, mark: str) -> str:
+    """The values of one row."""
+    return f"VALUES ({', '.join([mark] * len(columns_of(table)))})"
+
+
+def converted(dialect: Dialect, table: Table, rows: Sequence[Row]) -> list[Row]:
+    """Rows with the texts as the engine takes them."""
+    converters = [_converter(dialect, table, name) for name in columns_of(table)]
+    if not any(converters):
+        return [*rows]
+    columns = zip(*rows, strict=True)
+    return [
+        *zip(
+            *(
+                column if convert is None else map(convert, column)
+                for convert, column in zip(converters, columns, strict=True)
+            ),
+            strict=True,
+        )
+    ]
+
+
+def _converter(dialect: Dialect, table: Table, name: str) -> Callable[[Any], Any] | None:
+    type_ = table.columns[name].type
+    process = getattr(type_, "to_engine", None)
+    return None if process is None else process(dialect)
+
+
+def seconds_of(busy_seconds: object) -> float:
+    """How long to wait for another writer.
+
+    Raises:
+        InvalidValue: no number from 0.
+    """
+    if isinstance(busy_seconds, bool) or not isinstance(busy_seconds, int | float) or not 0 <= busy_seconds < 1e6:
+        raise InvalidValue(f"busy_seconds must be a number of seconds from 0, not {busy_seconds!r:.80}")
+    return busy_seconds
+
+
+def whole_milliseconds(seconds: float) -> int:
+    """At least one, which engines need, for 0 would mean for ever."""
+    return max(1, math.ceil(seconds * 1000))
+
+
+def check_address(url: URL, drivers: Sequence[str], options: frozenset[str] = frozenset()) -> None:
+    """Refuse what would be passed over in silence.
+
+    Raises:
+        UnknownStore: another driver.
+        UnknownOption: options behind ``?`` that are not among ``options``.
+        InvalidValue: no database is named.
+    """
+    if url.drivername not in drivers:
+        raise UnknownStore(f"there is no driver {url.drivername!r:.40} here", hint=f"use {drivers[0]}://")
+    others = [name for name in url.query if name not in options]
+    if others:
+        known = f"it takes: {', '.join(sorted(options))}" if options else "it takes none"
+        raise UnknownOption(
+            f"the address of the store has options that it does not take: {', '.join(others)}", hint=known
+        )

@@ -1,0 +1,93 @@
+"""What engines write differently when they count: a handful of operations, portable SQL by default."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import ColumnElement, FromClause, Select, Table, case, func, literal_column
+from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.sql.dml import Insert
+
+from msgtrack.errors import NotSupported
+
+__all__ = ["Operations", "operations_for"]
+
+
+class Operations:
+    """Portable SQL; an engine overrides what it does faster or otherwise."""
+
+    keeps_slots = True
+    """Whether slots and days of programs are kept right at ingest, so that they may answer."""
+
+    divided_by = "/"
+    """What divides whole numbers to a whole number."""
+
+    def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
+        """Of a group of rows the sum of the bits whose condition some row fulfils."""
+        total: ColumnElement[int] = func.max(case((bits[0][0], bits[0][1]), else_=0))
+        for condition, bit in bits[1:]:
+            total = total + func.max(case((condition, bit), else_=0))
+        return total
+
+    def floor(self, value: ColumnElement[int], width: int) -> ColumnElement[int]:
+        """How often ``width`` goes into a whole number, rounded down, below zero too."""
+        # Division rounds towards zero, and the remainder has the sign of the value.
+        n: ColumnElement[int] = literal_column(str(width))
+        whole: ColumnElement[int] = (value - (value % n + n) % n).op(self.divided_by, precedence=8)(n)
+        return whole
+
+    def base(self, rows: Select[Any]) -> FromClause:
+        """What several statements read their rows from."""
+        return rows.cte("base")
+
+    def add_up(self, table: Table, rows: Select[Any]) -> Insert:
+        """Insert rows of all columns of a table, the last of which is ``times``; where the key is there, add the times."""
+        raise NotSupported(f"this engine adds nothing up: {table.name}")
+
+
+class _Sqlite(Operations):
+    def add_up(self, table: Table, rows: Select[Any]) -> Insert:
+        insert = sqlite.insert(table).from_select([*table.c.keys()], rows)
+        return insert.on_conflict_do_update(
+            index_elements=[*table.primary_key.columns],
+            set_={"times": table.c.times + insert.excluded.times},
+        )
+
+
+class _Postgres(Operations):
+    def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
+        found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))
+        return found
+
+    def add_up(self, table: Table, rows: Select[Any]) -> Insert:
+        insert = postgresql.insert(table).from_select([*table.c.keys()], rows)
+        return insert.on_conflict_do_update(
+            index_elements=[*table.primary_key.columns],
+            set_={"times": table.c.times + insert.excluded.times},
+        )
+
+
+class _Mysql(Operations):
+    divided_by = "DIV"
+
+    def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
+        found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))
+        return found
+
+    def add_up(self, table: Table, rows: Select[Any]) -> Insert:
+        insert = mysql.insert(table).from_select([*table.c.keys()], rows)
+        return insert.on_duplicate_key_update(times=table.c.times + insert.inserted.times)
+
+
+_BY_DIALECT: dict[str, type[Operations]] = {
+    "sqlite": _Sqlite,
+    "postgresql": _Postgres,
+    "mysql": _Mysql,
+    "mariadb": _Mysql,
+}
+
+
+def operations_for(dialect_name: str) -> Operations:
+    """The operations of an engine by the name of its SQLAlchemy dialect."""
+    return _BY_DIALECT.get(dialect_name, Operations)()

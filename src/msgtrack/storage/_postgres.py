@@ -1,0 +1,126 @@
+"""What is PostgreSQL's own in the SQL store, through psycopg 3."""
+
+# ruff: noqa: S608  # names are quoted by the dialect, and values are parameters
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar
+
+from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, select, text
+
+from msgtrack.errors import MissingExtra
+from msgtrack.storage._engines import (
+    Row,
+    SqlEngine,
+    check_address,
+    columns_of,
+    converted,
+    names_of,
+    parameters_of,
+    unique_of,
+    whole_milliseconds,
+)
+from msgtrack.storage._schema import Tables
+from msgtrack.storage._sqlite import insert_on_conflict
+
+__all__ = ["Postgres"]
+
+_AGAIN = frozenset({"40001", "40P01"})
+"""Serialisation failure, deadlock."""
+
+_ADDRESS_OPTIONS = frozenset(
+    {
+        *("application_name", "connect_timeout", "host", "keepalives", "keepalives_count", "keepalives_idle"),
+        *(
+            "keepalives_interval",
+            "options",
+            "passfile",
+            "port",
+            "require_auth",
+            "service",
+            "sslcert",
+            "sslcrl",
+            "sslkey",
+        ),
+        *("sslmode", "sslnegotiation", "sslrootcert", "target_session_attrs", "tcp_user_timeout"),
+    }
+)
+
+
+class Postgres(SqlEngine):
+    """Snapshots to read from, a locked row to write behind, and COPY for what is many."""
+
+    reading: ClassVar[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    writing: ClassVar[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
+
+    def create(self, url: URL, busy_seconds: float) -> Engine:
+        """An engine whose connections are looked at before they are used again."""
+        plain = url.set(drivername=url.drivername.replace("postgres+", "postgresql+")) if "+" in url.drivername else url
+        if plain.drivername in ("postgres", "postgresql"):
+            plain = plain.set(drivername="postgresql+psycopg")
+        check_address(plain, ("postgresql+psycopg", "postgresql"), _ADDRESS_OPTIONS)
+        try:
+            import psycopg  # noqa: F401
+        except ImportError as error:
+            raise MissingExtra(f"PostgreSQL needs psycopg: {error}", hint="pip install 'msgtrack[postgres]'") from error
+        return create_engine(plain, pool_pre_ping=True, max_overflow=-1)
+
+    def begin_reading(self, connection: Connection) -> None:
+        """The driver begins with the first statement."""
+
+    def begin_writing(self, connection: Connection, tables: Tables | None, busy_seconds: float) -> None:
+        """Wait for the row that every writer locks."""
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = {whole_milliseconds(busy_seconds)}")
+        if tables is None:
+            connection.execute(text("SELECT pg_advisory_xact_lock(7236837536531)"))
+        else:
+            connection.execute(select(tables.schema.c.version).with_for_update())
+
+    def insert_sql(self, dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:
+        """With the clause for conflicts."""
+        return insert_on_conflict(
+            dialect, table, parameters_of(table, "%s") if source == "?" else source, replace=replace
+        )
+
+    def make_stage(self, connection: Connection, table: Table) -> None:
+        """A temporary table with a number for the order of arrival."""
+        dialect = connection.dialect
+        name = _stage_name(dialect, table)
+        connection.exec_driver_sql(
+            f"CREATE TEMP TABLE {name} AS SELECT {names_of(dialect, columns_of(table))} FROM "
+            f"{dialect.identifier_preparer.format_table(table)} WITH NO DATA"
+        )
+        connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN nr BIGSERIAL")
+
+    def stage(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+        """By COPY."""
+        dialect = connection.dialect
+        copy_in = f"COPY {_stage_name(dialect, table)} ({names_of(dialect, columns_of(table))}) FROM STDIN"
+        driver: Any = connection.connection.driver_connection
+        with driver.cursor() as cursor, cursor.copy(copy_in) as copy:
+            for row in converted(dialect, table, rows):
+                copy.write_row(row)
+
+    def take_over(self, connection: Connection, table: Table, *, replace: bool) -> int:
+        """One insert."""
+        dialect = connection.dialect
+        name, columns = _stage_name(dialect, table), names_of(dialect, columns_of(table))
+        if replace:
+            unique = names_of(dialect, unique_of(table))
+            source = f"SELECT DISTINCT ON ({unique}) {columns} FROM {name} ORDER BY {unique}, nr DESC"
+        else:
+            source = f"SELECT {columns} FROM {name} ORDER BY nr"
+        return connection.exec_driver_sql(self.insert_sql(dialect, table, source, replace=replace)).rowcount
+
+    def drop_stage(self, connection: Connection, table: Table) -> None:
+        """Drop the temporary table."""
+        connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_stage_name(connection.dialect, table)}")
+
+    def passes(self, error: BaseException) -> bool:
+        """A deadlock, or a failure to serialise."""
+        return getattr(error, "sqlstate", None) in _AGAIN
+
+
+def _stage_name(dialect: Dialect, table: Table) -> str:
+    return f"pg_temp.{dialect.identifier_preparer.quote(f'{table.name}_stage')}"
