@@ -86,7 +86,7 @@ def test_a_service_is_there_once_anything_names_it() -> None:
     ).services
     assert list(found) == ["ended", "joined", "kept", "left", "quiet"]
     assert found == {
-        "ended": ServiceCounts(),
+        "ended": ServiceCounts(ended=((MICROSECONDS, MICROSECONDS),)),
         "joined": ServiceCounts(joined=(MICROSECONDS,)),
         "kept": ServiceCounts(created=(MICROSECONDS,)),
         "left": ServiceCounts(label="Gone", left=(MICROSECONDS + 10**6,)),
