@@ -63,11 +63,12 @@ def open_store(url: str, **options: Any) -> BaseStore:
     """The store at an address.
 
     ``memory:`` is new and empty each time. ``sqlite:///file.db`` is a file, relative to the working folder, and ``sqlite:////var/lib/file.db``
-    an absolute one; it is made when missing. Other packages add schemes by the entry-point group ``msgtrack.stores``.
+    an absolute one; it is made when missing. ``postgresql://user@host/database``, ``mariadb://`` and ``mysql://`` are databases on servers.
+    Other packages add schemes by the entry-point group ``msgtrack.stores``.
 
     Args:
         url: scheme, colon, and what the store makes of the rest.
-        options: those of the store; of ``sqlite``: ``busy_seconds``, how long to wait for another writer.
+        options: those of the store; on SQL: ``busy_seconds``, how long to wait for another writer, ``schema`` and ``prefix``.
 
     Raises:
         UnknownStore: nobody registered the scheme.
