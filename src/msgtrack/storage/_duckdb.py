@@ -54,7 +54,7 @@ class _Dialect(PGDialect):
 
 
 # Statements only become text here; DuckDB's own client runs them, and numbers its parameters.
-_DIALECT = _Dialect(paramstyle="numeric_dollar")
+_DIALECT: PGDialect = _Dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # of SQLAlchemy
 
 
 def compiled(statement: Any) -> tuple[str, list[Any]]:

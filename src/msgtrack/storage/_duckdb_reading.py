@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import duckdb
-from sqlalchemy import FromClause, Select, column, func, literal_column, select, table
+from sqlalchemy import ColumnElement, FromClause, Select, column, func, literal_column, select, table
 
 from msgtrack.counts import Counts
 from msgtrack.events import Event
@@ -94,7 +94,7 @@ class DuckReader(BaseStore):
         if not most or query.limit is not None:
             yield statement
             return
-        shares = literal_column(str([number / (most + 1) for number in range(1, most + 1)]))
+        shares: ColumnElement[Any] = literal_column(str([number / (most + 1) for number in range(1, most + 1)]))
         asked = statement.with_only_columns(func.count(), func.approx_quantile(at, shares)).order_by(None)
         ((rows, quantiles),) = self._read(state, asked)
         step = (most + 1) * _SORTED_ROWS // max(rows, 1) or 1
@@ -217,9 +217,9 @@ class _Answer:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor: duckdb.DuckDBPyConnection | None = cursor
-        self._rest: list[Sequence[Any]] = []
+        self._rest: Sequence[Sequence[Any]] = []
 
-    def some(self) -> list[Sequence[Any]]:
+    def some(self) -> Sequence[Sequence[Any]]:
         """The next rows; none when there are no more."""
         if self._cursor is not None:
             return self._cursor.fetchmany(_BATCH_ROWS)
@@ -249,7 +249,7 @@ class _State:
         name = f"laid_{self._laid}"
         sql, parameters = compiled(rows)
         self._cursor.execute(f"CREATE TEMP TABLE {name} AS {sql}", parameters)
-        return table(name, *(column(kept.key, kept.type) for kept in rows.selected_columns)).alias("base")
+        return table(name, *(column(str(kept.key), kept.type) for kept in rows.selected_columns)).alias("base")
 
     def ask(self, statement: Select[Any]) -> _Answer:
         """The answer to a statement."""
