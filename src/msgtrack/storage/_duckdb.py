@@ -251,12 +251,15 @@ def retried(connection: duckdb.DuckDBPyConnection, work: Callable[[], T], *, bus
         try:
             done = work()
             connection.execute("COMMIT")
-        except BaseException as error:
+        except duckdb.TransactionException:
             roll_back(connection)
-            if not isinstance(error, duckdb.TransactionException) or time.monotonic() > deadline:
+            if time.monotonic() > deadline:
                 raise
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
+        except BaseException:
+            roll_back(connection)
+            raise
         else:
             return done
 
