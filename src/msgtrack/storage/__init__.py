@@ -47,6 +47,7 @@ GROUP = "msgtrack.stores"
 
 _BUILTINS = {
     "memory": Builtin("msgtrack.storage.memory:open_memory"),
+    "duckdb": Builtin("msgtrack.storage.duckdb:open_duckdb", extra="duckdb"),
     "sqlite": Builtin("msgtrack.storage.sql:open_sql", extra="sql"),
     "postgres": Builtin("msgtrack.storage.sql:open_sql", extra="postgres"),
     "postgresql": Builtin("msgtrack.storage.sql:open_sql", extra="postgres"),
@@ -55,7 +56,6 @@ _BUILTINS = {
 }
 _PLANNED = {
     "clickhouse": "ClickHouse",
-    "duckdb": "DuckDB",
 }
 
 
@@ -64,7 +64,8 @@ def open_store(url: str, **options: Any) -> BaseStore:
 
     ``memory:`` is new and empty each time. ``sqlite:///file.db`` is a file, relative to the working folder, and ``sqlite:////var/lib/file.db``
     an absolute one; it is made when missing. ``postgresql://user@host/database``, ``mariadb://`` and ``mysql://`` are databases on servers.
-    Other packages add schemes by the entry-point group ``msgtrack.stores``.
+    ``duckdb:///file.duckdb`` is a file for one process at a time, ``duckdb+parquet:folder`` what it exported. Other packages add schemes by
+    the entry-point group ``msgtrack.stores``.
 
     Args:
         url: scheme, colon, and what the store makes of the rest.

@@ -78,7 +78,7 @@ class Operations:
         """What drops a temporary table, and ends no transaction."""
         return DropTable(table)
 
-    def add_up(self, table: Table, rows: Select[Any]) -> Insert:
+    def add_up(self, table: Table, rows: Select[Any]) -> Executable:
         """Insert rows of all columns of a table, the last of which is ``times``; where the key is there, add the times."""
         raise NotSupported(f"this engine adds nothing up: {table.name}")
 

@@ -32,17 +32,22 @@ def test_sqlite_addresses_are_relative_or_absolute(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("url", "options", "error", "said"),
     [
-        ("mongo://x", {}, UnknownStore, r"unknown scheme 'mongo' \(known are mariadb:, memory:"),
+        ("mongo://x", {}, UnknownStore, r"unknown scheme 'mongo' \(known are duckdb:, mariadb:, memory:"),
         ("store.db", {}, UnknownStore, "no scheme: 'store.db'"),
         ("", {}, UnknownStore, "no scheme"),
         ("postgresql+asyncpg://h/d", {}, UnknownStore, "no driver 'postgresql\\+asyncpg'"),
         ("postgresql://h/d", {"prefix": "a b"}, InvalidValue, "prefix"),
-        ("duckdb:///x.duckdb", {}, NotSupported, "DuckDB are not there yet"),
+        ("clickhouse://x", {}, NotSupported, "ClickHouse are not there yet"),
         ("clickhouse://h", {}, NotSupported, "ClickHouse are not there yet"),
         ("mariadb+aiomysql://h/d", {}, UnknownStore, "no driver 'mariadb\\+aiomysql'"),
         ("memory:x", {}, InvalidValue, "nothing else"),
         ("memory:", {"size": 1}, UnknownOption, r"no option 'size' \(it has none\)"),
-        ("sqlite:///x.db", {"busy": 1}, UnknownOption, r"no option 'busy' \(its options are: schema, prefix, busy_seconds\)"),
+        (
+            "sqlite:///x.db",
+            {"busy": 1},
+            UnknownOption,
+            r"no option 'busy' \(its options are: schema, prefix, busy_seconds\)",
+        ),
         ("sqlite:///x.db", {"busy_seconds": "long"}, InvalidValue, "busy_seconds must be a number"),
         ("sqlite:///x.db", {"busy_seconds": -1}, InvalidValue, "busy_seconds must be a number"),
         ("sqlite:///x.db?timeout=3", {}, UnknownOption, "takes no options, this one has: timeout"),
@@ -76,7 +81,9 @@ def test_stores_of_other_packages_are_found_by_their_entry_point(monkeypatch):
     assert (store.url, store.room) == ("elsewhere://host", 3)
     with pytest.raises(UnknownOption, match="its options are: room"):
         open_store("elsewhere://host", space=3)
-    with pytest.raises(UnknownStore, match="known are elsewhere:, mariadb:, memory:, mysql:, postgres:, postgresql:, sqlite:"):
+    with pytest.raises(
+        UnknownStore, match="known are duckdb:, elsewhere:, mariadb:, memory:, mysql:, postgres:, postgresql:, sqlite:"
+    ):
         open_store("nowhere://host")
 
 

@@ -1,0 +1,41 @@
+"""The store on DuckDB keeps the contract, and agrees with the one in memory step by step."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from msgtrack import open_store
+from msgtrack.testing import StoreAgreement, StoreSuite
+
+pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
+pytest.importorskip("duckdb", reason="the extra 'duckdb' is not installed")
+
+
+class TestDuckDbStore(StoreSuite):
+    """Every clause."""
+
+    @pytest.fixture
+    def store_factory(self, tmp_path):
+        return lambda: open_store(f"duckdb:///{tmp_path / 'store.duckdb'}")
+
+
+class DuckDbAgreement(StoreAgreement):
+    """A file of its own for every sequence of steps."""
+
+    def place(self):
+        self.folder = Path(tempfile.mkdtemp(prefix="msgtrack-agreement-"))
+        return lambda: open_store(f"duckdb:///{self.folder / 'store.duckdb'}")
+
+    def discard(self):
+        shutil.rmtree(self.folder)
+
+
+TestDuckDbAgreement = DuckDbAgreement.TestCase
+TestDuckDbAgreement.settings = settings(
+    max_examples=5, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
+)
