@@ -210,7 +210,9 @@ class ClickHouseStore(BaseStore):
     def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
         """Count slots and days of programs anew from the events, of these deliveries or of all."""
         self.check_open()
-        self._arrivals.rebuild(None if delivery_ids is None else [*delivery_ids])
+        names = None if delivery_ids is None else [*delivery_ids]
+        if names != []:
+            self._arrivals.rebuild(names)
 
     def revise(
         self,
