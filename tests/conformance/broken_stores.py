@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import runpy
 from datetime import timedelta
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from attrs import asdict, evolve
 
-from msgtrack.errors import MsgtrackError, StoreClosed
+from msgtrack.errors import EventsPurged, MsgtrackError, NotSupported, StoreClosed
 from msgtrack.model import UNJUDGED, Delivery
-from msgtrack.protocols import Ingested
+from msgtrack.protocols import AuditEntry, FrozenCounts, Ingested, Query
 from msgtrack.records import to_json
 from msgtrack.storage import EVERYTHING
 from msgtrack.testing import StoreSuite
@@ -252,6 +253,225 @@ class StopsWhenWrittenTo(DictStore):
             if len(self._lines) != kept:
                 return
             yield event
+
+
+@breaks("S12")
+class GivesNaiveMoments(DictStore):
+    def scan(self, query=EVERYTHING):
+        for event in super().scan(query):
+            object.__setattr__(event, "occurred_at", event.occurred_at.replace(tzinfo=None))
+            yield event
+
+
+@breaks("S16")
+class CutsDaysInUtc(DictStore):
+    def live_counts(self, query=EVERYTHING):
+        return evolve(super().live_counts(evolve(query, zone="UTC")), zone=query.zone)
+
+
+@breaks("S24")
+class LabelsAsTheyStand(DictStore):
+    def scan(self, query=EVERYTHING):
+        if query.labels is None:
+            return super().scan(query)
+        theirs = {(link.delivery_id, link.id) for link in self.links() if link.label in query.labels}
+        events = super().scan(evolve(query, labels=None))
+        return (event for event in events if (event.delivery_id, event.link_id) in theirs)
+
+
+@breaks("S24")
+class ExceptionsHideStrays(DictStore):
+    def scan(self, query=EVERYTHING):
+        events = super().scan(query)
+        return (event for event in events if not query.except_delivery_ids or event.delivery_id is not None)
+
+
+@breaks("S25")
+class PagesByMomentAlone(DictStore):
+    def scan(self, query=EVERYTHING):
+        events = super().scan(evolve(query, limit=None))
+        behind = (event for event in events if query.after is None or event.occurred_at != query.after[0])
+        return islice(behind, query.limit)
+
+
+@breaks("S25")
+class LimitsBeforeItNarrows(DictStore):
+    def scan(self, query=EVERYTHING):
+        first = {event.id for event in super().scan(Query(limit=query.limit, newest_first=query.newest_first))}
+        return (event for event in super().scan(query) if query.limit is None or event.id in first)
+
+
+@breaks("S25")
+class NewestFirstTurnsMomentsAlone(DictStore):
+    def scan(self, query=EVERYTHING):
+        events = [*super().scan(query)]
+        return iter(
+            sorted(events, key=lambda e: (e.occurred_at, e.id))
+            if not query.newest_first
+            else sorted(sorted(events, key=lambda e: e.id), key=lambda e: e.occurred_at, reverse=True)
+        )
+
+
+@breaks("S27")
+class RebuildsOntoWhatIsThere(DictStore):
+    times = 1
+
+    def rebuild(self, delivery_ids=None):
+        super().rebuild(delivery_ids)
+        self.times += 1
+
+    def live_slots(self, query=EVERYTHING):
+        return {
+            name: {
+                kind: {link: {slot: rows * self.times for slot, rows in slots.items()} for link, slots in links.items()}
+                for kind, links in kinds.items()
+            }
+            for name, kinds in super().live_slots(query).items()
+        }
+
+
+@breaks("S28")
+class EarliestEntryFirst(DictStore):
+    def audits(self):
+        return reversed([*super().audits()])
+
+
+@breaks("S28")
+class OneFrozenZone(DictStore):
+    def put(self, records):
+        super().put(evolve(record, zone="UTC") if isinstance(record, FrozenCounts) else record for record in records)
+
+
+@breaks("S29")
+class RewritesWhatIsNotThere(DictStore):
+    def revise(self, *, records=(), events=(), remove=(), remove_events=()):
+        events = list(events)
+        super().revise(records=records, remove=remove, remove_events=remove_events)
+        for event in events:
+            self._lines[_key("event", event.id)] = to_json(event)
+
+
+@breaks("S29")
+class RevisesByHalves(DictStore):
+    def revise(self, *, records=(), events=(), remove=(), remove_events=()):
+        super().revise(remove=remove, remove_events=remove_events)
+        super().revise(records=records, events=events)
+
+
+@breaks("S29")
+class RemovesAfterItPuts(DictStore):
+    def revise(self, *, records=(), events=(), remove=(), remove_events=()):
+        super().revise(records=records, events=events)
+        super().revise(remove=remove, remove_events=remove_events)
+
+
+@breaks("S30")
+class PurgesWithoutFreezing(DictStore):
+    def purge(self, before, *, now, zones=("UTC",)):
+        entry = super().purge(before, now=now, zones=zones)
+        super().revise(remove=[*self.frozen()])
+        return entry
+
+
+@breaks("S30")
+class FreezesInOneZone(DictStore):
+    def purge(self, before, *, now, zones=("UTC",)):
+        return super().purge(before, now=now, zones=("UTC",))
+
+
+@breaks("S30")
+class PurgesEventByEvent(DictStore):
+    def purge(self, before, *, now, zones=("UTC",)):
+        entry = super().purge(before, now=now, zones=zones)
+        moments = before if isinstance(before, dict) else {"events": before}
+        old = self.scan(Query(until=moments.get("events"))) if "events" in moments else ()
+        super().revise(remove_events=[event.id for event in old if event.delivery_id is not None])
+        return entry
+
+
+@breaks("S31")
+class CountsWhatIsLeft(DictStore):
+    def counts(self, query=EVERYTHING):
+        try:
+            return super().counts(query)
+        except EventsPurged:
+            return self.live_counts(query)
+
+
+@breaks("S31")
+class CountsWhatComesLate(DictStore):
+    def counts(self, query=EVERYTHING):
+        found, late = super().counts(query), self.live_counts(query)
+        deliveries = {
+            name: late.deliveries[name]
+            if name in found.frozen and name in late.deliveries and [*self.scan(Query(delivery_ids=name))]
+            else counts
+            for name, counts in found.deliveries.items()
+        }
+        return evolve(found, deliveries=deliveries)
+
+
+@breaks("S32")
+class FreezesAgain(DictStore):
+    def purge(self, before, *, now, zones=("UTC",)):
+        kept = [record for record in self.frozen() if [*self.messages(Query(delivery_ids=record.delivery_id))]]
+        super().revise(remove=kept)
+        return super().purge(before, now=now, zones=zones)
+
+
+@breaks("S32")
+class ForgetsItsSecret(DictStore):
+    def put(self, records):
+        super().put(evolve(record, secret="") if isinstance(record, AuditEntry) else record for record in records)
+
+    def audits(self):
+        return (entry for entry in super().audits() if entry.status == "finished" or entry.action == "purge")
+
+
+@breaks("S33")
+class LeavesUserAgents(DictStore):
+    def revise(self, *, records=(), events=(), remove=(), remove_events=()):
+        known = {event.id: event for event in self.scan()}
+        kept = [evolve(event, client=known[event.id].client) for event in events if event.id in known]
+        super().revise(records=records, events=kept, remove=remove, remove_events=remove_events)
+
+
+@breaks("S33")
+class OnePseudonymForAll(DictStore):
+    def revise(self, *, records=(), events=(), remove=(), remove_events=()):
+        kept = [evolve(event, source_id=event.source_id and "erased") for event in events]
+        super().revise(records=records, events=kept, remove=remove, remove_events=remove_events)
+
+
+@breaks("S34")
+class AlwaysAnonymises(DictStore):
+    def erase(self, recipient_id, *, now, anonymise=True):
+        return super().erase(recipient_id, now=now)
+
+
+@breaks("S35")
+class ExportsMessagesAlone(DictStore):
+    def export(self, recipient_id):
+        return self.messages(Query(recipient_id=recipient_id))
+
+
+@breaks("S36")
+class ErasesWithoutATrace(DictStore):
+    def erase(self, recipient_id, *, now, anonymise=True):
+        entry = super().erase(recipient_id, now=now, anonymise=anonymise)
+        super().revise(remove=[entry])
+        return entry
+
+
+@breaks("S37")
+class SaysSoTooLate(DictStore):
+    @property
+    def capabilities(self):
+        return evolve(super().capabilities, revisable=False)
+
+    def revise(self, *, records=(), events=(), remove=(), remove_events=()):
+        if records or events or remove or remove_events:
+            raise NotSupported("not yet")
 
 
 FAULTS["healthy"] = (DictStore, "")

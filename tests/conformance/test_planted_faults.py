@@ -72,17 +72,47 @@ def test_the_suite_catches_the_fault(clauses_failed, name):
         assert clauses_failed[name] == set()
 
 
-@pytest.mark.parametrize(
-    "name", ["LastEventWins", "CheckpointsInMemory", "WindowHoldsItsEnd", "CountsOfYesterday", "KeepsHalfABatch"]
-)
+class KeepsUntilClosed(FAULTS["healthy"][0]):
+    """Writes down what came only when it is closed: a fault that only a crash shows."""
+
+    def __init__(self, lines):
+        super().__init__(dict(lines))
+        self.place = lines
+
+    def close(self):
+        if not self._closed:
+            self.place |= self._lines
+        super().close()
+
+
+MACHINE_FAULTS = {
+    name: FAULTS[name][0]
+    for name in (
+        "LastEventWins",
+        "CheckpointsInMemory",
+        "WindowHoldsItsEnd",
+        "CountsOfYesterday",
+        "KeepsHalfABatch",
+        "PagesByMomentAlone",
+        "RebuildsOntoWhatIsThere",
+        "RemovesAfterItPuts",
+    )
+} | {"KeepsUntilClosed": KeepsUntilClosed}
+
+
+@pytest.mark.parametrize("name", MACHINE_FAULTS)
 def test_the_agreement_machine_catches_the_fault(name):
     class Machine(StoreAgreement):
         def place(self):
             lines = {}
-            return lambda: FAULTS[name][0](lines)
+            return lambda: MACHINE_FAULTS[name](lines)
 
     with pytest.raises(AssertionError):
         run_state_machine_as_test(Machine, settings=QUICK)
+
+
+def test_at_least_fifteen_faults_are_planted():
+    assert len(FAULTS) - 1 >= 15
 
 
 def test_every_clause_of_the_page_is_cited_by_a_test_and_the_other_way_round():

@@ -48,6 +48,7 @@ BUILT: dict[str, str] = {
     "msgtrack:Rule": "()",
     "msgtrack:Policy": "(*, opens=..., clicks=...)",
     "msgtrack:open_store": "(url)",
+    "msgtrack.storage.sql:SqlStore": "(url=None, *, engine=None, schema=None, prefix='msgtrack_', busy_seconds=30.0)",
     "msgtrack:collect": "(sources, store, *, tracker, judge=None, consent=None, now)",
     "msgtrack.links:CompiledMessage.render": "(self, *, message_id, values=..., policy=..., seed=False, unsubscribe=None)",
     "msgtrack.links:CompiledMessage.restore": "(self, text)",
@@ -110,7 +111,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     "delivery_report(content=)": lambda: delivery_report(
         _small_store(), delivery_id="1", now=NOON, content=_compiled()
     ),
-    "postgresql://": lambda: open_store("postgresql://u@localhost/db"),
     "duckdb:///": lambda: open_store("duckdb:///x.duckdb"),
 }
 

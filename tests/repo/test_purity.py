@@ -34,6 +34,7 @@ ALLOWED: dict[tuple[str, str], str] = {
 DATABASE_STORES = {
     "storage/sql.py",
     "storage/_sqlite.py",
+    "storage/_lines.py",
     "storage/_clickhouse_arrivals.py",
     "storage/_clickhouse_link.py",
 }

@@ -64,13 +64,14 @@ def open_store(url: str, **options: Any) -> BaseStore:
     """The store at an address.
 
     ``memory:`` is new and empty each time. ``sqlite:///file.db`` is a file, relative to the working folder, and ``sqlite:////var/lib/file.db``
-    an absolute one; it is made when missing. ``clickhouse://host:8123/database`` is a ClickHouse server, and ``chdb:///folder`` its engine
-    inside this process. Other packages add schemes by the entry-point group ``msgtrack.stores``.
+    an absolute one; it is made when missing. ``postgresql://user@host/database``, ``mariadb://`` and ``mysql://`` are databases on servers.
+    ``clickhouse://host:8123/database`` is a ClickHouse server, and ``chdb:///folder`` its engine inside this process.
+    Other packages add schemes by the entry-point group ``msgtrack.stores``.
 
     Args:
         url: scheme, colon, and what the store makes of the rest.
-        options: those of the store; of ``sqlite``: ``busy_seconds``, how long to wait for another writer; of ``clickhouse`` and
-            ``chdb``: ``prefix``, what table names begin with, and ``cluster``, the name of a cluster.
+        options: those of the store; on SQL: ``busy_seconds``, how long to wait for another writer, ``schema`` and ``prefix``; on
+            ClickHouse: ``prefix``, and ``cluster``, the name of a cluster.
 
     Raises:
         UnknownStore: nobody registered the scheme.

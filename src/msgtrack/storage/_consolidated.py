@@ -7,20 +7,17 @@ they are of a seed or proof are not in.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Select, Table, delete, func, select
 
 from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS
 from msgtrack.storage._conditions import delivery_condition
-from msgtrack.storage._operations import Operations
+from msgtrack.storage._operations import Execute, Operations
 from msgtrack.storage._schema import Tables
 
-__all__ = ["Execute", "New", "new_since", "note", "rebuild", "statements"]
-
-Execute = Callable[[Executable], Any]
-"""Runs a statement in the transaction that is open."""
+__all__ = ["New", "new_since", "note", "rebuild", "statements"]
 
 _MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86400
@@ -51,7 +48,7 @@ def statements(tables: Tables, operations: Operations, new: New) -> list[Executa
     slot = operations.floor(rows.occurred_at, SLOT_SECONDS * _MICROSECONDS) * SLOT_SECONDS
     day = operations.floor(rows.occurred_at, _DAY_SECONDS * _MICROSECONDS)
     return [
-        _added(operations, tables.slots, [delivery_id, rows.kind, link_id, rows.audience, slot]),
+        _added(operations, tables.slots, [delivery_id, rows.kind, link_id, slot, rows.audience]),
         _added(
             operations,
             tables.agent_days,

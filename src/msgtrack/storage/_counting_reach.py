@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, date, datetime
 from operator import itemgetter
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from sqlalchemy import FromClause, Select
 
 from msgtrack._borders import zone_of
 from msgtrack._closing import GROUPS_OF_LINKS
@@ -18,10 +20,13 @@ from msgtrack.storage._counting_sql import LINK_KEYS, NAMES, Piece, Statements
 from msgtrack.storage._counting_terms import Ask, Terms
 from msgtrack.storage._rows import key_of
 
-__all__ = ["Reach", "SlotRows", "pieces_of"]
+__all__ = ["BaseOf", "Reach", "SlotRows", "pieces_of"]
 
 SlotRows = defaultdict[str, defaultdict[tuple[str, str], Counter[int]]]
 """Rows by delivery, then kind and link, then slot."""
+
+BaseOf = Callable[[Select[Any]], FromClause]
+"""What several statements read the rows of a select from."""
 
 _MOST_PIECES = 100
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
@@ -76,6 +81,7 @@ class Reach:
         slots: rows by delivery, kind and link, those of seeds taken out.
         links: the tracked links by delivery.
         pieces: how far local time is ahead.
+        base_of: gives what to read the rows of a select from.
     """
 
     def __init__(
@@ -86,6 +92,7 @@ class Reach:
         slots: SlotRows,
         links: Mapping[str, Mapping[str, LinkFacts]],
         pieces: list[Piece],
+        base_of: BaseOf,
     ) -> None:
         self._ask = ask
         self._say = say
@@ -112,7 +119,7 @@ class Reach:
         mobile = any(
             link.type is LinkType.MOBILE_CLICK for of_delivery in links.values() for link in of_delivery.values()
         )
-        self._base = say.base(pieces, mobile=mobile, by=ways)
+        self._base = base_of(say.base(pieces, mobile=mobile, by=ways))
         self._read_rows()
         self._read_classes()
         for column in ("link_id", "day", *(LINK_KEYS[way] for way in ways)):

@@ -9,7 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, FromClause, Select, and_, case, func, literal, literal_column, select
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Integer,
+    Select,
+    and_,
+    case,
+    func,
+    literal,
+    literal_column,
+    select,
+    type_coerce,
+)
 from sqlalchemy import distinct as sql_distinct
 
 from msgtrack.counts import MOBILE_CLICK, PAGE_KINDS, REACTION_KINDS, SLOT_SECONDS
@@ -188,8 +200,10 @@ class Statements:
             messages, and_(messages.c.delivery_id == events.c.delivery_id, messages.c.id == events.c.message_id)
         )
 
-    def base(self, pieces: Sequence[Piece], *, mobile: bool, by: Iterable[str]) -> FromClause:
-        """The reactions, with the keys of these ways to group links; ``mobile``: some links are those of notifications."""
+    def base(self, pieces: Sequence[Piece], *, mobile: bool, by: Iterable[str]) -> Select[Any]:
+        """The rows that the statements below read: the reactions, with the keys of these ways to group links; ``mobile``: some links
+        are those of notifications.
+        """
         events, messages, links = self._tables.events, self._tables.messages, self._tables.links
         from_ = self._with_messages()
         by = [*by]
@@ -214,8 +228,8 @@ class Statements:
             events.c.message_id,
             events.c.link_id,
             events.c.source_id,
-            case(*names).label("name"),
-            self._day(pieces).label("day"),
+            type_coerce(case(*names), Integer).label("name"),
+            type_coerce(self._day(pieces), Integer).label("day"),
             func.coalesce(events.c.agent_key, 0).label("agent_key"),
             func.coalesce(messages.c.domain_key, key_of(OTHERS)).label("domain_key"),
             func.coalesce(messages.c.variant_key, key_of("")).label("variant_key"),
@@ -223,10 +237,9 @@ class Statements:
             *(func.coalesce(links.c[LINK_KEYS[way]], NO_KEYS[way]).label(LINK_KEYS[way]) for way in by),
         )
         kinds = [kind for kind in NAMES[:_MOBILE] if self._scope.query.kinds is None or kind in self._scope.query.kinds]
-        rows = rows.select_from(from_).where(
+        return rows.select_from(from_).where(
             and_(*self._events, events.c.kind.in_(kinds), func.coalesce(messages.c.is_seed, 0) == 0)
         )
-        return self._operations.base(rows)
 
     def _day(self, pieces: Sequence[Piece]) -> ColumnElement[int]:
         """The local day, as days since 1970, that the slot of an event begins on."""

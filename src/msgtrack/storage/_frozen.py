@@ -212,7 +212,9 @@ def read_counts(body: str) -> Counts:
     Raises:
         StoreError: the text is not one that this package wrote.
     """
+    from cattrs.errors import ForbiddenExtraKeysError
+
     try:
         return _converter().structure(json.loads(body), Counts)
-    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+    except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ForbiddenExtraKeysError) as error:
         raise StoreError(f"frozen counts cannot be read: {error}: {body!r:.80}") from error

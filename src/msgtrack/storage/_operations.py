@@ -2,16 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import ColumnElement, FromClause, Select, Table, case, func, literal_column
+from sqlalchemy import (
+    Column,
+    ColumnElement,
+    Executable,
+    FromClause,
+    MetaData,
+    Select,
+    Table,
+    case,
+    func,
+    literal_column,
+)
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.dml import Insert
 
 from msgtrack.errors import NotSupported
 
-__all__ = ["Operations", "operations_for"]
+__all__ = ["Execute", "Operations", "operations_for"]
+
+Execute = Callable[[Executable], Any]
+"""Runs a statement in the transaction that is open."""
 
 
 class Operations:
@@ -22,6 +38,9 @@ class Operations:
 
     divided_by = "/"
     """What divides whole numbers to a whole number."""
+
+    lays_aside = False
+    """Whether rows that several statements read are better laid aside in a temporary table."""
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         """Of a group of rows the sum of the bits whose condition some row fulfils."""
@@ -37,9 +56,23 @@ class Operations:
         whole: ColumnElement[int] = (value - (value % n + n) % n).op(self.divided_by, precedence=8)(n)
         return whole
 
-    def base(self, rows: Select[Any]) -> FromClause:
-        """What several statements read their rows from."""
-        return rows.cte("base")
+    @contextmanager
+    def base(self, execute: Execute | None, rows: Select[Any]) -> Iterator[FromClause]:
+        """What several statements read their rows from, while it lasts: a table that only this connection sees, where ``execute``
+        runs statements on it, or else the rows themselves.
+        """
+        if execute is None or not self.lays_aside:
+            yield rows.cte("base")
+            return
+        columns = [Column(column.name, column.type) for column in rows.selected_columns]
+        base = Table("msgtrack_base", MetaData(), *columns, prefixes=["TEMPORARY"])
+        execute(DropTable(base, if_exists=True))
+        execute(CreateTable(base))
+        try:
+            execute(base.insert().from_select([*base.c.keys()], rows))
+            yield base
+        finally:
+            execute(DropTable(base))
 
     def add_up(self, table: Table, rows: Select[Any]) -> Insert:
         """Insert rows of all columns of a table, the last of which is ``times``; where the key is there, add the times."""
@@ -47,6 +80,8 @@ class Operations:
 
 
 class _Sqlite(Operations):
+    lays_aside = True
+
     def add_up(self, table: Table, rows: Select[Any]) -> Insert:
         insert = sqlite.insert(table).from_select([*table.c.keys()], rows)
         return insert.on_conflict_do_update(

@@ -177,8 +177,8 @@ def tables_of(prefix: str = PREFIX, schema: str | None = None) -> Tables:
             _id("delivery_id", primary_key=True),
             Column("kind", Name(32), primary_key=True),
             _id("link_id", primary_key=True),
-            Column("audience", Name(16), primary_key=True),
             Column("slot", BigInteger, primary_key=True, autoincrement=False),
+            Column("audience", Name(16), primary_key=True),
             Column("times", BigInteger, nullable=False),
         ),
         agent_days=table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import chain
+from typing import Self
 
 from msgtrack.counts import Counts
 from msgtrack.errors import InvalidValue
@@ -18,6 +19,7 @@ from msgtrack.protocols import (
     Record,
     WorkflowRun,
 )
+from msgtrack.storage._lines import Place, read_lines, write_lines
 from msgtrack.storage.base import (
     EVERYTHING,
     RECORD_KINDS,
@@ -37,7 +39,7 @@ _NOT_COUNTED = (WorkflowRun, FrozenCounts, AuditEntry)
 
 
 class MemoryStore(BaseStore):
-    """Keeps everything in dictionaries, and forgets it when closed.
+    """Keeps everything in dictionaries, and forgets it when closed, unless :meth:`save` wrote it down.
 
     From the first report on it keeps a tally beside them, so that the next one works on what came since.
     """
@@ -143,6 +145,37 @@ class MemoryStore(BaseStore):
         """How far a source was read, or None."""
         self.check_open()
         return self._checkpoints.get(source)
+
+    def save(self, path: Place) -> None:
+        """Write everything to a file of JSON lines, in one step: an older file there stays whole until the new one is.
+
+        Raises:
+            UnreadableInput: it cannot be written.
+        """
+        self.check_open()
+        records = chain.from_iterable(in_order(kept.values()) for kept in self._records.values())
+        write_lines(path, chain(records, self.scan(), self._checkpoints.values()))
+
+    @classmethod
+    def load(cls, path: Place) -> Self:
+        """A store with everything that :meth:`save` wrote.
+
+        Raises:
+            UnreadableInput: there is no such file, or it is not one of these; the message names the line.
+        """
+        store = cls()
+        records: list[Record] = []
+        events: list[Event] = []
+        for value in read_lines(path):
+            if isinstance(value, Event):
+                events.append(value)
+            elif isinstance(value, Checkpoint):
+                store.ingest((), value)
+            else:
+                records.append(value)
+        store.put(records)
+        store.ingest(events)
+        return store
 
     def close(self) -> None:
         """Forget everything."""

@@ -22,7 +22,8 @@ except ImportError as error:
     ) from error
 
 # Before the modules are imported: else a failure in somebody's own store would not show the values that were compared.
-for _name in ("stores", "_agreement", "_event_clauses", "_page_clauses", "_record_clauses", "_upkeep_clauses"):
+_CLAUSES = ("record", "event", "page", "upkeep", "erasing")
+for _name in ("stores", "_agreement", *(f"_{_part}_clauses" for _part in _CLAUSES)):
     pytest.register_assert_rewrite(f"msgtrack.testing.{_name}")
 
 from msgtrack.testing import gateways, strategies  # noqa: E402

@@ -261,3 +261,18 @@ class EventClauses:
         assert before.deliveries["1"].domains["Others"].reactions == {"click": 1}
         assert after.deliveries["1"].domains["Gmail"].reactions == {"click": 2}
         assert after.deliveries["1"].links["2"].url == "https://a.example/"
+
+    def test_S16_days_are_cut_in_the_zone_asked_for(self, store: Store) -> None:
+        """S16: also where a zone changes its clocks, and is no whole hour away from UTC."""
+        moments = [datetime(2026, 3, 28, 23, 30, tzinfo=UTC), datetime(2026, 3, 29, 22, 30, tzinfo=UTC)]
+        moments += [datetime(2026, 3, 28, 18, 14, tzinfo=UTC), datetime(2026, 3, 28, 18, 15, tzinfo=UTC)]
+        store.ingest(click(occurred_at=at, client=Client(browser="Firefox")) for at in moments)
+        for zone, days in (
+            ("UTC", {"2026-03-28": 3, "2026-03-29": 1}),
+            ("Europe/Paris", {"2026-03-28": 2, "2026-03-29": 1, "2026-03-30": 1}),
+            ("Asia/Kathmandu", {"2026-03-28": 1, "2026-03-29": 2, "2026-03-30": 1}),
+        ):
+            counts = store.counts(Query(zone=zone))
+            assert {visits.day: visits.pages for visits in counts.visits} == days
+            groups = counts.deliveries["1"].groups["day"]
+            assert {day: reached.reactions["click"] for day, reached in groups.items()} == days

@@ -25,7 +25,9 @@ from msgtrack.events import Event
 from msgtrack.facts import Service
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Checkpoint, Ingested, Query, Store, WorkflowRun
+from msgtrack.storage import BaseStore
 from msgtrack.testing._cases import NOON, StoreFactory, click, needs, opened, with_id
+from msgtrack.testing._erasing_clauses import ErasingClauses
 from msgtrack.testing._event_clauses import EventClauses
 from msgtrack.testing._page_clauses import PageClauses
 from msgtrack.testing._record_clauses import RecordClauses
@@ -34,7 +36,7 @@ from msgtrack.testing._upkeep_clauses import UpkeepClauses
 __all__ = ["StoreSuite"]
 
 
-class StoreSuite(RecordClauses, EventClauses, PageClauses, UpkeepClauses):
+class StoreSuite(RecordClauses, EventClauses, PageClauses, UpkeepClauses, ErasingClauses):
     """Every clause of the contract, on a store of yours.
 
     - **Must override**: the fixture ``store_factory``.
@@ -53,6 +55,12 @@ class StoreSuite(RecordClauses, EventClauses, PageClauses, UpkeepClauses):
         """May override: a store on that place, closed after the test."""
         with closing(store_factory()) as store:
             yield store
+
+    @pytest.fixture
+    def revisable(self, store: BaseStore) -> BaseStore:
+        """Never touch: the store, where it can take out what it keeps."""
+        needs(store.capabilities, "revisable")
+        return store
 
     def test_S18_what_was_kept_is_there_after_close_and_open(self, store_factory: StoreFactory) -> None:
         """S18, where ``persistent`` holds: records, events, checkpoints and runs alike."""

@@ -11,8 +11,8 @@ from msgtrack import open_store
 from msgtrack.errors import InvalidValue, NotSupported, StoreClosed
 from msgtrack.events import Open
 from msgtrack.model import Delivery, Message, TrackedLink
-from msgtrack.protocols import Query, WorkflowRun
-from msgtrack.storage import BaseStore, admits, in_order, kept_events, record_key
+from msgtrack.protocols import AuditEntry, FrozenCounts, Query, WorkflowRun
+from msgtrack.storage import BaseStore, MemoryStore, admits, in_order, kept_events, paged, record_key
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 LINK = TrackedLink(delivery_id="1", id="2", url="https://a.example/")
@@ -34,11 +34,17 @@ def test_records_are_put_and_got_one_by_one(store):
     assert [store.get_delivery("3"), store.get_message("2", "7"), store.get_link("1", "3")] == [None, None, None]
 
 
-def test_what_is_not_there_yet_says_so(store):
-    with pytest.raises(NotSupported, match="erasing"):
-        store.erase("r")
-    with pytest.raises(NotSupported, match="purging"):
-        store.purge(NOON)
+def test_an_adapter_of_six_methods_says_what_it_lacks():
+    class Six(MemoryStore):
+        revise = BaseStore.revise
+
+    store = Six()
+    with pytest.raises(NotSupported, match="a Six cannot take out") as caught:
+        store.erase("r", now=NOON)
+    assert "revise()" in str(caught.value)
+    with pytest.raises(NotSupported, match="neither erase nor purge"):
+        store.purge(NOON, now=NOON)
+    assert list(store.audits()) == []
 
 
 def test_leaving_the_with_block_closes(store):
@@ -64,6 +70,13 @@ def test_helpers_for_adapters():
     assert admits(Query(delivery_ids=(), message_ids=()), run)
     assert not admits(Query(delivery_ids="2"), LINK)
     assert in_order([]) == []
+    late, early = Open(occurred_at=NOON, id="b"), Open(occurred_at=NOON, id="a")
+    assert list(paged(Query(limit=1), [late, early])) == [early]
+    assert list(paged(Query(newest_first=True), [early, late])) == [late, early]
+    frozen = FrozenCounts(delivery_id="1", audience="all", zone="UTC", frozen_at=NOON)
+    assert record_key(frozen) == ("1", "all", "UTC")
+    assert not admits(Query(except_delivery_ids="1"), frozen)
+    assert admits(Query(delivery_ids=()), AuditEntry(id="a", action="purge", started_at=NOON))
     bare = Open(occurred_at=NOON)
     other = evolve(bare, link_id="2")
     kept = list(kept_events([bare, bare, other]))

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from datetime import UTC, datetime
 
 import pytest
-from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from msgtrack.events import Click, MirrorPageView, Open, Sent, Transaction
-from msgtrack.facts import Fact, Subscription
-from msgtrack.model import Client, Delivery, LinkType, Message, TrackedLink
+from msgtrack.facts import Fact
 from msgtrack.protocols import Query
 from msgtrack.storage import MemoryStore
 from msgtrack.testing import strategies as values
@@ -21,7 +17,7 @@ sqlalchemy = pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not in
 
 from msgtrack.storage import _consolidated  # noqa: E402  # after the check
 from msgtrack.storage._counting import counts_of, slots_of  # noqa: E402
-from msgtrack.storage._operations import Operations, operations_for  # noqa: E402
+from msgtrack.storage._operations import operations_for  # noqa: E402
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter  # noqa: E402
 from msgtrack.storage._schema import tables_of  # noqa: E402
 from msgtrack.storage.base import kept_ids  # noqa: E402
@@ -74,8 +70,9 @@ class Engine:
     def ask(self, statement):
         return self.connection.execute(statement).fetchall()
 
-    def counts(self, query):
-        return counts_of(self.store, self.ask, query, self.tables, self.operations)
+    def counts(self, query, *, lays_aside=True):
+        execute = self.execute if lays_aside else None
+        return counts_of(self.store, self.ask, query, self.tables, self.operations, execute=execute)
 
     def slots(self, query):
         return slots_of(self.store, self.ask, query, self.tables, self.operations)
@@ -90,18 +87,24 @@ def engine():
 
 def agree(engine, query=None):
     query = query or Query()
-    assert engine.counts(query) == engine.store.live_counts(query)
+    if query.is_paged:
+        assert engine.counts(query) is None
+        assert engine.slots(query) is None
+        return
+    expected = engine.store.live_counts(query)
+    assert engine.counts(query) == expected
+    assert engine.counts(query, lays_aside=False) == expected
     assert engine.slots(query) == engine.store.live_slots(query)
 
 
 @st.composite
 def questions(draw):
     world = draw(values.worlds())
-    queries = draw(st.lists(values.queries(world), min_size=1, max_size=4))
+    queries = draw(st.lists(values.queries(world), min_size=1, max_size=2))
     return world, queries
 
 
-@settings(deadline=None, max_examples=150, suppress_health_check=[HealthCheck.too_slow])
+@settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.too_slow])
 @given(asked=questions(), parts=st.integers(1, 3))
 def test_the_engine_counts_what_the_fold_counts(asked, parts):
     world, queries = asked
@@ -112,7 +115,6 @@ def test_the_engine_counts_what_the_fold_counts(asked, parts):
             engine.put(world.records[part::parts])
         for query in queries:
             agree(engine, query)
-            narrowed = Query(delivery_ids=query.delivery_ids, audience=query.audience, zone=query.zone)
-            agree(engine, narrowed)
+        agree(engine, Query(audience=queries[0].audience, zone=queries[0].zone))
     finally:
         engine.close()
