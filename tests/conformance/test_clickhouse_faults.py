@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-for package in ("sqlalchemy", "clickhouse_connect", "chdb"):
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(
-            f"ClickHouse's engine needs the package {package!r}, which is not installed", allow_module_level=True
-        )
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(engines):
+    for package in ("sqlalchemy", "clickhouse_connect", "chdb"):
+        if importlib.util.find_spec(package) is None:
+            engines.lacks("ClickHouse", f"the package {package!r} is not installed")
+
 
 PROGRAM = Path(__file__).with_name("clickhouse_faults.py")
 

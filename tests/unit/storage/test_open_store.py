@@ -79,7 +79,7 @@ def test_stores_of_other_packages_are_found_by_their_entry_point(monkeypatch):
     assert (store.url, store.room) == ("elsewhere://host", 3)
     with pytest.raises(UnknownOption, match="its options are: room"):
         open_store("elsewhere://host", space=3)
-    with pytest.raises(UnknownStore, match="known are elsewhere:, mariadb:, memory:, mysql:, postgres:, postgresql:, sqlite:"):
+    with pytest.raises(UnknownStore, match="known are chdb:, clickhouse:, elsewhere:, mariadb:, memory:, mysql:, postgres:, postgresql:, sqlite:"):
         open_store("nowhere://host")
 
 
