@@ -121,7 +121,6 @@ REFUSED: dict[str, Callable[[], object]] = {
     "delivery_report(content=)": lambda: delivery_report(
         _small_store(), delivery_id="1", now=NOON, content=_compiled()
     ),
-    "clickhouse://": lambda: open_store("clickhouse://localhost"),
 }
 
 

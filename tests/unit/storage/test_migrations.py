@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from msgtrack import open_store
 from msgtrack import facts as fact_values
 from msgtrack import model as model_values
+from msgtrack import open_store
 from msgtrack.errors import StoreError
 from msgtrack.events import Event
 from msgtrack.facts import FACT_KEYS

@@ -8,7 +8,6 @@ import sqlite3
 import subprocess
 import sys
 import tracemalloc
-from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -18,7 +17,6 @@ from attrs import evolve
 from msgtrack import open_store
 from msgtrack.errors import SchemaMismatch, StoreClosed, StoreError
 from msgtrack.events import Click, Open, Transaction
-from msgtrack.facts import Service
 from msgtrack.model import Client, Delivery, Message, Verdict
 from msgtrack.protocols import Checkpoint, Ingested, Query
 

@@ -1,0 +1,97 @@
+"""The store on ClickHouse keeps the contract, and agrees with the one in memory step by step.
+
+On the engine itself, in a process of its own. ``MSGTRACK_TEST_CLICKHOUSE=clickhouse://user:password@host:8123`` has the same tests run on a
+server, each in a database of its own.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import itertools
+import os
+import sys
+from importlib.metadata import packages_distributions, version
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from msgtrack import open_store
+from msgtrack.testing import StoreAgreement, StoreSuite
+
+sys.path.insert(0, str(Path(__file__).parent))
+import chdb_process
+
+SERVER = os.environ.get("MSGTRACK_TEST_CLICKHOUSE", "")
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(engines):
+    for package in ("sqlalchemy", "clickhouse_connect", *([] if SERVER else ["chdb"])):
+        if importlib.util.find_spec(package) is None:
+            engines.lacks("ClickHouse", f"the package {package!r} is not installed")
+    engines.runs(
+        "ClickHouse",
+        urlsplit(SERVER).hostname if SERVER else f"the engine of chDB {version(packages_distributions()['chdb'][0])}",
+    )
+
+
+class Place:
+    """A database of its own."""
+
+    def __init__(self):
+        self.database = f"test_{os.getpid()}_{next(_numbers)}"
+
+    def open(self, **options):
+        if SERVER:
+            return open_store(f"{SERVER.rstrip('/')}/{self.database}", **options)
+        engine = chdb_process.engine()
+        return engine.open(f"chdb:///{engine.folder}?database={self.database}", **options)
+
+    def run(self, statement):
+        if not SERVER:
+            return chdb_process.engine().run(statement)
+        import clickhouse_connect
+
+        parts = urlsplit(SERVER)
+        with clickhouse_connect.get_client(
+            host=parts.hostname, port=parts.port or 8123, username=parts.username, password=parts.password or ""
+        ) as client:
+            return [tuple(row) for row in client.query(statement).result_rows]
+
+    def discard(self):
+        self.run(f"DROP DATABASE IF EXISTS {self.database}")
+
+
+@pytest.fixture
+def place():
+    place = Place()
+    yield place
+    place.discard()
+
+
+class TestClickHouseStore(StoreSuite):
+    """Every clause."""
+
+    @pytest.fixture
+    def store_factory(self, place):
+        return place.open
+
+
+class ClickHouseAgreement(StoreAgreement):
+    """A database of its own for every sequence of steps."""
+
+    def place(self):
+        self.database = Place()
+        return self.database.open
+
+    def discard(self):
+        self.database.discard()
+
+
+TestClickHouseAgreement = ClickHouseAgreement.TestCase
+TestClickHouseAgreement.settings = settings(
+    max_examples=4, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
+)
