@@ -30,13 +30,23 @@ settings.load_profile("ci" if IN_CI else "dev")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave ``install`` tests to the build machine, unless they are asked for."""
+    """Leave ``install`` tests to the build machine, and ``faults`` to full runs, unless they are asked for."""
+    _leave_faults(config, items)
     if IN_CI or "install" in config.getoption("markexpr", ""):
         return
     skip = pytest.mark.skip(reason="builds and installs the package; runs where CI is set, or with -m install")
     for item in items:
         if "install" in item.keywords:
             item.add_marker(skip)
+
+
+def _leave_faults(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if os.environ.get("MSGTRACK_TEST_FULL") or "faults" in config.getoption("markexpr", ""):
+        return
+    left = [item for item in items if "faults" in item.keywords]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if "faults" not in item.keywords]
 
 
 @pytest.fixture(scope="session")
@@ -112,7 +122,8 @@ def pytest_testnodedown(node: Any) -> None:
 
 
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
-    """Say which engines ran, and why others did not."""
+    """Say what the tests of faults counted, which engines ran, and why others did not."""
+    _say_figures(terminalreporter)
     engines = config.stash[ENGINES]
     if not engines.ran and not engines.missing:
         return
@@ -121,6 +132,26 @@ def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> Non
         terminalreporter.line(f"{name} ran: {version}")
     for name, why in sorted(engines.missing.items()):
         terminalreporter.line(f"{name} did not run: {why}")
+
+
+def _say_figures(terminalreporter: Any) -> None:
+    tables: dict[str, list[dict[str, object]]] = {}
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                for name, counted in report.user_properties:
+                    if name == "figures":
+                        tables.setdefault(counted["what"], []).append({**counted})
+    if tables:
+        terminalreporter.section("figures of faults")
+    for what, rows in sorted(tables.items()):
+        names = [name for name in dict.fromkeys(name for row in rows for name in row) if name != "what"]
+        lines = [names, *([str(row.get(name, "")) for name in names] for row in rows)]
+        widths = [max(len(line[place]) for line in lines) for place in range(len(names))]
+        terminalreporter.line(f"{what}:")
+        for line in lines:
+            cells = (f"{cell:>{width}}" if place else f"{cell:{width}}" for place, (cell, width) in enumerate(zip(line, widths, strict=True)))
+            terminalreporter.line("  " + "  ".join(cells))
 
 
 @pytest.fixture(scope="session")

