@@ -17,21 +17,29 @@ from msgtrack.storage._conditions import delivery_condition
 from msgtrack.storage._operations import Execute, Operations
 from msgtrack.storage._schema import Tables
 
-__all__ = ["New", "new_since", "note", "rebuild", "statements"]
+__all__ = ["New", "new_since", "note", "note_changes", "rebuild", "statements"]
 
 _MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86400
+_MOST_IDS = 500
 
 New = Select[Any]
 """Events: rows with the columns ``delivery_id, kind, link_id, audience, occurred_at, agent_key``, none left out."""
 
 
-def new_since(tables: Tables, after: int | None = None, delivery_ids: Iterable[str] | None = None) -> New:
-    """The events that came after the one of this number, or those of these deliveries ("" is none), or all."""
+def new_since(
+    tables: Tables,
+    after: int | None = None,
+    delivery_ids: Iterable[str] | None = None,
+    ids: Iterable[str | bytes] | None = None,
+) -> New:
+    """The events that came after the one of this number, or those of these deliveries ("" is none) or ids, or all."""
     events = tables.events.c
     conditions: list[ColumnElement[bool]] = [events.left_out == 0]
     if after is not None:
         conditions.append(events.seq > after)
+    if ids is not None:
+        conditions.append(events.id.in_([*ids]))
     if delivery_ids is not None:
         names = {*delivery_ids}
         named = delivery_condition(events.delivery_id, names - {""})[0]
@@ -41,17 +49,18 @@ def new_since(tables: Tables, after: int | None = None, delivery_ids: Iterable[s
     ).where(*conditions)
 
 
-def statements(tables: Tables, operations: Operations, new: New) -> list[Executable]:
-    """What adds events to slots and to days of programs; to be run in one transaction, once."""
+def statements(tables: Tables, operations: Operations, new: New, *, sign: int = 1) -> list[Executable]:
+    """What adds events to slots and to days of programs, or takes them out; to be run in one transaction, once."""
     rows = new.subquery("new").c
     delivery_id, link_id = func.coalesce(rows.delivery_id, ""), func.coalesce(rows.link_id, "")
     slot = operations.floor(rows.occurred_at, SLOT_SECONDS * _MICROSECONDS) * SLOT_SECONDS
     day = operations.floor(rows.occurred_at, _DAY_SECONDS * _MICROSECONDS)
     return [
-        _added(operations, tables.slots, [delivery_id, rows.kind, link_id, slot, rows.audience]),
+        _added(operations, tables.slots, sign, [delivery_id, rows.kind, link_id, slot, rows.audience]),
         _added(
             operations,
             tables.agent_days,
+            sign,
             [delivery_id, day, func.coalesce(rows.agent_key, 0), rows.kind, rows.audience],
             rows.kind.in_(sorted(REACTION_KINDS)),
         ),
@@ -59,11 +68,11 @@ def statements(tables: Tables, operations: Operations, new: New) -> list[Executa
 
 
 def _added(
-    operations: Operations, table: Table, keys: list[ColumnElement[Any]], *conditions: ColumnElement[bool]
+    operations: Operations, table: Table, sign: int, keys: list[ColumnElement[Any]], *conditions: ColumnElement[bool]
 ) -> Executable:
     named = [key.label(column.name) for key, column in zip(keys, table.primary_key.columns, strict=True)]
     # In the order of the key, so that two writers who add to the same rows meet on the first.
-    rows = select(*named, func.count().label("times")).where(*conditions).group_by(*keys).order_by(*keys)
+    rows = select(*named, (func.count() * sign).label("times")).where(*conditions).group_by(*keys).order_by(*keys)
     return operations.add_up(table, rows)
 
 
@@ -71,6 +80,20 @@ def note(execute: Execute, tables: Tables, operations: Operations, *, after: int
     """Count in the events with numbers greater than ``after``; in the transaction that brought them, with no other writer."""
     for statement in statements(tables, operations, new_since(tables, after)):
         execute(statement)
+
+
+def note_changes(
+    execute: Execute, tables: Tables, operations: Operations, ids: Iterable[str | bytes], *, sign: int
+) -> None:
+    """Take the events of these ids out (``sign`` -1), before they are removed or rewritten, or count them in (1), after that.
+
+    Where nothing is left, a row of no times stays, which says nothing.
+    """
+    wanted = [*ids]
+    for start in range(0, len(wanted), _MOST_IDS):
+        new = new_since(tables, ids=wanted[start : start + _MOST_IDS])
+        for statement in statements(tables, operations, new, sign=sign):
+            execute(statement)
 
 
 def rebuild(

@@ -130,7 +130,8 @@ class _Counting:
         for delivery_id, kind, link_id, slot, times in self._ask(
             self._say.kept_slots() if is_kept else self._say.slots()
         ):
-            rows[delivery_id or ""][kind, link_id or ""][int(slot)] += int(times)
+            if times:
+                rows[delivery_id or ""][kind, link_id or ""][int(slot)] += int(times)
         return rows
 
     def _take_out_seeds(self, rows: SlotRows) -> None:

@@ -23,8 +23,6 @@ from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.dml import Insert
 
-from msgtrack.errors import NotSupported
-
 __all__ = ["Execute", "Operations", "operations_for"]
 
 Execute = Callable[[Executable], Any]
@@ -80,7 +78,7 @@ class Operations:
 
     def add_up(self, table: Table, rows: Select[Any]) -> Executable:
         """Insert rows of all columns of a table, the last of which is ``times``; where the key is there, add the times."""
-        raise NotSupported(f"this engine adds nothing up: {table.name}")
+        raise TypeError(f"{type(self).__name__} adds nothing up")
 
 
 class _Sqlite(Operations):

@@ -12,12 +12,12 @@ from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Record
 from msgtrack.storage._connections import Connections
-from msgtrack.storage._consolidated import note, rebuild
+from msgtrack.storage._consolidated import note, note_changes, rebuild
 from msgtrack.storage._core import kept_ids, record_key
 from msgtrack.storage._engines import Row
 from msgtrack.storage._operations import Operations
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter, fact_row
-from msgtrack.storage._schema import Tables
+from msgtrack.storage._schema import Tables, pack_id
 
 __all__ = ["Rows", "Writing", "batches_of", "rows_of_events", "rows_of_records"]
 
@@ -164,14 +164,19 @@ class Writing:
         if not (gone or gone_events or fresh or rewritten.rows):
             return
 
+        rewritten_ids = {row[0] for row in rewritten.rows}
+
         def work(connection: Connection) -> None:
             with self._database.errors():
+                noted = (connection.execute, tables, self._operations)
+                note_changes(*noted, {*map(pack_id, gone_events), *rewritten_ids}, sign=-1)
                 for table, keys in gone.items():
                     _delete(connection, table, [column.name for column in table.primary_key.columns], keys)
                 _delete(connection, tables.events, ["id"], [(event_id,) for event_id in gone_events])
             self._apply(connection, [terms, fresh])
             with self._database.errors():
                 _rewrite(connection, tables.events, rewritten.rows)
+                note_changes(*noted, rewritten_ids, sign=1)
 
         self._database.attempt(work, tables)
 

@@ -13,12 +13,13 @@ from hypothesis import strategies as st
 
 from msgtrack import facts as fact_values
 from msgtrack import model as model_values
+from msgtrack import open_store
 from msgtrack.events import Click, Event, Open
 from msgtrack.facts import Fact
-from msgtrack.model import Delivery, Message
+from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Query
 from msgtrack.records import from_dict
-from msgtrack.storage import MemoryStore
+from msgtrack.storage import BaseStore, MemoryStore
 from msgtrack.testing import strategies as values
 
 sqlalchemy = pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
@@ -183,6 +184,23 @@ def test_what_is_consolidated_can_be_made_anew(filled):
     assert kept() == expected
 
 
+def test_rewriting_keeps_what_is_consolidated_right(tmp_path):
+    records, events = world()
+    with open_store(f"sqlite:///{tmp_path}/store.db") as store:
+        store.put(records)
+        store.ingest(events)
+        kept = [*store.scan()]
+        moved = [evolve(event, verdict="machine", delivery_id="push") for event in kept[::3]]
+        store.revise(events=moved, remove_events=[*(event.id for event in kept[1::4]), "none"])
+        slots = store.slots()
+        assert all(store.counts(query) == BaseStore.live_counts(store, query) for query in ASKED)
+        store.rebuild()
+        assert store.slots() == slots
+        store.revise(remove_events=[event.id for event in kept])
+        assert store.slots() == {}
+        assert store.counts() == BaseStore.live_counts(store)
+
+
 def test_slots_are_answered_without_a_look_at_events(filled):
     expected = filled.store.live_slots(Query(delivery_ids="push"))
     filled.execute(sqlalchemy.delete(filled.tables.events))
@@ -195,6 +213,22 @@ def test_a_message_that_turns_out_to_be_a_seed_counts_no_more(filled):
     agree(filled)
     filled.put([message])
     agree(filled)
+
+
+def test_whoever_registers_the_open_as_a_link_changes_nothing(engine):
+    links = [
+        TrackedLink(delivery_id="1", id=number, url="https://x.example/", label="Shop") for number in ("1", "2", "3")
+    ]
+    engine.put(links)
+    engine.ingest(
+        [
+            Open(occurred_at=NOON, delivery_id="1", message_id="7"),
+            Open(occurred_at=NOON, delivery_id="1", message_id="8", link_id=None),
+            *(Click(occurred_at=NOON, delivery_id="1", message_id=m, link_id=n) for m, n in (("7", "2"), ("7", "3"))),
+        ]
+    )
+    agree(engine)
+    assert set(engine.counts(Query()).deliveries["1"].groups["label"]) == {"", "Shop"}
 
 
 def test_sizes_beyond_all_measure_are_left_to_the_fold(engine):
