@@ -271,7 +271,9 @@ class Store(Protocol):
         """Forget a recipient."""
         ...
 
-    def purge(self, before: datetime | Mapping[str, datetime], *, now: datetime) -> AuditEntry:
+    def purge(
+        self, before: datetime | Mapping[str, datetime], *, now: datetime, zones: Iterable[str] = ("UTC",)
+    ) -> AuditEntry:
         """Take away what is older."""
         ...
 
