@@ -72,6 +72,7 @@ def test_the_bare_install_needs_four_packages(root: Path) -> None:
     users = {
         "sql",
         "postgres",
+        "mariadb",
         "duckdb",
         "clickhouse",
         "server",
