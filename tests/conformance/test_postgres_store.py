@@ -6,12 +6,13 @@ import pytest
 from database_servers import server
 from hypothesis import HealthCheck, settings
 from sqlalchemy import NullPool, create_engine
+from sqlalchemy.schema import CreateSchema, DropSchema
 
 from msgtrack import open_store
 from msgtrack.testing import StoreAgreement, StoreSuite
 
 TEMPLATE = "msgtrack_test_template"
-ODD_SCHEMA, QUOTED = 'of "one" %s test;', '"of ""one"" %s test;"'
+ODD_SCHEMA = 'of "one" %s test;'
 
 
 @pytest.fixture(scope="module")
@@ -46,8 +47,8 @@ class TestOlderPostgresStore(StoreSuite):
     @pytest.fixture
     def store_factory(self, older_postgres, shared_database):
         with create_engine(shared_database, poolclass=NullPool).begin() as connection:
-            connection.exec_driver_sql(f"DROP SCHEMA IF EXISTS {QUOTED} CASCADE")
-            connection.exec_driver_sql(f"CREATE SCHEMA {QUOTED}")
+            connection.execute(DropSchema(ODD_SCHEMA, cascade=True, if_exists=True))
+            connection.execute(CreateSchema(ODD_SCHEMA))
         return lambda: open_store(shared_database, schema=ODD_SCHEMA, prefix="m_")
 
 

@@ -32,11 +32,8 @@ ALLOWED: dict[tuple[str, str], str] = {
 }
 # The database stores are edges that live on floor 3, beside what they implement.
 DATABASE_STORES = {
-    "storage/sql.py",
-    "storage/_sqlite.py",
-    "storage/_lines.py",
-    "storage/_clickhouse_arrivals.py",
-    "storage/_clickhouse_link.py",
+    f"storage/{name}.py"
+    for name in ("sql", "_connections", "_lines", "_sqlite", "_clickhouse_arrivals", "_clickhouse_link")
 }
 
 # Files past the limit, and why. Each is one idea that reads worse in pieces.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -204,8 +203,8 @@ class Connections:
                 with self.writing(tables, connection) as open_connection:
                     return work(open_connection)
             except _Passing:
-                # Two that met should not meet again at once.
-                time.sleep(pause * random.uniform(0.5, 1.5))  # noqa: S311  # no secret
+                # Whoever was in the way goes on meanwhile.
+                time.sleep(pause)
         with self.writing(tables, connection) as open_connection:
             return work(open_connection)
 

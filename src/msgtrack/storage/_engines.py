@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -13,6 +13,7 @@ from sqlalchemy import URL, Connection, Dialect, Engine, Table
 from msgtrack.errors import InvalidValue, UnknownOption, UnknownStore
 from msgtrack.protocols import Capabilities
 from msgtrack.storage._schema import Tables
+from msgtrack.storage._types import Convert
 
 __all__ = ["Row", "SqlEngine", "check_address", "columns_of", "converted", "seconds_of"]
 
@@ -154,7 +155,7 @@ def converted(dialect: Dialect, table: Table, rows: Sequence[Row]) -> list[Row]:
     return [
         *zip(
             *(
-                column if convert is None else map(convert, column)
+                column if convert is None else convert(column)
                 for convert, column in zip(converters, columns, strict=True)
             ),
             strict=True,
@@ -162,10 +163,9 @@ def converted(dialect: Dialect, table: Table, rows: Sequence[Row]) -> list[Row]:
     ]
 
 
-def _converter(dialect: Dialect, table: Table, name: str) -> Callable[[Any], Any] | None:
-    type_ = table.columns[name].type
-    process = getattr(type_, "to_engine", None)
-    return None if process is None else process(dialect)
+def _converter(dialect: Dialect, table: Table, name: str) -> Convert | None:
+    of_type = getattr(table.columns[name].type, "to_engine", None)
+    return None if of_type is None else of_type(dialect)
 
 
 def seconds_of(busy_seconds: object) -> float:

@@ -57,7 +57,7 @@ class MariaDb(SqlEngine):
 
     def begin_reading(self, connection: Connection) -> None:
         """From here on, one state of the database."""
-        connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
+        connection.exec_driver_sql("START TRANSACTION WITH CONSISTENT SNAPSHOT")
 
     def begin_writing(self, connection: Connection, tables: Tables | None, busy_seconds: float) -> None:
         """Wait for the row that every writer locks."""

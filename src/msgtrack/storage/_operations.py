@@ -17,12 +17,11 @@ from sqlalchemy import (
     case,
     func,
     literal_column,
+    text,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.dml import Insert
-
-from msgtrack.errors import NotSupported
 
 __all__ = ["Execute", "Operations", "operations_for"]
 
@@ -66,17 +65,20 @@ class Operations:
             return
         columns = [Column(column.name, column.type) for column in rows.selected_columns]
         base = Table("msgtrack_base", MetaData(), *columns, prefixes=["TEMPORARY"])
-        execute(DropTable(base, if_exists=True))
         execute(CreateTable(base))
         try:
             execute(base.insert().from_select([*base.c.keys()], rows))
             yield base
         finally:
-            execute(DropTable(base))
+            execute(self.drop(base))
+
+    def drop(self, table: Table) -> Executable:
+        """What drops a temporary table, and ends no transaction."""
+        return DropTable(table)
 
     def add_up(self, table: Table, rows: Select[Any]) -> Insert:
         """Insert rows of all columns of a table, the last of which is ``times``; where the key is there, add the times."""
-        raise NotSupported(f"this engine adds nothing up: {table.name}")
+        raise TypeError(f"{type(self).__name__} adds nothing up")
 
 
 class _Sqlite(Operations):
@@ -91,6 +93,8 @@ class _Sqlite(Operations):
 
 
 class _Postgres(Operations):
+    lays_aside = True
+
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))
         return found
@@ -105,6 +109,11 @@ class _Postgres(Operations):
 
 class _Mysql(Operations):
     divided_by = "DIV"
+    lays_aside = True
+
+    def drop(self, table: Table) -> Executable:
+        """Said without the second word, it would end the transaction."""
+        return text(f"DROP TEMPORARY TABLE {table.name}")
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))

@@ -51,7 +51,7 @@ _ADDRESS_OPTIONS = frozenset(
 class Postgres(SqlEngine):
     """Snapshots to read from, a locked row to write behind, and COPY for what is many."""
 
-    reading: ClassVar[dict[str, Any]] = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+    reading: ClassVar[dict[str, Any]] = {"isolation_level": "REPEATABLE READ"}
     writing: ClassVar[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
 
     def create(self, url: URL, busy_seconds: float) -> Engine:

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
+from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from msgtrack import facts as fact_values
+from msgtrack import model as model_values
+from msgtrack.events import Click, Event, Open
 from msgtrack.facts import Fact
+from msgtrack.model import Delivery, Message
 from msgtrack.protocols import Query
+from msgtrack.records import from_dict
 from msgtrack.storage import MemoryStore
 from msgtrack.testing import strategies as values
 
@@ -17,11 +25,12 @@ sqlalchemy = pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not in
 
 from msgtrack.storage import _consolidated  # noqa: E402  # after the check
 from msgtrack.storage._counting import counts_of, slots_of  # noqa: E402
-from msgtrack.storage._operations import operations_for  # noqa: E402
+from msgtrack.storage._operations import Operations, operations_for  # noqa: E402
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter  # noqa: E402
 from msgtrack.storage._schema import tables_of  # noqa: E402
 from msgtrack.storage.base import kept_ids  # noqa: E402
 
+STORES = Path(__file__).resolve().parents[2] / "data" / "stores"
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
 
@@ -95,6 +104,134 @@ def agree(engine, query=None):
     assert engine.counts(query) == expected
     assert engine.counts(query, lays_aside=False) == expected
     assert engine.slots(query) == engine.store.live_slots(query)
+
+
+ASKED = [
+    Query(),
+    Query(audience="human", zone="Europe/Paris"),
+    Query(audience=["proxy", "machine"], zone="America/St_Johns"),
+    Query(delivery_ids=["spring", "Spring"], kinds=["click", "transaction"]),
+    Query(delivery_ids="spring", link_ids=["2", "3"]),
+    Query(recipient_id="r1", zone="Asia/Kathmandu"),
+    Query(domains=["own\x00\ud800", "Gmail"]),
+    Query(labels=["Shop"], except_delivery_ids=["push"]),
+    Query(categories=["c2", ""], message_ids=["m1", "m3"]),
+    Query(since=NOON - timedelta(days=1), until=NOON + timedelta(days=27, hours=11)),
+    Query(since=datetime(2026, 3, 28, 23, tzinfo=UTC)),
+    Query(until=datetime(2026, 3, 29, tzinfo=UTC), zone="Pacific/Apia"),
+    Query(since=datetime(2026, 3, 28, 23, 0, 0, 1, tzinfo=UTC)),
+    Query(delivery_ids=[]),
+    Query(delivery_ids=["nobody", "none"]),
+]
+"""Questions about the world of ``tests/data/stores``: seeds, proofs, shared labels, ghosts, years before the time zones."""
+
+
+def world():
+    records, events = [], []
+    for line in (STORES / "world.jsonl").read_text(encoding="utf-8").splitlines():
+        what, name, written = json.loads(line)
+        if what == "event":
+            events.append(from_dict(written, Event))
+        else:
+            records.append(from_dict(written, getattr(model_values if what == "record" else fact_values, name)))
+    return records, events
+
+
+@pytest.fixture
+def filled(engine):
+    records, events = world()
+    engine.ingest(events[::2])
+    engine.put(records)
+    # Half of them again: what is known already is not added up.
+    engine.ingest(events)
+    return engine
+
+
+@pytest.mark.parametrize("query", ASKED, ids=range(len(ASKED)))
+def test_a_world_with_everything_in_it(filled, query):
+    agree(filled, query)
+    expected = filled.store.live_counts(query)
+    filled.operations.keeps_slots = False
+    assert filled.counts(query) == expected
+    assert filled.slots(query) == filled.store.live_slots(query)
+
+
+def test_portable_statements_say_the_same(filled):
+    expected = filled.store.live_counts(Query())
+    filled.operations = Operations()
+    assert filled.counts(Query()) == expected
+
+
+def test_what_is_consolidated_can_be_made_anew(filled):
+    def kept():
+        return {
+            table.name: sorted(filled.ask(sqlalchemy.select(table)))
+            for table in (filled.tables.slots, filled.tables.agent_days)
+        }
+
+    expected = kept()
+    assert all(expected.values())
+    for table in (filled.tables.slots, filled.tables.agent_days):
+        filled.execute(table.update().values(times=table.c.times + 7))
+    _consolidated.rebuild(filled.execute, filled.tables, filled.operations, ["spring", ""])
+    assert kept() != expected
+    agree(filled, Query(delivery_ids="spring"))
+    _consolidated.rebuild(filled.execute, filled.tables, filled.operations, ["push", "Spring", "nobody"])
+    assert kept() == expected
+    filled.execute(sqlalchemy.delete(filled.tables.slots))
+    _consolidated.rebuild(filled.execute, filled.tables, filled.operations)
+    assert kept() == expected
+
+
+def test_slots_are_answered_without_a_look_at_events(filled):
+    expected = filled.store.live_slots(Query(delivery_ids="push"))
+    filled.execute(sqlalchemy.delete(filled.tables.events))
+    assert filled.slots(Query(delivery_ids="push")) == expected != {}
+
+
+def test_a_message_that_turns_out_to_be_a_seed_counts_no_more(filled):
+    message = next(m for m in filled.store.messages() if (m.delivery_id, m.id) == ("spring", "m1"))
+    filled.put([evolve(message, is_seed=True)])
+    agree(filled)
+    filled.put([message])
+    agree(filled)
+
+
+def test_sizes_beyond_all_measure_are_left_to_the_fold(engine):
+    engine.put([Delivery(id="1"), Message(delivery_id="1", id="7", status="sent", size_bytes=2**63 - 1)])
+    assert engine.counts(Query()) is None
+    engine.put([Message(delivery_id="1", id="7", status="sent", size_bytes=2**36)])
+    agree(engine)
+
+
+def test_more_ids_than_a_statement_takes_are_left_to_the_fold(engine):
+    assert engine.counts(Query(delivery_ids=list(map(str, range(5001))))) is None
+    assert engine.slots(Query(labels=list(map(str, range(5001))))) is None
+    assert engine.counts(Query(delivery_ids=list(map(str, range(5000))))) is not None
+
+
+def test_years_of_changing_clocks_are_left_to_the_fold(engine):
+    engine.ingest(
+        Open(occurred_at=datetime(year, month, 1, tzinfo=UTC), delivery_id="1")
+        for year in range(1950, 2030)
+        for month in (1, 7)
+    )
+    assert engine.counts(Query(zone="America/New_York")) is None
+    agree(engine, Query(zone="UTC"))
+    agree(engine, Query(zone="Asia/Tokyo"))
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Pacific/Kiritimati", "Etc/GMT+12", "Europe/Amsterdam"])
+def test_the_ends_of_the_calendar(engine, zone):
+    moments = [
+        datetime(1, 1, 1),
+        datetime(1, 1, 2),
+        datetime(1850, 3, 1, 23, 55),
+        datetime(1969, 12, 31, 23, 59),
+        datetime(9999, 12, 31, 23, 59, 59),
+    ]
+    engine.ingest(Click(occurred_at=at.replace(tzinfo=UTC), delivery_id="1", source_id=str(at)) for at in moments)
+    agree(engine, Query(zone=zone))
 
 
 @st.composite
