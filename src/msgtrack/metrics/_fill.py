@@ -24,7 +24,7 @@ from msgtrack.metrics._layout import (
     SharesLayout,
 )
 from msgtrack.metrics._report import Block, Cell, Column, IndicatorReport, Row, RowKind
-from msgtrack.metrics._scope import TOP, Scope
+from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import of_rows
 from msgtrack.metrics._table import Table
 from msgtrack.metrics._values import Value, quotient
@@ -44,8 +44,8 @@ class Made:
     """What a report is made of: a table for each audience by its name, and how wide and how long its blocks are to be."""
 
     tables: Mapping[str, Table]
-    top: int = TOP
-    bin_seconds: int | None = None
+    top: int
+    bin_seconds: int | None
     bounds: OpenBounds | None = None
 
 

@@ -16,6 +16,7 @@ from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts, Vis
 from msgtrack.errors import InvalidOption, InvalidValue, UnknownIndicator
 from msgtrack.metrics import Table, catalogue, indicators
 from msgtrack.metrics._scope import Scope
+from msgtrack.model import Audience
 
 
 def seconds(text: str) -> int:
@@ -56,6 +57,12 @@ def test_a_table_is_asked_for_nothing_special_by_default() -> None:
     assert table._scope == Scope()
     for name in ("peers", "scope", "whole"):
         assert name not in repr(table)
+
+
+def test_a_table_says_in_words_whose_events_are_in() -> None:
+    plain = Table(counts=Counts(), delivery_ids=("1",))
+    some = Table(counts=Counts(), delivery_ids=("1",), audiences=(Audience.HUMAN, Audience.PROXY))
+    assert (plain.audience, some.audience) == ("all", "human, proxy")
 
 
 @pytest.mark.parametrize("name", ["scope", "whole"])
