@@ -286,7 +286,7 @@ def _of_differences(comparison: Comparison | None) -> list[_Line]:
 
 
 def _verdict(found: Difference, confidence: float) -> str:
-    if found.test is None or found.adjusted_p_value is None:
+    if found.adjusted_p_value is None:
         return "not to be compared"
     name = "z test" if found.test == "z" else "Fisher's exact test"
     verdict = "differs" if found.is_significant else "no difference shown"

@@ -346,3 +346,16 @@ def test_bins_go_by_time_through_the_hour_that_comes_twice() -> None:
     )
     names = [row.name[11:] for row in report["half-hours"].rows if row.kind == "row"]
     assert names == ["02:30:00+02:00", "02:00:00+01:00", "02:30:00+01:00"]
+
+
+def test_a_variant_of_which_nothing_arrived_is_not_compared() -> None:
+    messages = [
+        Message(id="a", delivery_id="1", status="sent", variant="A"),
+        Message(id="b", delivery_id="1", status="failed", variant="B"),
+    ]
+    report = indicator_report.from_events("variants", DELIVERIES[0], messages, [], [])
+    (row,) = report["clicks-differences"].rows
+    assert (row.name, row.note) == ("A/B", "not to be compared")
+    assert {(value.value, value.caveats) for value in row.values().values()} == {(None, ("no-denominator",))}
+    assert [row.name for row in report["clicks-shares"].rows] == ["A", "B"]
+    assert report["clicks-shares"]["B"]["low"].value is None
