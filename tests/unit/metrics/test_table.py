@@ -469,3 +469,12 @@ def test_a_bad_zone_is_refused_by_name(name: Any) -> None:
 def test_utc_needs_no_database_of_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msgtrack._borders.ZoneInfo", None)
     assert zone_of("UTC") is UTC
+
+
+def test_a_width_that_bins_do_not_have_is_refused_with_those_they_have() -> None:
+    with pytest.raises(InvalidOption) as caught:
+        table_of().series("tracking_statistics_opens", by="bin", bin_seconds=7)
+    assert caught.value.message == "bin_seconds=7 is not one of: 300, 600, 1800, 3600, 10800, 86400"
+    with pytest.raises(InvalidOption) as caught:
+        table_of().series("url_clicks", by="domain")
+    assert caught.value.message == "url_clicks does not come by 'domain'; it comes by: link, label, url, category"
