@@ -24,7 +24,7 @@ from msgtrack.metrics._layout import (
     SharesLayout,
 )
 from msgtrack.metrics._report import Block, Cell, Column, IndicatorReport, Row, RowKind
-from msgtrack.metrics._scope import TOP, Scope
+from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import of_rows
 from msgtrack.metrics._table import Table
 from msgtrack.metrics._values import Value, quotient
@@ -44,8 +44,8 @@ class Made:
     """What a report is made of: a table for each audience by its name, and how wide and how long its blocks are to be."""
 
     tables: Mapping[str, Table]
-    top: int = TOP
-    bin_seconds: int | None = None
+    top: int
+    bin_seconds: int | None
     bounds: OpenBounds | None = None
 
 
@@ -286,7 +286,7 @@ def _of_differences(comparison: Comparison | None) -> list[_Line]:
 
 
 def _verdict(found: Difference, confidence: float) -> str:
-    if found.test is None or found.adjusted_p_value is None:
+    if found.adjusted_p_value is None:
         return "not to be compared"
     name = "z test" if found.test == "z" else "Fisher's exact test"
     verdict = "differs" if found.is_significant else "no difference shown"

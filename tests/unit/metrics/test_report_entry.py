@@ -243,6 +243,26 @@ def test_a_layout_may_have_the_interval_beside_rankings_and_bins() -> None:
         assert [row.kind for row in report["links"].rows] == ["row"] * 4 + ["others"]
 
 
+def test_a_report_over_a_proof_says_that_it_counts_nowhere() -> None:
+    proof = Delivery(id="1", is_proof=True)
+    assert indicator_report.from_events("top-links", proof, MESSAGES, LINKS, EVENTS).is_left_out
+    assert not indicator_report.from_events("top-links", [proof, DELIVERIES[1]], MESSAGES, LINKS, EVENTS).is_left_out
+
+
+def test_what_is_no_link_has_no_note_though_it_is_called_like_one() -> None:
+    links = [TrackedLink(delivery_id="1", id="2", url="https://a.example/", label="2")]
+    report = indicator_report.from_events("top-links", DELIVERIES[0], MESSAGES, links, EVENTS[:1])
+    assert (report["by-link"]["2"].note, report["by-label"]["2"].note) == ("2", "")
+
+
+def test_shares_of_the_others_say_what_they_were_added_up_from() -> None:
+    row = next(row for row in from_facts("urls-and-click-streams", top=3)["by-label"].rows if row.kind == "others")
+    share = row["url_clicks_percent"]
+    assert (share.numerator, share.denominator, share.value) == (11, 14, 11 / 14)
+    assert isinstance(share.numerator, int)
+    assert isinstance(share.value, float)
+
+
 OTHER_BLOCKS = {SharesLayout: "variant", DifferencesLayout: "variants", LinesLayout: "", IntervalLayout: ""}
 
 
@@ -279,6 +299,29 @@ def test_a_column_says_how_each_number_below_it_is_read(name: str) -> None:
         assert (column.unit, column.is_share) == (cell.value.unit, cell.value.is_share), (block.name, cell.key)
 
 
+def test_columns_that_are_no_indicators_have_names_of_their_own() -> None:
+    titles = {
+        (block.name, column.key): column.label
+        for name in ("variants", "opens-interval")
+        for block in from_facts(name).blocks
+        for column in block.columns
+        if column.key not in catalogue and block.name in {"clicks-shares", "clicks-differences", "bounds"}
+    }
+    assert titles == {
+        ("clicks-shares", "share"): "Share",
+        ("clicks-shares", "low"): "At least",
+        ("clicks-shares", "high"): "At most",
+        ("clicks-differences", "difference"): "Difference",
+        ("clicks-differences", "low"): "At least",
+        ("clicks-differences", "high"): "At most",
+        ("clicks-differences", "p_value"): "p",
+        ("clicks-differences", "adjusted_p_value"): "p, adjusted",
+        ("bounds", "messages"): "Messages",
+        ("bounds", "rate"): "Of those delivered",
+        ("bounds", "hidden_rate"): "Of those who clicked",
+    }
+
+
 @pytest.mark.parametrize(
     ("size", "note"), [(2, "no difference shown at 0.95, Fisher's exact test"), (200, "differs at 0.95, z test")]
 )
@@ -303,3 +346,16 @@ def test_bins_go_by_time_through_the_hour_that_comes_twice() -> None:
     )
     names = [row.name[11:] for row in report["half-hours"].rows if row.kind == "row"]
     assert names == ["02:30:00+02:00", "02:00:00+01:00", "02:30:00+01:00"]
+
+
+def test_a_variant_of_which_nothing_arrived_is_not_compared() -> None:
+    messages = [
+        Message(id="a", delivery_id="1", status="sent", variant="A"),
+        Message(id="b", delivery_id="1", status="failed", variant="B"),
+    ]
+    report = indicator_report.from_events("variants", DELIVERIES[0], messages, [], [])
+    (row,) = report["clicks-differences"].rows
+    assert (row.name, row.note) == ("A/B", "not to be compared")
+    assert {(value.value, value.caveats) for value in row.values().values()} == {(None, ("no-denominator",))}
+    assert [row.name for row in report["clicks-shares"].rows] == ["A", "B"]
+    assert report["clicks-shares"]["B"]["low"].value is None

@@ -16,6 +16,7 @@ from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts, Vis
 from msgtrack.errors import InvalidOption, InvalidValue, UnknownIndicator
 from msgtrack.metrics import Table, catalogue, indicators
 from msgtrack.metrics._scope import Scope
+from msgtrack.model import Audience
 
 
 def seconds(text: str) -> int:
@@ -56,6 +57,12 @@ def test_a_table_is_asked_for_nothing_special_by_default() -> None:
     assert table._scope == Scope()
     for name in ("peers", "scope", "whole"):
         assert name not in repr(table)
+
+
+def test_a_table_says_in_words_whose_events_are_in() -> None:
+    plain = Table(counts=Counts(), delivery_ids=("1",))
+    some = Table(counts=Counts(), delivery_ids=("1",), audiences=(Audience.HUMAN, Audience.PROXY))
+    assert (plain.audience, some.audience) == ("all", "human, proxy")
 
 
 @pytest.mark.parametrize("name", ["scope", "whole"])
@@ -462,3 +469,12 @@ def test_a_bad_zone_is_refused_by_name(name: Any) -> None:
 def test_utc_needs_no_database_of_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msgtrack._borders.ZoneInfo", None)
     assert zone_of("UTC") is UTC
+
+
+def test_a_width_that_bins_do_not_have_is_refused_with_those_they_have() -> None:
+    with pytest.raises(InvalidOption) as caught:
+        table_of().series("tracking_statistics_opens", by="bin", bin_seconds=7)
+    assert caught.value.message == "bin_seconds=7 is not one of: 300, 600, 1800, 3600, 10800, 86400"
+    with pytest.raises(InvalidOption) as caught:
+        table_of().series("url_clicks", by="domain")
+    assert caught.value.message == "url_clicks does not come by 'domain'; it comes by: link, label, url, category"
