@@ -4,8 +4,6 @@
 with ids of their own, some late, batches of very different lengths, each reaching back into the one before it.
 """
 
-# ruff: noqa: T201  # it is a program that prints
-
 from __future__ import annotations
 
 import json
@@ -22,8 +20,8 @@ from msgtrack import open_store
 from msgtrack.errors import StoreError
 from msgtrack.events import Bounced, Click, Event, Open
 from msgtrack.model import Client, Delivery, Message, TrackedLink
-from msgtrack.protocols import Checkpoint
-from msgtrack.storage import BaseStore
+from msgtrack.protocols import Checkpoint, Query
+from msgtrack.storage import EVERYTHING, BaseStore
 
 SIZES = (40, 300, 25, 5200)
 """How many new events batches bring, in turn; the last is longer than what SQL stores hold in memory."""
@@ -79,11 +77,11 @@ def records() -> Iterator[Delivery | Message | TrackedLink]:
         )
 
 
-def is_settled(store: BaseStore) -> bool:
+def is_settled(store: BaseStore, query: Query = EVERYTHING) -> bool:
     """Whether counts and slots are those of the events that a scan gives."""
-    folded = BaseStore.live_counts(store)
+    folded = BaseStore.live_counts(store, query)
     by_delivery = {name: kept.slots for name, kept in folded.deliveries.items() if kept.slots}
-    return store.counts() == folded and store.slots() == by_delivery
+    return store.counts(query) == folded and store.slots(query) == by_delivery
 
 
 def found_in(store: BaseStore, writers: int = 1) -> dict[str, Any]:

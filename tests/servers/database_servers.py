@@ -90,14 +90,14 @@ class OwnServer(Server):
         stop: str,
     ) -> None:
         self._stop_signal = stop
-        self._folder, self._command, self._options = folder, command, options
+        self.folder, self._command, self._options = folder, command, options
         self.port = port
         self.start(admin(port))
         super().__init__(admin(port))
 
     def start(self, admin: URL | None = None) -> None:
         """Start (again), and wait until it answers."""
-        log = (self._folder / "log").open("ab")
+        log = (self.folder / "log").open("ab")
         with log:
             self._keeper = subprocess.Popen(
                 ["/bin/sh", "-c", _KEEPER, "sh", self._stop_signal, *self._command],
@@ -114,7 +114,7 @@ class OwnServer(Server):
                 engine.connect().close()
             except DBAPIError as error:
                 if self._keeper.poll() is not None or not _lives(self.pid) or time.monotonic() > deadline:
-                    said = (self._folder / "log").read_text(errors="replace")[-800:]
+                    said = (self.folder / "log").read_text(errors="replace")[-800:]
                     self._end()
                     raise Missing(f"the server did not start: {error.orig}: {said}") from None
                 time.sleep(0.05)
@@ -144,7 +144,7 @@ class OwnServer(Server):
         """Stop it and remove its folder."""
         super().stop()
         self._end()
-        shutil.rmtree(self._folder, ignore_errors=True)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 def _children(pid: int) -> list[int]:

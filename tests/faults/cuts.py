@@ -1,0 +1,164 @@
+"""Ways to break what goes on between a store and its engine, at a place that is chosen by counting."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+import sqlite3
+import threading
+from typing import Any
+
+from sqlalchemy import event, make_url
+
+
+class Cuts:
+    """Breaks the step of a number, before the engine hears of it or after it has done it."""
+
+    def __init__(self) -> None:
+        self._guard = threading.Lock()
+        self._left = 0
+        self._is_after = self._is_due = False
+        self.was_cut = False
+
+    def arm(self, number: int, *, is_after: bool) -> None:
+        """Break the step of this number, counted from 1 on from now."""
+        with self._guard:
+            self._left, self._is_after, self._is_due, self.was_cut = number, is_after, False, False
+
+    def disarm(self) -> None:
+        """Break nothing more."""
+        with self._guard:
+            self._left, self._is_due = 0, False
+
+    def breaks_before(self) -> bool:
+        """Count a step that is about to be done; whether it is to be broken now."""
+        with self._guard:
+            if not self._left:
+                return False
+            self._left -= 1
+            if self._left:
+                return False
+            self._is_due, self.was_cut = self._is_after, not self._is_after
+            return self.was_cut
+
+    def breaks_after(self) -> bool:
+        """Whether the step that was just done is to be broken."""
+        with self._guard:
+            if not self._is_due:
+                return False
+            self._is_due, self.was_cut = False, True
+            return True
+
+
+class Proxy(Cuts):
+    """Stands before a server; a step is what the client sends in one piece."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        address = make_url(url)
+        self._server = (address.host, address.port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = address.set(port=self._listener.getsockname()[1]).render_as_string(hide_password=False)
+        self._sockets: set[socket.socket] = set()
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self._server)
+                for end in (client, server):
+                    end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._sockets |= {client, server}
+                hang_up = threading.Event()
+                for pump in (self._up, self._down):
+                    threading.Thread(target=pump, args=(client, server, hang_up), daemon=True).start()
+
+    def _up(self, client: socket.socket, server: socket.socket, hang_up: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            while sent := client.recv(1 << 20):
+                if self.breaks_before():
+                    break
+                if self.breaks_after():
+                    hang_up.set()
+                server.sendall(sent)
+        if not hang_up.is_set():
+            self._end(client, server)
+
+    def _down(self, client: socket.socket, server: socket.socket, hang_up: threading.Event) -> None:
+        with contextlib.suppress(OSError):
+            # The server has done a step when it answers; that answer is lost.
+            while (said := server.recv(1 << 20)) and not hang_up.is_set():
+                client.sendall(said)
+        self._end(client, server)
+
+    def _end(self, *ends: socket.socket) -> None:
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)
+            end.close()
+            self._sockets.discard(end)
+
+    def attach(self, store: Any) -> None:
+        """Nothing: what goes by this address passes here."""
+
+    def close(self) -> None:
+        """Let go of everything."""
+        self._listener.close()
+        self._end(*self._sockets)
+
+
+class SqliteErrors(Cuts):
+    """Statements and commits of SQLite that fail as a broken disk makes them."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__()
+        self.url = url
+
+    def attach(self, store: Any) -> None:
+        """Listen to a store's engine."""
+        engine = store._database._engine
+        event.listen(engine, "before_cursor_execute", lambda *_: self._raise_if(self.breaks_before()))
+        event.listen(engine, "after_cursor_execute", lambda *_: self._raise_if(self.breaks_after()))
+        event.listen(engine, "commit", lambda *_: self._raise_if(self.breaks_before()))
+
+    def _raise_if(self, breaks: bool) -> None:
+        if breaks:
+            raise sqlite3.OperationalError("disk I/O error")
+
+    def close(self) -> None:
+        """Nothing is held."""
+
+
+class DuckErrors(SqliteErrors):
+    """Statements of DuckDB that fail as a broken disk makes them."""
+
+    def attach(self, store: Any) -> None:
+        """Stand between a store and its connection."""
+        store._connection = _Failing(store._connection, self)
+
+
+class _Failing:
+    """A connection of DuckDB some of whose statements fail."""
+
+    def __init__(self, connection: Any, cuts: Cuts) -> None:
+        self._connection, self._cuts = connection, cuts
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def cursor(self) -> _Failing:
+        return _Failing(self._connection.cursor(), self._cuts)
+
+    def execute(self, statement: str, *parameters: Any) -> Any:
+        import duckdb
+
+        # What is undone never fails on its own.
+        if statement == "ROLLBACK":
+            return self._connection.execute(statement, *parameters)
+        if self._cuts.breaks_before():
+            raise duckdb.IOException("IO Error: disk I/O error")
+        done = self._connection.execute(statement, *parameters)
+        if self._cuts.breaks_after():
+            raise duckdb.IOException("IO Error: disk I/O error")
+        return done
