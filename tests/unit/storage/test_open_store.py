@@ -84,11 +84,7 @@ def test_stores_of_other_packages_are_found_by_their_entry_point(monkeypatch):
     with pytest.raises(UnknownOption, match="its options are: room"):
         open_store("elsewhere://host", space=3)
     with pytest.raises(
-<<<<<<< HEAD
         UnknownStore, match="known are chdb:, clickhouse:, duckdb:, elsewhere:, mariadb:, memory:, mysql:"
-=======
-        UnknownStore, match="known are elsewhere:, mariadb:, memory:, mysql:, postgres:, postgresql:, sqlite:"
->>>>>>> 6e01e6b1666e9e123593b6ed60a49d7e57289855
     ):
         open_store("nowhere://host")
 
