@@ -10,11 +10,11 @@ from time import perf_counter
 from typing import Any
 
 from attrs import frozen
+from tests.servers import database_servers
 
 from msgtrack import open_store
 from msgtrack.events import Event
 from msgtrack.storage._rows import EVENT_COLUMNS, EventWriter
-from tests.servers import database_servers
 
 __all__ = ["ENGINES", "Engine", "Opened"]
 
@@ -54,7 +54,12 @@ _HAND_WRITTEN = (
     " left_out = 0) e left join (select id, recipient_id from {messages} where {mine}) m on m.id = e.message_id"
     " group by recipient_id) r group by shown",
 )
-_SLOTS = "select kind, link_id, {slot}, count(*) from {events} where {mine} and left_out = 0 group by kind, link_id, {slot}"
+_POSTGRES_SIZE = (
+    "select sum(pg_total_relation_size(oid)) from pg_class where relname like 'msgtrack%' and relkind = 'r'"
+)
+_SLOTS = (
+    "select kind, link_id, {slot}, count(*) from {events} where {mine} and left_out = 0 group by kind, link_id, {slot}"
+)
 
 
 @frozen(kw_only=True)
@@ -152,16 +157,23 @@ def _postgres(folder: Path) -> Iterator[Opened]:
     server = database_servers.server("PostgreSQL")
     with server.place() as url, server.place() as other, open_store(url) as store:
         plain = url.replace("+psycopg", "")
-        with psycopg.connect(other.replace("+psycopg", ""), autocommit=True) as bare, psycopg.connect(plain, autocommit=True) as reader:
+        with (
+            psycopg.connect(other.replace("+psycopg", ""), autocommit=True) as bare,
+            psycopg.connect(plain, autocommit=True) as reader,
+        ):
             bare.execute(f"create table bare (seq bigserial primary key, {_bare_columns('bytea', 'text')})")
-            bare.execute(f"create temporary table stage ({_bare_columns('bytea', 'text').replace(' not null unique', '')})")
+            bare.execute(
+                f"create temporary table stage ({_bare_columns('bytea', 'text').replace(' not null unique', '')})"
+            )
 
             def insert(rows: list[tuple[Any, ...]]) -> None:
                 with bare.transaction():
                     with bare.cursor().copy(f"copy stage ({_COLUMNS}) from stdin") as copy:
                         for row in rows:
                             copy.write_row(row)
-                    bare.execute(f"insert into bare ({_COLUMNS}) select {_COLUMNS} from stage on conflict (id) do nothing")
+                    bare.execute(
+                        f"insert into bare ({_COLUMNS}) select {_COLUMNS} from stage on conflict (id) do nothing"
+                    )
                     bare.execute("truncate stage")
 
             hand_written, slots = _by_hand(lambda statement: reader.execute(statement).fetchall())
@@ -171,7 +183,7 @@ def _postgres(folder: Path) -> Iterator[Opened]:
                 settle=lambda: reader.execute("analyze"),
                 hand_written=hand_written,
                 slots_of_events=slots,
-                size=lambda: int(_one(reader.execute("select sum(pg_total_relation_size(oid)) from pg_class where relname like 'msgtrack%' and relkind = 'r'"))),
+                size=lambda: int(_one(reader.execute(_POSTGRES_SIZE))),
             )
 
 

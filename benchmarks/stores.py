@@ -49,7 +49,11 @@ PAGE_ROWS = 50
 _KINDS: tuple[type[Event], ...] = (Open, Click, MirrorPageView, OptOutClick)
 _CLIENTS = tuple(
     Client(browser=browser, browser_version=str(version), os=os, device=device, is_mobile=device != "PC")
-    for browser, os, device in (("Firefox", "Windows", "PC"), ("Safari", "iOS", "iPhone"), ("Chrome", "Android", "Phone"))
+    for browser, os, device in (
+        ("Firefox", "Windows", "PC"),
+        ("Safari", "iOS", "iPhone"),
+        ("Chrome", "Android", "Phone"),
+    )
     for version in range(5)
 )
 _DOMAINS = ("gmail.com", "yahoo.fr", "aol.com", "corp.example")
@@ -82,7 +86,9 @@ def world_events(total: int, *, seed: int = 4711) -> Iterator[Event]:
         is_big = number % 5 == 0
         message = str(random.randrange(messages) if is_big else random.randrange(total))
         (kind,) = random.choices(_KINDS, weights=(60, 38, 1, 1))
-        fields: dict[str, Any] = {} if kind is Open else {"link_id": str(2 + min(int(random.expovariate(0.3)), LINKS - 1))}
+        fields: dict[str, Any] = (
+            {} if kind is Open else {"link_id": str(2 + min(int(random.expovariate(0.3)), LINKS - 1))}
+        )
         # A time and a hash, as ids that follow from an event's content.
         name = f"{int(at.timestamp()):08x}{blake2b(b'%d' % number, digest_size=12).hexdigest()}"
         yield kind(
@@ -100,7 +106,9 @@ def world_records(total: int) -> Iterator[Delivery | Message | TrackedLink]:
     """The big delivery, its links, and its messages."""
     yield Delivery(id=BIG, contact_at=START)
     for number in range(LINKS):
-        yield TrackedLink(delivery_id=BIG, id=str(2 + number), url=f"https://shop.example/{number}", label=f"Item {number}")
+        yield TrackedLink(
+            delivery_id=BIG, id=str(2 + number), url=f"https://shop.example/{number}", label=f"Item {number}"
+        )
     for number in range(max(1, total // 10)):
         yield Message(
             id=str(number),

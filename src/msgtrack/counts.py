@@ -385,8 +385,7 @@ class Counts:
     stands for one). ``persons_by``: distinct source ids that clicked over all deliveries, by ``domain`` class and by
     ``channel``. ``visits``: the user-agent statistics by day and program. ``services`` and ``applications`` by id.
     ``zone``: what days are cut by. ``distinct_error``: the relative standard error of distinct persons; 0.0 when exact.
-    ``frozen``: the deliveries whose numbers were frozen before their events were purged. Each one's are as they were; where
-    several deliveries are together, who is in two of them counts twice in ``persons``, ``recipients``, ``persons_by`` and ``visits``.
+    ``frozen``: the deliveries whose numbers were frozen before their events were purged: who is in two deliveries counts twice.
     """
 
     deliveries: Mapping[str, DeliveryCounts] = field(factory=dict)

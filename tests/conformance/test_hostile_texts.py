@@ -163,13 +163,17 @@ def place(request, tmp_path, database_server):
 def records(text, id_, number=0):
     """A record of each class that carries a text and an id wherever it can."""
     at = AT + timedelta(minutes=number)
-    yield Delivery(id=id_, internal_name=text, label=text, channel=text, typology=text, expired_url=text, service_id=id_)
+    yield Delivery(
+        id=id_, internal_name=text, label=text, channel=text, typology=text, expired_url=text, service_id=id_
+    )
     yield Message(id=id_, delivery_id=id_, recipient_id=id_, address=text, domain=text, variant=text, service_id=id_)
     yield TrackedLink(delivery_id=id_, id=id_, url=text, key=text, label=text, category=text, variant=text)
     yield Exclusion(delivery_id=id_, id=id_, recipient_id=id_, address=text, rule=text)
     yield Service(id=id_, label=text, channel=text)
     yield Subscription(service_id=id_, recipient_id=id_, created_at=at)
-    yield SubscriptionChange(service_id=id_, id=id_, action="subscription", changed_at=at, recipient_id=id_, origin=text)
+    yield SubscriptionChange(
+        service_id=id_, id=id_, action="subscription", changed_at=at, recipient_id=id_, origin=text
+    )
     yield Visitor(delivery_id=id_, id=id_, recipient_id=id_, network=text, origin=text)
     yield SharedView(delivery_id=id_, id=id_, network=text, occurred_at=at, visitor_id=id_)
     yield AddressState(address=f"{id_}@x", channel=text, delivery_id=id_)
@@ -265,7 +269,9 @@ def test_texts_that_look_like_code_come_back_and_are_found(place):
     go_through(place, [*zip(ids, TEXTS[-len(ids) :], strict=True)])
 
 
-PIECES = st.sampled_from([*"'\"`\\;-%:{}?$()\0\x01\n é", "--", "/*", "*/", "%s", ":x", "{x}", "DROP TABLE msgtrack_events", "''"])
+PIECES = st.sampled_from(
+    [*"'\"`\\;-%:{}?$()\0\x01\n é", "--", "/*", "*/", "%s", ":x", "{x}", "DROP TABLE msgtrack_events", "''"]
+)
 HOSTILE = st.lists(PIECES, min_size=1, max_size=8).map("".join)
 HOSTILE_IDS = HOSTILE.filter(lambda text: len(text.encode()) <= 64)
 
@@ -286,7 +292,17 @@ def empty(place):
         store.rebuild()
 
 
-SCHEMAS = ("'", '"', "`", "a b", "x'; DROP TABLE victim; --", 'x"; DROP TABLE victim; --', "x`; DROP TABLE victim; #", "%s", "%(x)s")
+SCHEMAS = (
+    "'",
+    '"',
+    "`",
+    "a b",
+    "x'; DROP TABLE victim; --",
+    'x"; DROP TABLE victim; --',
+    "x`; DROP TABLE victim; #",
+    "%s",
+    "%(x)s",
+)
 MORE_SCHEMAS = (":x", "{x}", "$1", "ä", "x" * 60, "--", "/*", "a.b", "\\", "\\'", "select", "A", "?")
 
 

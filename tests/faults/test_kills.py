@@ -74,7 +74,7 @@ def test_servers_are_killed(durable_server, request, figures):
         place = Place(engine=engine, url=url)
         writer = Writer("write", url, 1_000_000, 60)
         try:
-            for number in range(KILLS):
+            for _ in range(KILLS):
                 writer.wait_for("kept", times=len(writer.said("kept")) + 1)
                 time.sleep(moments.uniform(0, 0.3))
                 durable_server.kill()
