@@ -93,6 +93,7 @@ PLAIN: dict[str, Any] = {
     "is_share": False,
     "caveats": [],
     "otherwise": None,
+    "is_blank": False,
     "is_proportion": True,
 }
 DOCUMENT: dict[str, Any] = {
