@@ -134,6 +134,7 @@ DOCUMENT: dict[str, Any] = {
                             "is_share": True,
                             "caveats": ["estimate", "small"],
                             "otherwise": 1.0,
+                            "is_blank": False,
                             "is_proportion": False,
                         },
                         {"audience": "all", "key": "amount", **PLAIN},
@@ -210,10 +211,19 @@ def test_moments_that_nobody_gave_are_null_and_read_back_as_none() -> None:
     assert report_from(document) == timeless
 
 
-@pytest.mark.parametrize("path", list(places(DOCUMENT)), ids=lambda path: ".".join(map(str, path)))
+@pytest.mark.parametrize(
+    "path",
+    [path for path in places(DOCUMENT) if path[-1] != "is_blank"],
+    ids=lambda path: ".".join(map(str, path)),
+)
 def test_a_document_that_lacks_a_name_is_refused(path: tuple[str | int, ...]) -> None:
     with pytest.raises(InvalidValue, match=r"expected|lacks something"):
         report_from(changed(path))
+
+
+def test_a_document_that_does_not_say_what_is_blank_has_nothing_blank() -> None:
+    for path in [path for path in places(DOCUMENT) if path[-1] == "is_blank"]:
+        assert report_from(changed(path)) == REPORT
 
 
 FIRST = ("blocks", 0, "rows", 0, "values", 0)
