@@ -105,7 +105,7 @@ def _group(scope: Scope, by: str, delivery_id: str, link_id: str) -> str:
 
 def _peers(sums: Sums) -> Sums | None:
     counts = sums.scope.peers
-    return of_whole(evolve(sums.scope, counts=counts, peers=None)) if counts and counts.deliveries else None
+    return of_whole(evolve(sums.scope, counts=counts)) if counts and counts.deliveries else None
 
 
 def _over_peers(number_of: Callable[[Sums], int | None]) -> Callable[[Sums], int | None]:

@@ -59,6 +59,18 @@ def test_an_indicator_is_well_formed(indicator: Indicator) -> None:
     assert not indicator.is_share or indicator.unit == "ratio"
 
 
+def test_quotients_are_shares_but_for_these() -> None:
+    assert {key for key, indicator in catalogue.items() if indicator.unit == "ratio" and not indicator.is_share} == {
+        "average_article_per_transaction",
+        "throughput_messages_per_hour",
+        "throughput_bits_per_second",
+        # Visitors and pages by day, on an average.
+        "os_visitors",
+        "os_pages",
+        "evolution_rate",
+    }
+
+
 @pytest.mark.parametrize("indicator", INDICATORS)
 def test_the_inputs_of_an_indicator_exist(indicator: Indicator) -> None:
     assert indicator.inputs
