@@ -425,6 +425,7 @@ def test_a_curve_has_a_cell_for_every_audience_in_every_bin(world: World, width:
 def test_a_curve_goes_on_where_an_audience_has_no_events() -> None:
     events = [
         judged(Audience.HUMAN, Open, minutes=0),
+        judged(Audience.MACHINE, Open, minutes=7),
         judged(Audience.MACHINE, Open, minutes=10),
         judged(Audience.HUMAN, Open, minutes=4 * 60),
     ]
@@ -433,7 +434,7 @@ def test_a_curve_goes_on_where_an_audience_has_no_events() -> None:
     )
     key = "tracking_statistics_opens"
     curve = [[row[key, audience].value for audience in report.audiences] for row in report["curve"].rows]
-    assert curve == [[0, 1, 0], [1, 1, 0], [1, 2, 0]], "and all have bins of ten minutes, though one needs five alone"
+    assert curve == [[1, 1, 0], [2, 1, 0], [2, 2, 0]], "and all have bins of ten minutes, though one needs five alone"
     assert "no-data" in report["curve"].rows[0]["tracking_statistics_transactions", "proxy"].caveats
 
 
