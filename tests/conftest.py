@@ -150,7 +150,8 @@ def _say_figures(terminalreporter: Any) -> None:
         widths = [max(len(line[place]) for line in lines) for place in range(len(names))]
         terminalreporter.line(f"{what}:")
         for line in lines:
-            cells = (f"{cell:>{width}}" if place else f"{cell:{width}}" for place, (cell, width) in enumerate(zip(line, widths, strict=True)))
+            first, *others = zip(line, widths, strict=True)
+            cells = [f"{first[0]:{first[1]}}", *(f"{cell:>{width}}" for cell, width in others)]
             terminalreporter.line("  " + "  ".join(cells))
 
 

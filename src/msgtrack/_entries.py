@@ -20,7 +20,6 @@ from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.model import Client, Delivery, Message, MessageStatus, Part, TrackedLink
 
 __all__ = [
-    "EVENT_WIDTH",
     "NEVER",
     "NO_AGENT",
     "NO_SLOT",
@@ -66,7 +65,6 @@ class MessageEntry(NamedTuple):
     failure_reason: int
     is_text: bool
     domain: str
-    status: MessageStatus
     failure_type: int
     is_quarantine: bool
     address: str
@@ -89,17 +87,12 @@ EventEntry = tuple[Any, ...]
 """(slot, kind, delivery, message, link, source id, audience, agent), of a transaction also (amount, article); empty when
 left out. An agent is (browser, version, system, version, device, mobile: -1 when unknown)."""
 
-EVENT_WIDTH = 8
-"""The fields that all events have."""
-
 _T = TypeVar("_T", DeliveryEntry, MessageEntry, LinkEntry)
 
 FactShelf = dict[tuple[str, ...], Fact]
 
-NO_AGENT = ("", "", "", "", "", -1)
 _LEFT_OUT: EventEntry = ()
 NEVER = datetime.min.replace(tzinfo=UTC)
-UNREGISTERED = DeliveryEntry(-1, False, False, -1, -1, NEVER, "email", "", -1, -1)
 NO_SLOT = -(2**62)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_SECONDS = 86400
@@ -109,20 +102,27 @@ _AT_REST = "NOT_APPLICABLE IGNORED CANCELLED FAILED"
 PROGRESS = {MessageStatus[name]: rank for rank, name in enumerate(f"{_UNDER_WAY} {_AT_REST}".split())}
 
 
+def _said(number: int | None) -> int:
+    return -1 if number is None else int(number)
+
+
 def delivery_entry(delivery: Delivery) -> DeliveryEntry:
     """What counts of a delivery."""
     return DeliveryEntry(
-        state=-1 if delivery.state is None else delivery.state,
+        state=_said(delivery.state),
         is_proof=delivery.is_proof,
         is_template=delivery.is_template,
-        to_deliver=-1 if delivery.to_deliver is None else delivery.to_deliver,
-        text=-1 if delivery.text is None else delivery.text,
+        to_deliver=_said(delivery.to_deliver),
+        text=_said(delivery.text),
         contact_at=delivery.contact_at or NEVER,
         channel=delivery.channel,
         typology=delivery.typology,
-        total_target=-1 if delivery.total_target is None else delivery.total_target,
-        reject=-1 if delivery.reject is None else delivery.reject,
+        total_target=_said(delivery.total_target),
+        reject=_said(delivery.reject),
     )
+
+
+UNREGISTERED = delivery_entry(Delivery(id="unregistered"))
 
 
 def message_entry(message: Message) -> MessageEntry:
@@ -134,14 +134,13 @@ def message_entry(message: Message) -> MessageEntry:
         failure_reason=int(message.failure_reason),
         is_text=message.format is Part.TEXT,
         domain=message.domain,
-        status=message.status,
         failure_type=int(message.failure_type),
         is_quarantine=message.is_quarantine,
         address=message.address if message.is_quarantine else "",
         variant=message.variant,
         recipient_id=message.recipient_id or "",
         handled=NO_SLOT if message.event_at is None else slot_of(message.event_at),
-        size_bytes=-1 if message.size_bytes is None else message.size_bytes,
+        size_bytes=_said(message.size_bytes),
     )
 
 
@@ -160,8 +159,11 @@ def slot_of(at: datetime) -> int:
 @lru_cache(maxsize=4096)
 def agent_of(client: Client) -> tuple[str, str, str, str, str, int]:
     """The program behind a client, as counts tell programs apart."""
-    is_mobile = -1 if client.is_mobile is None else int(client.is_mobile)
-    return (client.browser, client.browser_version, client.os, client.os_version, client.device, is_mobile)
+    mobile = _said(client.is_mobile)
+    return (client.browser, client.browser_version, client.os, client.os_version, client.device, mobile)
+
+
+NO_AGENT = agent_of(Client())
 
 
 def event_entry(event: Event) -> EventEntry:

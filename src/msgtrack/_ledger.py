@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Mapping
 from functools import cache, partial
-from operator import is_
 
 from msgtrack._books import Book, recipients_of
 from msgtrack._entries import UNREGISTERED, DeliveryEntry, EventEntry, FactShelf, LinkEntry, MessageEntry
@@ -76,7 +75,7 @@ class _Page:
 class _Ledger:
     """The pages for one way to ask."""
 
-    __slots__ = ("admitted", "day_of", "last", "new_people", "of", "pages", "zone")
+    __slots__ = ("admitted", "day_of", "last", "new_people", "pages", "zone")
 
     def __init__(self, admitted: frozenset[str] | None, zone: str, sketch_above: int | None) -> None:
         self.admitted = admitted
@@ -85,11 +84,6 @@ class _Ledger:
         self.new_people: Callable[[], People] = partial(People, sketch_above)
         self.pages: dict[str, _Page] = {}
         self.last: Counts | None = None
-        self.of: list[object] = []
-
-    def admits(self, entry: EventEntry) -> bool:
-        """Whether an event is of the audience asked for."""
-        return self.admitted is None or entry[6] in self.admitted
 
 
 class Books:
@@ -179,12 +173,10 @@ class Books:
         if self._platform is None:
             facts = [fact for shelf in self._facts.values() for fact in shelf.values()]
             self._platform = services_of(facts), applications_of(facts)
-        # By identity: books may differ where the numbers of their deliveries are equal.
-        of: list[object] = [*closed, *closed.values(), self._platform]
-        if ledger.last is None or len(of) != len(ledger.of) or not all(map(_same, of, ledger.of)):
-            ledger.last = _added_up(ledger, closed, books, self._platform)
-            ledger.of = of
-        return ledger.last
+        last = ledger.last
+        if last is None or last.services is not self._platform[0] or not _are_same(last.deliveries, closed):
+            last = ledger.last = _added_up(ledger, closed, books, self._platform)
+        return last
 
     def _ledger(self, admitted: frozenset[str] | None, zone: str, sketch_above: int | None) -> _Ledger:
         asked = (admitted, zone, sketch_above)
@@ -201,12 +193,12 @@ class Books:
         page = ledger.pages.pop(name, None)
         if page is None or page.edition != account.edition:
             page = _Page(account.edition)
-        entries: Collection[EventEntry] = account.entries[page.entered :]
+        entries = account.entries[page.entered :]
         repeats = account.repeats[page.repeated :]
         page.entered, page.repeated = len(account.entries), len(account.repeats)
         if ledger.admitted is not None:
-            entries = list(filter(ledger.admits, entries))
-            repeats = [(entry, times) for entry, times in repeats if ledger.admits(entry)]
+            entries = [entry for entry in entries if entry[6] in ledger.admitted]
+            repeats = [(entry, times) for entry, times in repeats if entry[6] in ledger.admitted]
         has_news = bool(entries or repeats)
         is_known = has_news or name in self._deliveries or name in self._messages or bool(account.facts)
         if page.book is None and is_known:
@@ -224,8 +216,9 @@ class Books:
         return page
 
 
-def _same(one: object, other: object) -> bool:
-    return one == other if isinstance(one, str) else is_(one, other)
+def _are_same(one: Mapping[str, DeliveryCounts], other: Mapping[str, DeliveryCounts]) -> bool:
+    """By identity: books may differ where the numbers of their deliveries are equal."""
+    return one.keys() == other.keys() and all(one[name] is other[name] for name in one)
 
 
 def _added_up(

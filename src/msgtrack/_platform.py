@@ -88,15 +88,19 @@ def services_of(facts: Iterable[Fact]) -> dict[str, ServiceCounts]:
     """The numbers of services; one that nobody registered is there once a subscription or a change names it."""
     services: dict[str, Service] = {}
     created: defaultdict[str, list[int]] = defaultdict(list)
+    ended: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
     joined: defaultdict[str, list[int]] = defaultdict(list)
     left: defaultdict[str, list[int]] = defaultdict(list)
     for fact in facts:
         if isinstance(fact, Service):
             services[fact.id] = fact
         elif isinstance(fact, Subscription):
-            begun = created[fact.service_id]
+            begun = microseconds(fact.created_at)
             if fact.ended_at is None:
-                begun.append(microseconds(fact.created_at))
+                created[fact.service_id].append(begun)
+            else:
+                # Whether it is over depends on the moment that a report looks at.
+                ended[fact.service_id].append((begun, microseconds(fact.ended_at)))
         elif isinstance(fact, SubscriptionChange):
             side = joined if fact.action is SubscriptionAction.SUBSCRIBE else left
             side[fact.service_id].append(microseconds(fact.changed_at))
@@ -105,10 +109,11 @@ def services_of(facts: Iterable[Fact]) -> dict[str, ServiceCounts]:
             label=services[name].label if name in services else "",
             channel=services[name].channel if name in services else "email",
             created=created[name],
+            ended=ended[name],
             joined=joined[name],
             left=left[name],
         )
-        for name in sorted({*services, *created, *joined, *left})
+        for name in sorted({*services, *created, *ended, *joined, *left})
     }
 
 

@@ -140,21 +140,23 @@ class Reactions:
             self.agents[agent, kind] += times
         shown = set(messages)
         shown.discard("")
-        if shown and self._group_sets.setdefault((name, link_id, day), shown) is shown:
+        known = self._group_sets.setdefault((name, link_id, day), shown)
+        if known is shown:
             self._link_sets[link_id, name].append(shown)
             self._day_sets[day, name].append(shown)
-        elif shown:
-            self._group_sets[name, link_id, day] |= shown
+        else:
+            known |= shown
         if kind in PAGE_KINDS:
             traffic.enter(day, entries, agents)
         if kind == Click.kind:
             people = {entry[5] for entry in entries}
             people.discard("")
-            if people and self._group_people.setdefault((link_id, day), people) is people:
+            known = self._group_people.setdefault((link_id, day), people)
+            if known is people:
                 self._link_people[link_id].append(people)
                 self._day_people[day].append(people)
-            elif people:
-                self._group_people[link_id, day] |= people
+            else:
+                known |= people
             for of_class, entry in zip(classes, entries, strict=True):
                 if entry[5]:
                     self.people_by_class[of_class or UNKNOWN_CLASS].add(entry[5])
@@ -239,9 +241,9 @@ class Reactions:
             for key in groups[name]:
                 for kind in kinds[key]:
                     reactions[kind] += rows[key, kind]
-                    shown[kind] += sets.get((key, kind), ())
+                    shown[kind] += sets[key, kind]
             found[name] = Reached(
-                reach=reach_of({kind: _union(parts) for kind, parts in shown.items() if parts}),
+                reach=reach_of({kind: _union(parts) for kind, parts in shown.items()}),
                 persons=len(self._people_of([part for key in groups[name] for part in people.get(key, ())])),
                 reactions=reactions,
             )

@@ -202,16 +202,22 @@ def _moments(moments: Iterable[int]) -> tuple[int, ...]:
     return tuple(sorted(moments))
 
 
+def _spans(spans: Iterable[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
+    return tuple(sorted(spans))
+
+
 @frozen(kw_only=True)
 class ServiceCounts:
     """One service: moments in whole microseconds since 1970, in order, so that any period can be counted later.
 
-    ``created``: when each active subscription began; ``joined`` and ``left``: the rows of the history.
+    ``created``: when each subscription that has no end began; ``ended``: when each of the others began and ended, which
+    were active in between; ``joined`` and ``left``: the rows of the history.
     """
 
     label: str = ""
     channel: str = "email"
     created: tuple[int, ...] = field(default=(), converter=_moments)
+    ended: tuple[tuple[int, int], ...] = field(default=(), converter=_spans)
     joined: tuple[int, ...] = field(default=(), converter=_moments)
     left: tuple[int, ...] = field(default=(), converter=_moments)
 
@@ -379,8 +385,7 @@ class Counts:
     stands for one). ``persons_by``: distinct source ids that clicked over all deliveries, by ``domain`` class and by
     ``channel``. ``visits``: the user-agent statistics by day and program. ``services`` and ``applications`` by id.
     ``zone``: what days are cut by. ``distinct_error``: the relative standard error of distinct persons; 0.0 when exact.
-    ``frozen``: the deliveries whose numbers were frozen before their events were purged. Each one's are as they were; where
-    several deliveries are together, who is in two of them counts twice in ``persons``, ``recipients``, ``persons_by`` and ``visits``.
+    ``frozen``: the deliveries whose numbers were frozen before their events were purged: who is in two deliveries counts twice.
     """
 
     deliveries: Mapping[str, DeliveryCounts] = field(factory=dict)

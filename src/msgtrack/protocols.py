@@ -267,11 +267,17 @@ class Store(Protocol):
         """All that is held about a recipient."""
         ...
 
-    def erase(self, recipient_id: str, *, now: datetime, anonymise: bool = True) -> AuditEntry:
+    def erase(self, recipient_id: str, *, now: datetime | None = None, anonymise: bool = True) -> AuditEntry:
         """Forget a recipient."""
         ...
 
-    def purge(self, before: datetime | Mapping[str, datetime], *, now: datetime) -> AuditEntry:
+    def purge(
+        self,
+        before: datetime | Mapping[str, datetime],
+        *,
+        now: datetime | None = None,
+        zones: Iterable[str] = ("UTC",),
+    ) -> AuditEntry:
         """Take away what is older."""
         ...
 

@@ -44,12 +44,6 @@ from msgtrack._entries import (
     message_entry,
 )
 from msgtrack._ledger import Books
-from msgtrack._packing import (
-    pack_events,
-    pack_messages,
-    unpack_events,
-    unpack_messages,
-)
 from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
@@ -197,25 +191,14 @@ class Tally:
         twin._anonymous = dict(self._anonymous)
         return twin
 
+    __copy__ = copy
+
     def __getstate__(self) -> dict[str, object]:
-        return {
-            "sketch_above": self._sketch_above,
-            "facts": dict(self._facts),
-            "deliveries": self._deliveries,
-            "messages": pack_messages(self._messages),
-            "links": self._links,
-            "identified": pack_events(self._identified, self._identified.values()),
-            "anonymous": pack_events(self._anonymous.values(), self._anonymous),
-        }
+        return {name: getattr(self, name) for name in self.__slots__ if name != "_books"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        self._sketch_above = state["sketch_above"]
-        self._facts = defaultdict(dict, state["facts"])
-        self._deliveries = state["deliveries"]
-        self._messages = unpack_messages(state["messages"])
-        self._links = state["links"]
-        self._identified = dict(unpack_events(state["identified"]))
-        self._anonymous = {entry: times for times, entry in unpack_events(state["anonymous"])}
+        for name, value in state.items():
+            setattr(self, name, value)
         self._books = None
 
     def __eq__(self, other: object) -> bool:

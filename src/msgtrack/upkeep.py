@@ -22,7 +22,7 @@ PURGED_KINDS: Mapping[str, str] = {
     "messages": "messages and exclusions, by their last change",
     "visitors": "visitors that are no recipients, by the moment they were met",
     "rejects": "the rejected lines that run records keep, by the start of the run",
-    "audits": "finished entries of the audit trail, by their start",
+    "audits": "entries of the audit trail, those of unfinished erasures apart, by their start",
     "strays": "events that name no delivery, by the moment they happened; nothing is frozen of them",
 }
 """What ``purge`` takes away, and by which moment it is old. The first two go from deliveries whose counts are frozen."""
@@ -38,7 +38,9 @@ def _audience(value: object) -> str:
 def _zone(value: object) -> str:
     zone = as_text(value)
     if not _ZONE.fullmatch(zone):
-        raise InvalidValue(f"the name of a time zone has 1 to 64 ASCII letters, digits and any of / _ + -, this is {zone!r:.80}")
+        raise InvalidValue(
+            f"the name of a time zone has 1 to 64 ASCII letters, digits and any of / _ + -, this is {zone!r:.80}"
+        )
     return zone
 
 

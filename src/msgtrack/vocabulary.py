@@ -182,7 +182,10 @@ class ResolutionOutcome(StrEnum):
 _link_type = enum_of(
     LinkType, aliases={"email_click": "CLICK", "unsubscription": "OPT_OUT"}, other_numbers=LinkType.OTHER
 )
-_tracking_mode = enum_of(TrackingMode)
+# What the console writes out, and the web interface, which has four of them (reference 2.2 and 7.9, C25).
+_tracking_mode = enum_of(
+    TrackingMode, aliases={"tracked": "ENABLED", "always_enabled": "ALWAYS", "never_tracked": "NEVER"}
+)
 _message_status = enum_of(MessageStatus)
 _failure_type = enum_of(FailureType)
 _failure_reason = enum_of(FailureReason)

@@ -8,9 +8,11 @@ The engine is never loaded into a process of pytest, and some of these are kille
 from __future__ import annotations
 
 import json
+import os
 import random
 import sys
 import threading
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
@@ -20,7 +22,7 @@ from msgtrack.errors import StoreError
 from msgtrack.events import Click, Open
 from msgtrack.model import Client
 from msgtrack.protocols import Checkpoint, Query
-from msgtrack.storage import BaseStore
+from msgtrack.storage import BaseStore, clickhouse
 from msgtrack.storage._clickhouse_arrivals import Arrivals
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -168,5 +170,50 @@ def repaired(folder: str) -> None:
         print(json.dumps({"left": left, "ids": ids, "settled": settled and is_settled(store), "added": again.added}))
 
 
+def under_way(folder: str) -> None:
+    """What another handle sees while an ingest is half given, and while it is half kept."""
+    clickhouse._BATCH_ROWS = 10
+    one, other = (open_store(f"chdb:///{folder}") for _ in range(2))
+    one.ingest(map(event_of, range(100)))
+    before = (other.counts(), other.slots(), [*other.scan()])
+    seen = []
+
+    def given() -> Iterator[Click | Open]:
+        yield from map(event_of, range(50, 250))
+        seen.append((other.counts(), other.slots(), [*other.scan()]) == before)
+        yield event_of(250)
+
+    finish = Arrivals.finish
+
+    def looking(arrivals: Arrivals, token: int) -> None:
+        folded = BaseStore.live_counts(other)
+        seen.append(other.counts() == folded and other.slots() == BaseStore.live_slots(other))
+        finish(arrivals, token)
+
+    Arrivals.finish = looking
+    added = one.ingest(given()).added
+    print(json.dumps({"seen": seen, "added": added, "settled": is_settled(other)}))
+    one.close()
+    other.close()
+
+
+def forked(folder: str) -> None:
+    """A child of a process that opened a store must not touch it, or it would hang."""
+    with open_store(f"chdb:///{folder}") as store:
+        store.ingest([event_of(0)])
+        child = os.fork()
+        if not child:
+            try:
+                [*store.scan()]
+            except StoreError as error:
+                os._exit(7 if "forked" in str(error) else 8)
+            finally:
+                os._exit(9)
+        _, status = os.waitpid(child, 0)
+        print(json.dumps({"child": os.waitstatus_to_exitcode(status), "events": len([*store.scan()])}))
+
+
 if __name__ == "__main__":
-    {each.__name__: each for each in (write, look, race, contest, broken_off, repaired)}[sys.argv[1]](sys.argv[2])
+    {each.__name__: each for each in (write, look, race, contest, broken_off, repaired, under_way, forked)}[
+        sys.argv[1]
+    ](sys.argv[2])

@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-for package in ("sqlalchemy", "clickhouse_connect", "chdb"):
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(
-            f"ClickHouse's engine needs the package {package!r}, which is not installed", allow_module_level=True
-        )
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(engines):
+    for package in ("sqlalchemy", "clickhouse_connect", "chdb"):
+        if importlib.util.find_spec(package) is None:
+            engines.lacks("ClickHouse", f"the package {package!r} is not installed")
+
 
 PROGRAM = Path(__file__).with_name("clickhouse_faults.py")
 
@@ -88,3 +90,11 @@ def test_an_ingest_that_breaks_off_counts_right_before_and_after_it_is_mended(tm
         "window": True,
     }
     assert figures("repaired", folder) == {"left": 0, "ids": 300, "settled": True, "added": 0}
+
+
+def test_nothing_of_an_ingest_is_seen_before_it_moves_and_counts_are_right_while_it_does(tmp_path: Path) -> None:
+    assert figures("under_way", tmp_path / "store") == {"seen": [True, True], "added": 151, "settled": True}
+
+
+def test_a_forked_child_is_refused(tmp_path: Path) -> None:
+    assert figures("forked", tmp_path / "store") == {"child": 7, "events": 1}

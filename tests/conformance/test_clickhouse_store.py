@@ -10,6 +10,7 @@ import importlib.util
 import itertools
 import os
 import sys
+from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -25,9 +26,16 @@ import chdb_process
 SERVER = os.environ.get("MSGTRACK_TEST_CLICKHOUSE", "")
 _numbers = itertools.count()
 
-for package in ("sqlalchemy", "clickhouse_connect", *([] if SERVER else ["chdb"])):
-    if importlib.util.find_spec(package) is None:
-        pytest.skip(f"ClickHouse needs the package {package!r}, which is not installed", allow_module_level=True)
+
+@pytest.fixture(scope="module", autouse=True)
+def _engine(engines):
+    for package in ("sqlalchemy", "clickhouse_connect", *([] if SERVER else ["chdb"])):
+        if importlib.util.find_spec(package) is None:
+            engines.lacks("ClickHouse", f"the package {package!r} is not installed")
+    engines.runs(
+        "ClickHouse",
+        urlsplit(SERVER).hostname if SERVER else f"the engine of chDB {version(packages_distributions()['chdb'][0])}",
+    )
 
 
 class Place:

@@ -163,7 +163,9 @@ def place(request, tmp_path, database_server):
 def records(text, id_, number=0):
     """A record of each class that carries a text and an id wherever it can."""
     at = AT + timedelta(minutes=number)
-    yield Delivery(id=id_, internal_name=text, label=text, channel=text, typology=text, expired_url=text, service_id=id_)
+    yield Delivery(
+        id=id_, internal_name=text, label=text, channel=text, typology=text, expired_url=text, service_id=id_
+    )
     yield Message(id=id_, delivery_id=id_, recipient_id=id_, address=text, domain=text, variant=text, service_id=id_)
     yield TrackedLink(delivery_id=id_, id=id_, url=text, key=text, label=text, category=text, variant=text)
     yield Exclusion(delivery_id=id_, id=id_, recipient_id=id_, address=text, rule=text)
@@ -280,7 +282,9 @@ def test_what_no_engine_could_have_as_a_key_is_refused(text):
         Checkpoint(source=text, position="1")
 
 
-PIECES = st.sampled_from([*"'\"`\\;-%:{}?$()\0\x01\n é", "--", "/*", "*/", "%s", ":x", "{x}", "DROP TABLE msgtrack_events", "''"])
+PIECES = st.sampled_from(
+    [*"'\"`\\;-%:{}?$()\0\x01\n é", "--", "/*", "*/", "%s", ":x", "{x}", "DROP TABLE msgtrack_events", "''"]
+)
 HOSTILE = st.lists(PIECES, min_size=1, max_size=8).map("".join)
 HOSTILE_IDS = HOSTILE.filter(lambda text: len(text.encode()) <= 64)
 
@@ -301,7 +305,17 @@ def empty(place):
         store.rebuild()
 
 
-SCHEMAS = ("'", '"', "`", "a b", "x'; DROP TABLE victim; --", 'x"; DROP TABLE victim; --', "x`; DROP TABLE victim; #", "%s", "%(x)s")
+SCHEMAS = (
+    "'",
+    '"',
+    "`",
+    "a b",
+    "x'; DROP TABLE victim; --",
+    'x"; DROP TABLE victim; --',
+    "x`; DROP TABLE victim; #",
+    "%s",
+    "%(x)s",
+)
 MORE_SCHEMAS = (":x", "{x}", "$1", "ä", "x" * 60, "--", "/*", "a.b", "\\", "\\'", "select", "A", "?")
 
 

@@ -81,6 +81,16 @@ BUILT: dict[str, str] = {
     "msgtrack.reports:Report.text": "(self)",
     "msgtrack.reports:Report.fragment": "(self, name)",
     "msgtrack.web.asgi:TrackingApp": "(handler)",
+    "msgtrack.storage:BaseStore.counts": "(self, query=...)",
+    "msgtrack.storage:BaseStore.slots": "(self, query=...)",
+    "msgtrack.storage:BaseStore.rebuild": "(self, delivery_ids=None)",
+    "msgtrack.storage:BaseStore.revise": "(self, *, records=(), events=(), remove=(), remove_events=())",
+    "msgtrack.storage:BaseStore.export": "(self, recipient_id)",
+    "msgtrack.storage:BaseStore.erase": "(self, recipient_id, *, now=None, anonymise=True)",
+    "msgtrack.storage:BaseStore.purge": "(self, before, *, now=None, zones=...)",
+    "msgtrack.storage:MemoryStore.save": "(self, path)",
+    "msgtrack.storage:MemoryStore.load": "(path)",
+    "msgtrack.upkeep:Retention.before": "(self, now)",
     "msgtrack.testing:StoreSuite": "()",
     "msgtrack.testing:StoreAgreement": "()",
 }
@@ -268,8 +278,8 @@ MODULES: Mapping[str, str] = {
     "msgtrack.reports": "delivery_report recipient_report Report",
     "msgtrack.web.asgi": "TrackingApp",
     "msgtrack.testing": "StoreSuite StoreAgreement gateways strategies",
-    "msgtrack.protocols": "Store Resolver Source Query Checkpoint WorkflowRun Capabilities",
-    "msgtrack.storage": "BaseStore open_store",
+    "msgtrack.protocols": "Store Resolver Source Query Checkpoint WorkflowRun Capabilities AuditEntry FrozenCounts",
+    "msgtrack.storage": "BaseStore MemoryStore open_store",
 }
 
 

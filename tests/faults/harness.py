@@ -160,7 +160,9 @@ def complete(place: Place, found: dict[str, Any]) -> dict[str, Any]:
 
 
 @contextmanager
-def place_of(engine: str, folder: Path, server: Callable[[str], Any], lacks: Callable[[str, str], Any]) -> Iterator[Place]:
+def place_of(
+    engine: str, folder: Path, server: Callable[[str], Any], lacks: Callable[[str, str], Any]
+) -> Iterator[Place]:
     """An empty place of an engine."""
     if engine in SERVERS:
         with server(engine).place() as url:

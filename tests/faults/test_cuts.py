@@ -45,7 +45,12 @@ class Calls:
 
     def events(self, number, count):
         return [
-            Click(occurred_at=AT + timedelta(seconds=n), delivery_id=f"{number}", message_id=str(n % 97), id=f"{number}-{n}")
+            Click(
+                occurred_at=AT + timedelta(seconds=n),
+                delivery_id=f"{number}",
+                message_id=str(n % 97),
+                id=f"{number}-{n}",
+            )
             for n in range(count)
         ]
 
@@ -116,8 +121,12 @@ class Calls:
 
     def before_erase(self, number):
         name, message_id = f"who-{number}", f"e-{number}"
-        self.store.put([Message(delivery_id="spring", id=message_id, recipient_id=name, address=f"{name}@corp.example")])
-        self.store.ingest([Click(occurred_at=AT, delivery_id="spring", message_id=message_id, source_id=name, id=f"erased-{number}")])
+        self.store.put(
+            [Message(delivery_id="spring", id=message_id, recipient_id=name, address=f"{name}@corp.example")]
+        )
+        self.store.ingest(
+            [Click(occurred_at=AT, delivery_id="spring", message_id=message_id, source_id=name, id=f"erased-{number}")]
+        )
         self.counts = self.seen.counts()
 
     def erase(self, number):
@@ -136,7 +145,10 @@ class Calls:
         name = f"old-{number}"
         self.store.put([Delivery(id=name), Message(delivery_id=name, id="1", event_at=AT - timedelta(days=900))])
         self.store.ingest(
-            [Click(occurred_at=AT - timedelta(days=900), delivery_id=name, message_id="1", id=f"{name}-{n}") for n in "12"]
+            [
+                Click(occurred_at=AT - timedelta(days=900), delivery_id=name, message_id="1", id=f"{name}-{n}")
+                for n in "12"
+            ]
         )
         self.counts = self.seen.counts(Query(delivery_ids=name)).deliveries[name]
 
@@ -190,7 +202,12 @@ def break_every_step(calls, name, cuts):
                 break
         else:
             pytest.fail(f"{name} has more than {MOST_STEPS} steps")
-    return {"steps broken": broken + survived, "errors of ours": broken, "done all the same": survived, "kept though": kept}
+    return {
+        "steps broken": broken + survived,
+        "errors of ours": broken,
+        "done all the same": survived,
+        "kept though": kept,
+    }
 
 
 WRITING = ("ingest", "ingest_long", "put", "put_long", "revise", "rebuild", "erase", "purge")
@@ -202,7 +219,9 @@ def test_a_call_that_writes_is_broken(place, cuts, name, figures):
     with open_store(cuts.url) as store, open_store(place.url) as seen:
         cuts.attach(store)
         store.put(program.records())
-        figures("broken at every step", engine=place.engine, call=name, **break_every_step(Calls(store, seen), name, cuts))
+        figures(
+            "broken at every step", engine=place.engine, call=name, **break_every_step(Calls(store, seen), name, cuts)
+        )
 
 
 READING = {

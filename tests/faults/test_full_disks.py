@@ -103,7 +103,9 @@ def test_a_disk_of_a_server_is_full(engine, tmp_path, engines, figures):
             folder.mkdir()
         with small_disk(folder, SIZES[engine], *options) as disk:
             if engine == "PostgreSQL":
-                server.execute(f"CREATE TABLESPACE small LOCATION '{folder}'", "CREATE DATABASE filled TABLESPACE small")
+                server.execute(
+                    f"CREATE TABLESPACE small LOCATION '{folder}'", "CREATE DATABASE filled TABLESPACE small"
+                )
             fill(Place(engine=engine, url=server.url("filled")), disk, figures)
             server.kill()
     finally:

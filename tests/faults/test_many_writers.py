@@ -16,7 +16,9 @@ OF_HANDLES = ("DuckDB", "ClickHouse")
 
 
 def tell(place, found, writers, said, figures):
-    distinct = len({n for writer in range(writers) for batch in range(BATCHES) for n in program.numbers_of(batch, writer)})
+    distinct = len(
+        {n for writer in range(writers) for batch in range(BATCHES) for n in program.numbers_of(batch, writer)}
+    )
     check(place, found, BATCHES - 1)
     assert found["positions"] == [BATCHES - 1] * writers
     assert found["ahead"] == 0

@@ -31,7 +31,6 @@ FLOORS: dict[str, tuple[int, int]] = {
     "plugins": (1, 4),
     "counts": (2, 0),
     "_entries": (2, 1),
-    "_packing": (2, 2),
     "_people": (2, 1),
     "_platform": (2, 2),
     "_reactions": (2, 3),

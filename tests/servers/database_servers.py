@@ -19,6 +19,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import URL, create_engine, make_url, text
 from sqlalchemy.exc import DBAPIError
@@ -84,7 +85,7 @@ class OwnServer(Server):
         self,
         folder: Path,
         command: list[str],
-        options: dict[str, object],
+        options: dict[str, Any],
         admin: Callable[[int], URL],
         port: int,
         stop: str,
@@ -172,10 +173,10 @@ def _free_port() -> int:
         return probe.getsockname()[1]
 
 
-def _folder(name: str, users: tuple[str, ...]) -> tuple[Path, dict[str, object]]:
+def _folder(name: str, users: tuple[str, ...]) -> tuple[Path, dict[str, Any]]:
     """A folder of a user who is not root, and how programs are run as that user."""
     folder = Path(tempfile.mkdtemp(prefix=f"msgtrack-{name}-"))
-    options: dict[str, object] = {
+    options: dict[str, Any] = {
         "cwd": folder,
         "env": {"PATH": "/usr/bin:/bin:/usr/sbin", "LC_ALL": "C.UTF-8", "HOME": str(folder)},
         # A signal that is meant for the tests is not meant for the server.
@@ -191,7 +192,7 @@ def _folder(name: str, users: tuple[str, ...]) -> tuple[Path, dict[str, object]]
     return folder, options
 
 
-def _prepare(command: list[str], options: dict[str, object]) -> None:
+def _prepare(command: list[str], options: dict[str, Any]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
     if done.returncode:
         raise Missing(f"{Path(command[0]).name} failed: {(done.stderr or done.stdout)[-400:]}")

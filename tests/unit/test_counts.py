@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from decimal import Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Decimal
 
 import attrs
 import pytest
@@ -16,14 +17,19 @@ from msgtrack.counts import (
     Counts,
     DeliveryCounts,
     DomainCounts,
+    Excluded,
+    Failures,
     LinkFacts,
     Opened,
     Reached,
     ServiceCounts,
     StepCounts,
     Visits,
+    distinct,
+    local_day,
+    total_amount,
 )
-from msgtrack.model import LinkType
+from msgtrack.model import LinkType, MessageStatus
 
 COUNTS = Counts(
     deliveries={
@@ -61,6 +67,7 @@ def test_what_nobody_gave_is_zero() -> None:
     assert delivery.amount == Decimal(0)
     domain = DomainCounts()
     assert (domain.to_deliver, domain.text, domain.success, domain.reacted, domain.clicked) == (0,) * 5
+    assert (domain.prepared, domain.failed, domain.complaints) == (0,) * 3
     assert Counts().persons == 0
 
 
@@ -159,3 +166,86 @@ def test_what_is_left_without_numbers_is_left_out() -> None:
     found = DeliveryCounts(handled={"b": {0: 1}, "a": {0: 0}}, slots={"open": {"1": {0: 0}}, "click": {"2": {0: 1}}})
     assert (found.handled, found.slots) == ({"b": {0: 1}}, {"click": {"2": {0: 1}}})
     assert Counts(persons_by={"domain": {"AOL": 0}, "channel": {"email": 1}}).persons_by == {"channel": {"email": 1}}
+
+
+def test_rows_may_come_as_any_iterable_and_stay() -> None:
+    failures = [Failures(status=2, failure_type=1, failure_reason=3, messages=4)]
+    excluded = [Excluded(failure_reason=9, rule="r", times=2)]
+    agents = [Opened(browser="b")]
+    for made in (list, iter):
+        assert DomainCounts(outcomes=made(failures)).outcomes == tuple(failures)
+        found = DeliveryCounts(exclusions=made(excluded), agents=made(agents), derived=made(["text"]))
+        assert (found.exclusions, found.agents, found.derived) == (tuple(excluded), tuple(agents), ("text",))
+        assert StepCounts(steps=made("ab")).steps == ("a", "b")
+        assert Counts(visits=made([Visits(day="2026-03-01")])).visits == (Visits(day="2026-03-01"),)
+
+
+def test_statuses_are_told_apart() -> None:
+    counts = DomainCounts(statuses={status: 10**place for place, status in enumerate(MessageStatus)})
+    tens = {status: 10**place for place, status in enumerate(MessageStatus)}
+    handled = (MessageStatus.SENT, MessageStatus.TAKEN_INTO_ACCOUNT, MessageStatus.RECEIVED_ON_MOBILE)
+    assert counts.success == sum(tens[status] for status in handled)
+    assert counts.failed == tens[MessageStatus.FAILED]
+    assert counts.prepared == tens[MessageStatus.PREPARED]
+    assert counts.to_deliver == sum(tens.values()) - tens[MessageStatus.IGNORED]
+    assert DomainCounts(failures={8: 3, 7: 1}).complaints == 3
+
+
+def test_rows_of_a_delivery_add_up_over_links_and_slots() -> None:
+    slots = {"click": {"2": {0: 1, 300: 2}, "3": {0: 4}}, "opt-out-click": {"3": {0: 8}}, "open": {"2": {0: 16}}}
+    found = DeliveryCounts(slots=slots, links={"9": LinkFacts(), "2": LinkFacts()})
+    assert (found.rows("click"), found.rows("open", "click"), found.rows("sent"), found.rows()) == (7, 23, 0, 0)
+    assert found.clicks_by_link() == {"9": 0, "2": 3, "3": 12}
+
+
+def test_moments_before_and_after_leave_out_the_moment_itself() -> None:
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    one = int(at.timestamp()) * 10**6
+    moments = (one - 1, one, one, one + 1, one + 2)
+    assert (ServiceCounts.before(moments, at), ServiceCounts.after(moments, at)) == (1, 2)
+
+
+def test_reactions_of_any_kind_are_told_from_those_of_some() -> None:
+    reach = {"click": 1, "click open": 2, "open": 4, "mobile-click": 8, "mobile-click open": 16}
+    assert distinct(reach) == 31
+    assert distinct(reach, mobile=False) == 31
+    assert (distinct(reach, "open"), distinct(reach, "open", mobile=False)) == (22, 22)
+    assert (distinct(reach, "click"), distinct(reach, "click", mobile=False)) == (27, 3)
+    assert distinct(reach, "mobile-click", "page-visit") == 24
+    assert distinct({}, "click") == distinct({}) == 0
+
+
+def test_amounts_are_exact_up_to_a_hundred_digits_and_never_fail() -> None:
+    long, short = Decimal("9" * 60), Decimal("1e-40")
+    assert total_amount([short, long]) == total_amount([long, short]) == Decimal(f"{'9' * 60}.{'0' * 39}1")
+    assert total_amount([Decimal("1e60"), short]) == Decimal("1e60")
+    assert total_amount([]) == Decimal(0)
+    greatest, least = Decimal(f"9e{MAX_EMAX}"), Decimal(f"1e{MIN_EMIN}")
+    assert (total_amount([greatest]), total_amount([least, least])) == (greatest, Decimal(f"2e{MIN_EMIN}"))
+    assert total_amount([greatest, greatest]).is_infinite()
+
+
+@pytest.mark.parametrize(
+    ("slot", "zone", "day"),
+    [
+        (0, "UTC", "1970-01-01"),
+        (0, "America/New_York", "1969-12-31"),
+        (86_100, "Asia/Tokyo", "1970-01-02"),
+        (-62_135_596_800, "America/New_York", "0001-01-01"),
+        (-62_135_596_800, "UTC", "0001-01-01"),
+        (253_402_300_500, "Asia/Tokyo", "9999-12-31"),
+    ],
+)
+@pytest.mark.parametrize("home", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_days_are_those_of_the_zone_asked_for_wherever_the_machine_stands(
+    monkeypatch: pytest.MonkeyPatch, home: str, slot: int, zone: str, day: str
+) -> None:
+    if not hasattr(time, "tzset"):
+        pytest.skip("this system cannot be told another zone")
+    try:
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", home)
+            time.tzset()
+            assert local_day(slot, zone) == day
+    finally:
+        time.tzset()

@@ -66,8 +66,10 @@ def test_a_tally_is_not_hashable_and_unequal_to_other_things() -> None:
 
 
 def test_what_is_no_fact_is_refused_by_name() -> None:
-    with pytest.raises(InvalidValue, match="not dict"):
-        Tally().add({"id": "1"})  # type: ignore[arg-type]  # the point of the test
+    kinds = "^a tally takes deliveries, messages, tracked links, events and other facts, not dict: "
+    with pytest.raises(InvalidValue, match=kinds) as caught:
+        Tally().add({"id": "1" * 500})  # type: ignore[arg-type]  # the point of the test
+    assert str(caught.value).endswith("dict: " + repr({"id": "1" * 500})[:80])
 
 
 @pytest.mark.parametrize("is_late", [False, True])
@@ -128,6 +130,14 @@ def test_reactions_of_a_seed_are_left_out_however_late_it_is_known(is_late: bool
 def test_proofs_and_templates_are_not_there(flag: str, is_late: bool) -> None:
     facts: list[Fact] = [Delivery(id="1", **{flag: True}), message(), clicked(source_id="s")]
     assert counts(*(reversed(facts) if is_late else facts)) == Counts()
+
+
+@pytest.mark.parametrize("flag", ["is_proof", "is_template"])
+def test_deliveries_beside_proofs_and_templates_are_there(flag: str) -> None:
+    deliveries = [Delivery(id=name, **({flag: True} if name in "25" else {})) for name in "12345"]
+    found = counts(*deliveries, *(clicked(delivery_id=name, source_id=name) for name in "12345"))
+    assert list(found.deliveries) == ["1", "3", "4"]
+    assert (found.persons, found.persons_by["channel"]) == (3, {"email": 3})
 
 
 def test_a_message_nobody_registered_counts_under_others() -> None:

@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from msgtrack._books import Book
-from msgtrack._ledger import MAX_LEDGERS
 from msgtrack._reactions import Reactions
 from msgtrack.events import Click, Open
 from msgtrack.facts import AddressState, Exclusion, Subscription
@@ -121,6 +120,52 @@ def test_what_changes_a_delivery_closes_that_one_alone(
         assert counts == folded([*world, fact]).counts()
 
 
+CHANGES: dict[str, list[Fact]] = {
+    "messages": [Message(id="7", delivery_id="2", status=s) for s in ("prepared", "sent", "failed")],
+    "links": [TrackedLink(delivery_id="2", id="2", url="https://a.example/", label=label) for label in "abc"],
+    "an event": [click("2", "7", id="2/7", verdict=Verdict(audience=a)) for a in ("proxy", "machine", "human")],
+    "exclusions": [Exclusion(delivery_id="2", id=name) for name in "abc"],
+    "one exclusion": [Exclusion(delivery_id="2", id="x", rule=rule) for rule in "abc"],
+    "one exclusion of two": [Exclusion(delivery_id="2", id=i, rule=rule) for i, rule in ("ya", "xa", "xb", "xc")],
+    "what a delivery says": [Delivery(id="2", to_deliver=number) for number in (1, 2, 3)],
+}
+
+
+@pytest.mark.parametrize("name", CHANGES)
+def test_every_change_of_a_row_is_in_the_next_report(world: list[Fact], name: str) -> None:
+    tally = folded(world)
+    tally.counts()
+    facts = list(world)
+    for fact in CHANGES[name]:
+        tally.add(fact)
+        facts.append(fact)
+        assert tally.counts() == folded(facts).counts()
+        assert tally.counts(audience="human") == folded(facts).counts(audience="human")
+
+
+@pytest.mark.parametrize("is_first", [False, True])
+def test_one_change_among_what_is_known_is_a_change(world: list[Fact], is_first: bool) -> None:
+    messages = [Message(id="7", delivery_id="2", status="sent"), Message(id="8", delivery_id="2", recipient_id="r8")]
+    links = [TrackedLink(delivery_id="2", id=name, url="https://a.example/") for name in "89"]
+    relabelled = TrackedLink(delivery_id="2", id="8", url="https://a.example/", label="Shop")
+    for early, late in (([], messages), (links, [relabelled, links[1]])):
+        facts: list[Fact] = [*world, *early]
+        tally = folded(facts)
+        tally.counts()
+        tally.absorb(folded(late if is_first else late[::-1]))
+        assert tally.counts() == folded([*facts, *late]).counts()
+
+
+def test_a_report_of_some_deliveries_is_of_those_that_there_are(world: list[Fact]) -> None:
+    tally = folded(world)
+    for names in (["2"], ["3", "1"], ["2", "nobody's"], ["nobody's"], [], ["1", "2", "3"]):
+        found = tally.counts(delivery_ids=names)
+        assert list(found.deliveries) == sorted({*names} & {"1", "2", "3"})
+        assert found.persons == (10 if found.deliveries else 0)
+        alone = [fact for fact in world if (getattr(fact, "delivery_id", None) or fact.id) in names]
+        assert found == folded(alone).counts()
+
+
 def test_an_event_that_moves_closes_both_deliveries(monkeypatch: pytest.MonkeyPatch, world: list[Fact]) -> None:
     tally = folded(world)
     tally.counts()
@@ -132,11 +177,45 @@ def test_an_event_that_moves_closes_both_deliveries(monkeypatch: pytest.MonkeyPa
     assert counts == folded([*world, moved]).counts()
 
 
-def test_each_way_to_ask_has_books_of_its_own_up_to_a_number(
-    monkeypatch: pytest.MonkeyPatch, world: list[Fact]
-) -> None:
+@pytest.mark.parametrize("has_id", [False, True])
+def test_an_audience_is_counted_and_the_others_are_not(has_id: bool) -> None:
+    audiences = ["human"] * 3 + ["proxy"] * 2 + ["unsure"]
+    clicks = [
+        click("1", f"m{n}", id=f"e{n}" if has_id else None, source_id=f"s{n}", verdict=Verdict(audience=audience))
+        for n, audience in enumerate(audiences)
+    ]
+    tally = folded([Delivery(id="1"), *clicks])
+    asked: dict[Any, int] = {
+        "human": 3,
+        "proxy": 2,
+        "unsure": 1,
+        "machine": 0,
+        "all": 6,
+        None: 6,
+        ("proxy", "human"): 5,
+    }
+    for audience, number in [*asked.items(), *asked.items()]:
+        found = tally.counts(audience=audience)
+        assert (found.persons, found.deliveries["1"].rows("click")) == (number, number)
+
+
+@pytest.mark.parametrize("moved", [["a"], ["b"], ["a", "c"], ["a", "b", "c"]])
+def test_of_events_alike_but_for_their_ids_some_may_turn_out_otherwise(moved: list[str]) -> None:
+    alike = [click("1", "7", id=name, source_id="s") for name in "abc"]
+    others = [Open(id=name, occurred_at=START - timedelta(hours=1), delivery_id="1") for name in moved]
+    tally = folded(alike)
+    tally.counts()
+    tally.extend(others)
+    found = tally.counts()
+    assert found == folded([*alike, *others]).counts()
+    assert found.deliveries["1"].rows("click") == 3 - len(moved)
+    tally.extend([click("1", "8", id="a", source_id="t"), click("1", "7", id="d", source_id="s")])
+    assert tally.counts() == tally.copy().counts()
+
+
+def test_each_way_to_ask_has_books_of_its_own_up_to_eight(monkeypatch: pytest.MonkeyPatch, world: list[Fact]) -> None:
     tally = folded(world)
-    zones = [f"Etc/GMT+{n}" for n in range(MAX_LEDGERS + 1)]
+    zones = [f"Etc/GMT+{n}" for n in range(9)]
     work = _Work(monkeypatch)
     for zone in zones:
         tally.counts(zone=zone)
@@ -193,6 +272,14 @@ LATE: dict[str, tuple[list[Fact], list[Fact], dict[str, Any]]] = {
     "the last fact of a delivery goes to another": (
         [AddressState(address="x@a.example", status="quarantine", delivery_id="1")],
         [AddressState(address="x@a.example", status="quarantine", delivery_id="2", last_modified_at=START)],
+        {},
+    ),
+    "the last fact of a delivery goes to another, and a message comes": (
+        [AddressState(address="x@a.example", status="quarantine", delivery_id="1"), click("1", "a")],
+        [
+            AddressState(address="x@a.example", status="quarantine", delivery_id="2", last_modified_at=START),
+            Message(id="a", delivery_id="1", address="a@gmail.com", status="sent"),
+        ],
         {},
     ),
     "events without ids, of two audiences": (

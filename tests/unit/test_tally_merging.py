@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 from msgtrack._reactions import cells, reach_of
 from msgtrack.counts import MOBILE_CLICK, distinct
 from msgtrack.events import Click, Open, Transaction
+from msgtrack.facts import Exclusion, Service
 from msgtrack.model import Client, Delivery, Message, TrackedLink
 from msgtrack.tally import Fact, Tally, fold
 from msgtrack.testing import strategies
@@ -76,6 +80,34 @@ def test_to_absorb_is_to_merge_in_place(world: strategies.World, cut: int) -> No
     assert (left._sketch_above, right) == (10**6, before)
     right.extend(facts)
     assert left == merged, "nothing is shared"
+
+
+@pytest.mark.parametrize(
+    "copied", [copy.copy, copy.deepcopy, Tally.copy, lambda tally: pickle.loads(pickle.dumps(tally))]
+)
+def test_a_copy_goes_its_own_way(copied: Callable[[Tally], Tally]) -> None:
+    events: list[Fact] = [Open(id="e", occurred_at=NOON, delivery_id="1"), Open(occurred_at=NOON, delivery_id="1")]
+    records: list[Fact] = [
+        Delivery(id="1"),
+        Message(id="7", delivery_id="1"),
+        TrackedLink(delivery_id="1", id="2", url="https://a.example/"),
+        Exclusion(delivery_id="1", id="x"),
+    ]
+    tally = Tally(sketch_above=7)
+    tally.extend([*records, *events])
+    report, before = tally.counts(), repr(tally)
+    twin = copied(tally)
+    assert twin == tally
+    assert twin._sketch_above == 7
+    twin.extend([evolve(record, id="new") for record in records])
+    twin.extend([evolve(events[0], id="f"), events[1], Service(id="news")])
+    assert twin != tally
+    assert tally.counts() is report
+    assert tally.copy().counts() == report
+    assert repr(tally) == before
+    tally.extend([Delivery(id="3"), *events])
+    assert "3" not in twin.counts().deliveries
+    assert twin.counts().deliveries["1"].rows("open") == 4
 
 
 def test_a_tally_that_absorbs_itself_doubles_what_has_no_id() -> None:

@@ -89,7 +89,7 @@ def _delivery(args: argparse.Namespace) -> int:
 
 
 def _indicators(args: argparse.Namespace) -> int:
-    from msgtrack.metrics import indicator_report, report_document
+    from msgtrack.metrics import catalogue, indicator_report, layouts, report_document
     from msgtrack.reports.tables import as_csv, as_text
     from msgtrack.storage import open_store
     from msgtrack.web.asgi import utc_now
@@ -97,7 +97,10 @@ def _indicators(args: argparse.Namespace) -> int:
     if args.html:
         raise InvalidOption(f"the report {args.report!r:.80} has no HTML", hint="take --csv or --json")
     audiences = tuple(name.strip() for name in args.audience.split(","))
-    make = partial(indicator_report, args.report, zone=args.zone, now=utc_now(), audiences=audiences, peers=True)
+    # Peers cost a reading of all that the platform sent in six months.
+    keys = layouts[args.report].keys if args.report in layouts else ()
+    peers = any(catalogue[key].undefined == "no-peers" for key in keys)
+    make = partial(indicator_report, args.report, zone=args.zone, now=utc_now(), audiences=audiences, peers=peers)
     with open_store(args.store) as store:
         report = make(store, args.delivery) if args.top is None else make(store, args.delivery, top=args.top)
     if args.csv:

@@ -7,6 +7,7 @@ from typing import Protocol
 
 from attrs import frozen
 
+from msgtrack._borders import shown
 from msgtrack.counts import distinct
 from msgtrack.errors import InvalidOption
 from msgtrack.events import Click, Open
@@ -85,13 +86,13 @@ def open_bounds(table_of: TableOf, *, hidden: float | None = None, confidence: f
         InvalidOption: ``hidden`` or ``confidence`` is not such a share.
     """
     if hidden is not None and (isinstance(hidden, bool) or not isinstance(hidden, int | float) or not 0 <= hidden < 1):
-        raise InvalidOption(f"hidden={hidden!r:.80} is no share from 0 up to 1")
+        raise InvalidOption(f"hidden={shown(hidden)} is no share from 0 up to 1")
     if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
-        raise InvalidOption(f"confidence={confidence!r:.80} does not lie between 0 and 1")
+        raise InvalidOption(f"confidence={shown(confidence)} does not lie between 0 and 1")
     people, others, everybody = table_of(audience=_PEOPLE), table_of(audience=_NO_MACHINES), table_of(audience="all")
-    read = people["recipient_open"].value_or_zero
-    reacted = others["recipient_open"].value_or_zero
-    delivered = everybody["success"].value_or_zero
+    read = people["recipient_open"].value or 0
+    reacted = others["recipient_open"].value or 0
+    delivered = everybody["success"].value or 0
     reach = _reach(others)
     clicked = distinct(reach, Click.kind)
     unseen = distinct(reach, Click.kind, Open.kind) - distinct(reach, Open.kind)

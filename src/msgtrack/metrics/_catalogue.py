@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
-from msgtrack.errors import NotSupported, UnknownIndicator
+from msgtrack._borders import shown
+from msgtrack.errors import UnknownIndicator
 from msgtrack.metrics import (
     bounces,
     browsers,
@@ -32,9 +33,8 @@ from msgtrack.metrics import (
     web_applications,
 )
 from msgtrack.metrics._indicator import Indicator
-from msgtrack.metrics._planned import REFERENCE_KEYS
 
-__all__ = ["PLANNED", "Catalogue", "catalogue"]
+__all__ = ["Catalogue", "catalogue"]
 
 _REPORTS = (
     tracking_indicators,
@@ -75,18 +75,14 @@ class Catalogue(Mapping[str, Indicator]):
         """The indicator of this key.
 
         Raises:
-            NotSupported: an indicator of the reference that is not computed yet.
             UnknownIndicator: no indicator has the key (also a ``KeyError``).
         """
         found = self._by_key.get(key)
         if found is not None:
             return found
-        for report, keys in PLANNED.items():
-            if key in keys:
-                raise NotSupported(f"the indicator {key!r} (report {report!r}) is not computed yet")
-        near = get_close_matches(str(key), self._by_key, n=3)
+        near = get_close_matches(key if isinstance(key, str) else "", self._by_key)
         raise UnknownIndicator(
-            f"there is no indicator {key!r:.80}", hint=f"did you mean {' or '.join(near)}?" if near else ""
+            f"there is no indicator {shown(key)}", hint=f"did you mean {' or '.join(near)}?" if near else ""
         )
 
     def __iter__(self) -> Iterator[str]:
@@ -103,11 +99,4 @@ class Catalogue(Mapping[str, Indicator]):
 
 
 catalogue = Catalogue(indicator for report in _REPORTS for indicator in report.INDICATORS)
-"""Every indicator that can be computed."""
-
-PLANNED: Mapping[str, tuple[str, ...]] = {
-    report: missing
-    for report, keys in REFERENCE_KEYS.items()
-    if (missing := tuple(key for key in keys if key not in catalogue))
-}
-"""Indicators of the reference that are not computed yet, by report: the catalogue refuses them by name."""
+"""Every indicator of the reference."""

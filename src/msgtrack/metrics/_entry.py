@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import TypeVar
 
-from msgtrack._borders import flag, optional_utc
+from msgtrack._borders import flag, optional_utc, shown
 from msgtrack.counts import Counts
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.events import Event
@@ -229,20 +229,20 @@ def _table(
 
 def _facts(items: object) -> Iterator[Fact]:
     if not isinstance(items, Iterable):
-        raise InvalidValue(f"expected an iterable of facts, not {type(items).__name__}: {items!r:.80}")
+        raise InvalidValue(f"expected an iterable of facts, not {type(items).__name__}: {shown(items)}")
     for item in items:
         if not isinstance(item, Fact):
             names = ", ".join(kind.__name__ for kind in FACT_KEYS)
-            raise InvalidValue(f"expected one of {names}; not {type(item).__name__}: {item!r:.80}")
+            raise InvalidValue(f"expected one of {names}; not {type(item).__name__}: {shown(item)}")
         yield item
 
 
 def _only(kind: type[_T], items: object) -> Iterator[_T]:
     if not isinstance(items, Iterable):
-        raise InvalidValue(f"expected an iterable of {kind.__name__}, not {type(items).__name__}: {items!r:.80}")
+        raise InvalidValue(f"expected an iterable of {kind.__name__}, not {type(items).__name__}: {shown(items)}")
     for item in items:
         if not isinstance(item, kind):
-            raise InvalidValue(f"expected a {kind.__name__}, not {type(item).__name__}: {item!r:.80}")
+            raise InvalidValue(f"expected a {kind.__name__}, not {type(item).__name__}: {shown(item)}")
         yield item
 
 

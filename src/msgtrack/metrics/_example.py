@@ -38,7 +38,7 @@ def _at(hours: float) -> datetime:
 
 
 DELIVERIES = (
-    Delivery(id="spring", label="Spring", typology="news", contact_at=_LAUNCH, total_target=20, reject=4),
+    Delivery(id="spring", label="Spring", typology="news", contact_at=_LAUNCH, total_target=19, reject=4),
     Delivery(id="winter", label="Winter", typology="news", contact_at=_at(-24 * 28)),
     Delivery(id="reminder", label="Reminder", channel="sms", contact_at=_at(24)),
     Delivery(id="alert", label="Alert", channel="push", contact_at=_at(24)),

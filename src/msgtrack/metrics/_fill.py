@@ -13,7 +13,7 @@ from attrs import evolve, frozen
 from msgtrack.domains import OTHERS
 from msgtrack.metrics._bounds import OpenBounds
 from msgtrack.metrics._catalogue import catalogue
-from msgtrack.metrics._groups import link_name, path_part
+from msgtrack.metrics._groups import curve_width, link_name, path_part
 from msgtrack.metrics._layout import (
     BlockLayout,
     DifferencesLayout,
@@ -24,7 +24,8 @@ from msgtrack.metrics._layout import (
     SharesLayout,
 )
 from msgtrack.metrics._report import Block, Cell, Column, IndicatorReport, Row, RowKind
-from msgtrack.metrics._scope import TOP, Scope
+from msgtrack.metrics._scope import Scope
+from msgtrack.metrics._sums import of_rows
 from msgtrack.metrics._table import Table
 from msgtrack.metrics._values import Value, quotient
 from msgtrack.metrics._variants import Comparison, Difference, compare_variants
@@ -43,8 +44,8 @@ class Made:
     """What a report is made of: a table for each audience by its name, and how wide and how long its blocks are to be."""
 
     tables: Mapping[str, Table]
-    top: int = TOP
-    bin_seconds: int | None = None
+    top: int
+    bin_seconds: int | None
     bounds: OpenBounds | None = None
 
 
@@ -90,7 +91,7 @@ def _block(layout: BlockLayout, made: Made) -> Block:
             by = layout.by
             titles = layout.titles or [""] * len(layout.columns)
             columns = [_column(key, title) for key, title in zip(layout.columns, titles, strict=True)]
-            found = {name: _of_rows(layout, table, made) for name, table in made.tables.items()}
+            found = _of_curve(layout, made) if _is_curve(layout) else _of_audiences(layout, made)
         case SharesLayout():
             columns, by = list(_SHARE_COLUMNS), "variant"
             found = {name: _of_shares(_compared(layout.kind, table)) for name, table in made.tables.items()}
@@ -113,6 +114,32 @@ def _of_lines(layout: LinesLayout, table: Table) -> list[_Line]:
         _Line(name=line.title or catalogue[line.keys[0]].label, values={key: table[key] for key in line.keys})
         for line in layout.lines
     ]
+
+
+def _is_curve(layout: RowsLayout) -> bool:
+    return layout.by == "bin" and all(catalogue[key].is_cumulated for key in layout.columns)
+
+
+def _of_audiences(layout: RowsLayout, made: Made) -> dict[str, list[_Line]]:
+    return {name: _of_rows(layout, table, made) for name, table in made.tables.items()}
+
+
+def _of_curve(layout: RowsLayout, made: Made) -> dict[str, list[_Line]]:
+    """Cumulated rows: all audiences have the same bins, and a value goes on where an audience has no events."""
+    if made.bin_seconds is None:
+        widths = [width for table in made.tables.values() if (width := curve_width(table.counts))]
+        made = evolve(made, bin_seconds=max(widths, default=None))
+    found = _of_audiences(layout, made)
+    starts = sorted({line.name for lines in found.values() for line in lines}, key=datetime.fromisoformat)
+    for name, lines in found.items():
+        of_start = {line.name: line for line in lines}
+        nothing = of_rows({}, Scope(counts=made.tables[name].counts))
+        values: Mapping[str, Value] = {key: catalogue[key].value(nothing) for key in layout.columns}
+        found[name] = []
+        for start in starts:
+            values = of_start[start].values if start in of_start else values
+            found[name].append(_Line(name=start, values=values))
+    return found
 
 
 def _of_rows(layout: RowsLayout, table: Table, made: Made) -> list[_Line]:
@@ -259,7 +286,7 @@ def _of_differences(comparison: Comparison | None) -> list[_Line]:
 
 
 def _verdict(found: Difference, confidence: float) -> str:
-    if found.test is None or found.adjusted_p_value is None:
+    if found.adjusted_p_value is None:
         return "not to be compared"
     name = "z test" if found.test == "z" else "Fisher's exact test"
     verdict = "differs" if found.is_significant else "no difference shown"

@@ -17,7 +17,7 @@ from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_classes, of_reached, of_rows, of_whole
 from msgtrack.metrics._time import bin_start
 
-__all__ = ["GROUPINGS", "Cut", "default_width", "link_name", "path_part"]
+__all__ = ["GROUPINGS", "Cut", "curve_width", "default_width", "link_name", "path_part"]
 
 Cut = Callable[[Scope], Mapping[str, Sums]]
 """A way to cut what a table was asked for into rows, in the order in which they are shown."""
@@ -136,6 +136,18 @@ def _by_bin(scope: Scope) -> dict[str, Sums]:
         start = bin_start(datetime.fromtimestamp(slot, UTC), width, scope.zone)
         bins[start.isoformat()] = of_rows(so_far, scope)
     return bins
+
+
+def curve_width(counts: Counts) -> int | None:
+    """The width that bins of these curves have when nobody says; None where nothing happened."""
+    slots = [
+        slot
+        for delivery in counts.deliveries.values()
+        for kind in _CURVES
+        for link_slots in delivery.slots.get(kind, {}).values()
+        for slot in link_slots
+    ]
+    return default_width(counts, min(slots), max(slots)) if slots else None
 
 
 def default_width(counts: Counts, first: int, last: int) -> int:

@@ -39,8 +39,10 @@ class Indicator:
     - ``groupings``: what :meth:`Table.series` takes for it; ``shape`` says the same as one word or a tuple;
     - ``estimated``: an estimate, however exact its inputs; ``is_share``: a ratio that is read as a percentage;
     - ``notes`` and ``sources``; ``caveats``: codes that every value of it carries;
+    - ``is_cumulated``: in bins each value holds all that came up to its end, so it goes on where nothing happens;
     - ``is_signed``: below zero is a finding (a balance, a growth) and no contradiction; ``otherwise``: what the reference
-      prints where there is nothing to divide by, when that is not 0.
+      prints where there is nothing to divide by, when that is not 0; ``is_blank``: it prints nothing at all where ``measure``
+      gives None.
 
     ``measure`` (and ``over``, for quotients) compute it; ``doubts`` finds the further caveats of particular sums. ``cuts``
     are the groupings that it does not share with other reports. ``undefined`` is the caveat of a value whose ``measure``
@@ -62,8 +64,10 @@ class Indicator:
     inputs: tuple[str, ...] = attribute(default=(), converter=texts)
     estimated: bool = False
     is_share: bool = False
+    is_cumulated: bool = False
     is_signed: bool = False
     otherwise: float | None = None
+    is_blank: bool = False
     notes: str = ""
     sources: tuple[str, ...] = attribute(default=(METRICS_PAGE,), converter=texts)
     caveats: tuple[str, ...] = attribute(default=(), converter=texts)
@@ -107,10 +111,11 @@ class Indicator:
             value=number,
             unit=self.unit,
             numerator=None if self.over is None else top,
-            denominator=None if self.over is None else bottom,
+            denominator=bottom,
             estimated=self.estimated,
             is_share=self.is_share,
             is_proportion=self.key not in NO_PROPORTIONS,
             otherwise=self.otherwise if top is not None and not bottom else None,
+            is_blank=self.is_blank and top is None,
             caveats=caveats,
         )

@@ -19,6 +19,7 @@ __all__ = [
     "processed",
     "rows_overlap",
     "unmeasured",
+    "unobserved",
     "untagged",
 ]
 
@@ -41,6 +42,12 @@ def failed_for(*reasons: FailureReason) -> Callable[[Sums], int]:
 def unmeasured(sums: Sums) -> tuple[str, ...]:
     """The caveat of a row without any message."""
     return () if any(part.statuses for part in sums.parts) else ("no-data",)
+
+
+def unobserved(sums: Sums) -> tuple[str, ...]:
+    """The caveat of reactions where there is neither a message nor any reaction, whatever the row."""
+    is_there = any(d.slots or any(p.statuses for p in d.domains.values()) for d in sums.counts.deliveries.values())
+    return () if is_there else ("no-data",)
 
 
 def untagged(sums: Sums) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from itertools import islice
 from attrs import NOTHING, AttrsInstance, Factory, fields
 
 from msgtrack.metrics import _example
-from msgtrack.metrics._catalogue import PLANNED, catalogue
+from msgtrack.metrics._catalogue import catalogue
 from msgtrack.metrics._indicator import Indicator
 from msgtrack.metrics._values import CAVEATS, Value
 from msgtrack.model import Client
@@ -43,7 +43,7 @@ _ROWS = 3
 
 
 def reference_page() -> str:
-    """The page ``docs/reference/indicators.md``: every indicator by report, the caveats, what is not computed yet."""
+    """The page ``docs/reference/indicators.md``: every indicator by report, the caveats, the world of the examples."""
     return "\n".join(_lines()).rstrip() + "\n"
 
 
@@ -59,10 +59,6 @@ def _lines() -> Iterator[str]:
     yield "## Caveats\n"
     for code, sentence in CAVEATS.items():
         yield f"- [`{code}`](../explanation/caveats.md#{code}): {sentence}"
-    if PLANNED:
-        yield "\n## Not computed yet\n\nAsking for one of these raises `msgtrack.errors.NotSupported`.\n"
-    for report, keys in PLANNED.items():
-        yield f"- {report}: {', '.join(f'`{key}`' for key in keys)}"
     yield "\n" + _WORLD.format(now=_cell(_example.NOW))
     for items in (_example.DELIVERIES, _example.MESSAGES, _example.LINKS, _example.EVENTS, _example.FACTS):
         yield from _tables(items)
@@ -91,11 +87,12 @@ def _examples(indicator: Indicator) -> Iterator[str]:
     table = _example.table_for(indicator)
     yield f"- Example{where}: {_shown(table[indicator.key], indicator)}"
     for by in indicator.groupings:
+        if by == "delivery":
+            # The examples ask for one delivery, which the number above is that of.
+            continue
         series = table.series(indicator.key, by=by)
         if series:
-            rows = "; ".join(
-                f"{name or '(no name)'}: {_shown(value, indicator)}" for name, value in islice(series.items(), _ROWS)
-            )
+            rows = "; ".join(f"{name}: {_shown(value, indicator)}" for name, value in islice(series.items(), _ROWS))
             yield f"- Example by {by}{where}: {rows}" + ("; …" if len(series) > _ROWS else "")
             return
 
@@ -148,8 +145,6 @@ def _cells(item: AttrsInstance) -> dict[str, str]:
 
 def _cell(value: object) -> str:
     match value:
-        case None:
-            return ""
         case datetime():
             return f"{value:%Y-%m-%d %H:%M}"
         case Client():

@@ -57,7 +57,8 @@ class Row:
     - ``name``: of the group (a domain, a bin, a link's label), or the title of a single number;
     - ``kind``: ``row``; ``others`` for what is beyond a ranking or in no class; ``total`` for the whole, which is computed by
       itself and is not the sum of the rows;
-    - ``cells``: by audience, then column. A group that an audience has nothing of has no cells for it;
+    - ``cells``: by audience, then column. A group that an audience has nothing of has no cells for it, but for the bins of
+      a cumulated curve, which stays where it was;
     - ``note``: what the name alone does not say, such as the label of a link id.
 
     ``row["sends"]`` is the value of the first audience of the row, ``row["sends", "human"]`` that of another.

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import datetime
 from difflib import get_close_matches
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from msgtrack._borders import count, items, shown
 from msgtrack.errors import InvalidOption
@@ -193,8 +193,7 @@ def _report(
         return fill(chosen, made)
     if tuple(tables) != ("all",):
         raise InvalidOption(f"the report {chosen.name!r} weighs every audience itself; leave audiences out")
-    bounds = open_bounds(_Tables(table))
-    return fill(chosen, Made(tables=tables, top=made.top, bin_seconds=bin_seconds, bounds=bounds))
+    return fill(chosen, evolve(made, bounds=open_bounds(_Tables(table))))
 
 
 def _made(tables: dict[str, Table], top: int, bin_seconds: int | None) -> Made:
@@ -211,9 +210,10 @@ def _needs_facts(layout: Layout) -> bool:
 def _layout(layout: object) -> Layout:
     if isinstance(layout, Layout):
         return layout
-    found = layouts.get(layout) if isinstance(layout, str) else None
+    name = layout if isinstance(layout, str) else ""
+    found = layouts.get(name)
     if found is None:
-        near = get_close_matches(str(layout)[:80], layouts, n=1)
+        near = get_close_matches(name, layouts, n=1)
         raise InvalidOption(
             f"there is no report {shown(layout)}; there are: {', '.join(layouts)}",
             hint=f"did you mean {near[0]}?" if near else "",

@@ -8,6 +8,7 @@ from decimal import Decimal, InvalidOperation
 from math import isfinite
 from typing import Any
 
+from msgtrack._borders import shown
 from msgtrack.errors import InvalidValue
 from msgtrack.metrics._report import Block, Cell, Column, IndicatorReport, Row
 from msgtrack.metrics._values import Number, Value
@@ -70,9 +71,9 @@ def report_from(document: Mapping[str, Any]) -> IndicatorReport:
         InvalidValue: it is no such document, or one of another version.
     """
     if not isinstance(document, Mapping) or document.get("schema") != SCHEMA:
-        raise InvalidValue(f"expected a document of the schema {SCHEMA}: {document!r:.80}")
+        raise InvalidValue(f"expected a document of the schema {SCHEMA}: {shown(document)}")
     if document.get("version") != VERSION:
-        raise InvalidValue(f"expected version {VERSION} of {SCHEMA}, not {document.get('version')!r:.80}")
+        raise InvalidValue(f"expected version {VERSION} of {SCHEMA}, not {shown(document.get('version'))}")
     try:
         return IndicatorReport(
             name=document["name"],
@@ -88,7 +89,7 @@ def report_from(document: Mapping[str, Any]) -> IndicatorReport:
         )
     except (KeyError, TypeError, AttributeError) as error:
         raise InvalidValue(
-            f"a document of {SCHEMA} lacks something, or has it in another form: {error!r:.80}"
+            f"a document of {SCHEMA} lacks something, or has it in another form: {shown(error)}"
         ) from None
 
 
@@ -135,6 +136,7 @@ def _value(value: Value) -> dict[str, Any]:
         "is_share": value.is_share,
         "caveats": list(value.caveats),
         "otherwise": value.otherwise,
+        "is_blank": value.is_blank,
         "is_proportion": value.is_proportion,
     }
 
@@ -151,7 +153,7 @@ def _moment(text: object) -> datetime | None:
             return datetime.fromisoformat(text)
         except ValueError:
             pass
-    raise InvalidValue(f"expected a moment in ISO 8601, got {text!r:.80}")
+    raise InvalidValue(f"expected a moment in ISO 8601, got {shown(text)}")
 
 
 def _block(block: Mapping[str, Any]) -> Block:
@@ -184,6 +186,7 @@ def _cell(cell: Mapping[str, Any]) -> Cell:
             is_share=_flag(cell["is_share"]),
             caveats=cell["caveats"],
             otherwise=None if otherwise is None else float(otherwise),
+            is_blank=_flag(cell.get("is_blank", False)),
             is_proportion=_flag(cell["is_proportion"]),
         ),
     )
@@ -192,13 +195,13 @@ def _cell(cell: Mapping[str, Any]) -> Cell:
 def _flag(value: object) -> bool:
     if isinstance(value, bool):
         return value
-    raise InvalidValue(f"expected true or false, got {value!r:.80}")
+    raise InvalidValue(f"expected true or false, got {shown(value)}")
 
 
 def _exact(number: object) -> int | Decimal | None:
     found = _read(number)
     if isinstance(found, float):
-        raise InvalidValue(f"expected a whole number or a decimal as text, got {number!r:.80}")
+        raise InvalidValue(f"expected a whole number or a decimal as text, got {shown(number)}")
     return found
 
 
@@ -214,4 +217,4 @@ def _read(number: object) -> Number | None:
             found = Decimal("NaN")
         if found.is_finite():
             return found
-    raise InvalidValue(f"expected a number, got {number!r:.80}")
+    raise InvalidValue(f"expected a number, got {shown(number)}")

@@ -62,16 +62,14 @@ def fisher(first: tuple[int, int], second: tuple[int, int]) -> float:
     lowest, highest = max(0, hits - size2), min(hits, size1)
     mode = min(max((hits + 1) * (size1 + 1) // (size1 + size2 + 2), lowest), highest)
     weights = {mode: 1.0}
-    weight, at = 1.0, mode
-    while at < highest and weight:
-        weight *= (size1 - at) * (hits - at) / ((at + 1) * (size2 - hits + at + 1))
-        at += 1
-        weights[at] = weight
-    weight, at = 1.0, mode
-    while at > lowest and weight:
-        weight *= at * (size2 - hits + at) / ((size1 - at + 1) * (hits - at + 1))
-        at -= 1
-        weights[at] = weight
+    for at in range(mode, highest):
+        weights[at + 1] = weights[at] * ((size1 - at) * (hits - at) / ((at + 1) * (size2 - hits + at + 1)))
+        if not weights[at + 1]:
+            break
+    for at in range(mode, lowest, -1):
+        weights[at - 1] = weights[at] * (at * (size2 - hits + at) / ((size1 - at + 1) * (hits - at + 1)))
+        if not weights[at - 1]:
+            break
     limit = weights.get(hits1, 0.0) * _SAME
     tail = sum(sorted(weight for weight in weights.values() if weight <= limit))
     return min(tail / sum(sorted(weights.values())), 1.0)
@@ -118,7 +116,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
     >>> holm([0.01, 0.04, 0.03])
     [0.03, 0.06, 0.06]
     """
-    adjusted = [1.0] * len(p_values)
+    adjusted = list(p_values)
     floor = 0.0
     for rank, place in enumerate(sorted(range(len(p_values)), key=lambda place: p_values[place])):
         floor = max(floor, min(p_values[place] * (len(p_values) - rank), 1.0))

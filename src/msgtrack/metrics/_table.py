@@ -7,7 +7,7 @@ from datetime import datetime
 
 from attrs import Factory, evolve, field, frozen
 
-from msgtrack._borders import count, zone_of
+from msgtrack._borders import count, shown, zone_of
 from msgtrack.counts import Counts
 from msgtrack.errors import InvalidOption
 from msgtrack.metrics._catalogue import catalogue
@@ -68,7 +68,6 @@ class Table(Mapping[str, Value]):
         """The indicator of this key over everything that was asked for.
 
         Raises:
-            NotSupported: an indicator of the reference that is not computed yet.
             UnknownIndicator: no indicator has the key (also a ``KeyError``).
         """
         return self._marked(catalogue[key].value(self._whole))
@@ -103,16 +102,15 @@ class Table(Mapping[str, Value]):
         Raises:
             InvalidOption: the indicator does not come by that grouping, or bins have no such width.
             InvalidValue: ``top`` is no whole number from 0.
-            NotSupported: the indicator is known and not built yet.
             UnknownIndicator: there is no such indicator.
         """
         indicator = catalogue[key]
         if by not in indicator.groupings:
             groupings = ", ".join(indicator.groupings) or "no grouping at all"
-            raise InvalidOption(f"{key} does not come by {by!r:.80}; it comes by: {groupings}")
+            raise InvalidOption(f"{key} does not come by {shown(by)}; it comes by: {groupings}")
         if bin_seconds is not None and bin_seconds not in BIN_SECONDS:
             widths = ", ".join(map(str, BIN_SECONDS))
-            raise InvalidOption(f"bin_seconds={bin_seconds!r:.80} is not one of: {widths}")
+            raise InvalidOption(f"bin_seconds={shown(bin_seconds)} is not one of: {widths}")
         scope = evolve(self._scope, bin_seconds=bin_seconds)
         if top is not None:
             scope = evolve(scope, top=count(top))

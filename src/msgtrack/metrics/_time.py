@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 from dateutil.relativedelta import relativedelta
 
-from msgtrack._borders import one_of, utc
+from msgtrack._borders import one_of, shown, utc
 from msgtrack.errors import InvalidOption
 
 __all__ = [
@@ -96,7 +96,7 @@ def bin_start(at: datetime, seconds: int, zone: tzinfo) -> datetime:
     """
     if seconds not in BIN_SECONDS:
         widths = ", ".join(map(str, BIN_SECONDS))
-        raise InvalidOption(f"bin_seconds={seconds!r:.80} is not one of: {widths}")
+        raise InvalidOption(f"bin_seconds={shown(seconds)} is not one of: {widths}")
     there = local(at, zone)
     if seconds == _DAY:
         return there.replace(hour=0, minute=0, second=0, microsecond=0, fold=0)
@@ -145,7 +145,7 @@ def week_start(day: date, first_weekday: int = 0) -> date:
         InvalidOption: there is no such weekday.
     """
     if isinstance(first_weekday, bool) or not isinstance(first_weekday, int) or not 0 <= first_weekday <= 6:
-        raise InvalidOption(f"first_weekday={first_weekday!r:.80} is not one of: 0 (Monday) to 6 (Sunday)")
+        raise InvalidOption(f"first_weekday={shown(first_weekday)} is not one of: 0 (Monday) to 6 (Sunday)")
     return day - timedelta(days=(day.weekday() - first_weekday) % 7)
 
 

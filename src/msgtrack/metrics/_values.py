@@ -11,7 +11,7 @@ from typing import Literal, cast, get_args
 
 from attrs import field, frozen
 
-from msgtrack._borders import one_of
+from msgtrack._borders import one_of, shown
 from msgtrack.errors import InvalidOption, InvalidValue
 
 __all__ = ["CAVEATS", "Number", "Unit", "Value", "half_away", "quotient"]
@@ -72,8 +72,9 @@ class Value:
     None when undefined. ``numerator`` and ``denominator``: what a quotient was made of, also when it is undefined;
     None for everything else. ``estimated``: whether it is an estimate. ``is_share``: whether it is read as a percentage of
     the denominator. ``caveats``: codes of :data:`CAVEATS`. ``otherwise``: what the reference prints in its place, where it
-    is undefined and that is not 0. ``is_proportion``: whether all that the numerator counts is part of the denominator, once;
-    clicks over messages are none, because one message may bring several.
+    is undefined and that is not 0. ``is_blank``: it is undefined, and the reference leaves its place empty.
+    ``is_proportion``: whether all that the numerator counts is part of the denominator, once; clicks over messages are none,
+    because one message may bring several.
     """
 
     value: Number | None
@@ -84,12 +85,17 @@ class Value:
     is_share: bool = False
     caveats: tuple[str, ...] = field(default=(), converter=_caveats)
     otherwise: float | None = field(default=None, repr=False)
+    is_blank: bool = field(default=False, repr=False)
     is_proportion: bool = field(default=True, repr=False)
 
     @property
-    def value_or_zero(self) -> Number:
-        """The reading of the reference, where a quotient without a denominator is 0, or ``otherwise``."""
-        if self.value is not None:
+    def value_or_zero(self) -> Number | None:
+        """The reading of the reference, where a quotient without a denominator is 0, or ``otherwise``.
+
+        None where the reference too has no number: there is no time to reach a share of nothing (reference 7.6), and no
+        average over no peers (7.7).
+        """
+        if self.value is not None or self.is_blank:
             return self.value
         if self.otherwise is not None:
             return self.otherwise
@@ -111,7 +117,7 @@ class Value:
             InvalidOption: ``confidence`` does not lie between 0 and 1.
         """
         if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
-            raise InvalidOption(f"confidence={confidence!r:.80} does not lie between 0 and 1")
+            raise InvalidOption(f"confidence={shown(confidence)} does not lie between 0 and 1")
         if not (self.is_share and self.is_proportion) or self.estimated or self.value is None:
             return None
         if self.numerator is None or not self.denominator:

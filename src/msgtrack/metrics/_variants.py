@@ -13,7 +13,7 @@ from typing import Literal
 
 from attrs import evolve, frozen
 
-from msgtrack._borders import count, texts
+from msgtrack._borders import count, shown, texts
 from msgtrack.counts import REACTION_KINDS, distinct
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.metrics._shares import SMALL, fisher, holm, newcombe, smallest_expected, two_proportions
@@ -100,11 +100,11 @@ def compare_shares(
         InvalidOption: there is no such control, or ``confidence`` does not lie between 0 and 1.
     """
     if not isinstance(shares, Mapping) or len(shares) < 2:
-        raise InvalidValue(f"a comparison needs two variants at least, by name: {shares!r:.80}")
+        raise InvalidValue(f"a comparison needs two variants at least, by name: {shown(shares)}")
     if isinstance(confidence, bool) or not isinstance(confidence, int | float) or not 0 < confidence < 1:
-        raise InvalidOption(f"confidence={confidence!r:.80} does not lie between 0 and 1")
+        raise InvalidOption(f"confidence={shown(confidence)} does not lie between 0 and 1")
     if control is not None and control not in shares:
-        raise InvalidOption(f"control={control!r:.80} is not one of: {', '.join(map(repr, sorted(shares)))}")
+        raise InvalidOption(f"control={shown(control)} is not one of: {', '.join(map(repr, sorted(shares)))}")
     sizes = {name: _share(name, shares[name]) for name in sorted(shares)}
     others = [name for name in sizes if name != control]
     pairs = combinations(others, 2) if control is None else ((control, other) for other in others)
@@ -141,7 +141,7 @@ def compare_variants(
     """
     wanted = (kinds,) if isinstance(kinds, str) else texts(kinds)
     if not REACTION_KINDS.issuperset(wanted):
-        raise InvalidOption(f"kinds={kinds!r:.80} are not among: {', '.join(sorted(REACTION_KINDS))}")
+        raise InvalidOption(f"kinds={shown(kinds)} are not among: {', '.join(sorted(REACTION_KINDS))}")
     hits: dict[str, int] = {}
     sizes: dict[str, int] = {}
     for delivery in table.counts.deliveries.values():
@@ -154,7 +154,7 @@ def compare_variants(
 
 def _share(name: str, share: object) -> tuple[int, int]:
     if not isinstance(share, tuple) or len(share) != 2:
-        raise InvalidValue(f"the share of {name!r:.80} is no pair of hits and size: {share!r:.80}")
+        raise InvalidValue(f"the share of {shown(name)} is no pair of hits and size: {shown(share)}")
     return count(share[0]), count(share[1])
 
 

@@ -33,9 +33,7 @@ _total_errors = failed_for(*BOUNCE_REASONS)
 
 
 def _parts(scope: Scope) -> Sums:
-    return of_classes(
-        (part for delivery in scope.counts.deliveries.values() for part in delivery.domains.values()), scope
-    )
+    return Sums(parts=tuple(part for d in scope.counts.deliveries.values() for part in d.domains.values()))
 
 
 def _by_reason(scope: Scope) -> dict[str, Sums]:

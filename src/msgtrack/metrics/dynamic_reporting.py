@@ -12,6 +12,7 @@ from msgtrack.counts import Reached
 from msgtrack.events import Click, OptOutClick
 from msgtrack.metrics import _dynamic as dynamic
 from msgtrack.metrics._indicator import Indicator
+from msgtrack.metrics._messages import all_of, unmeasured, unobserved
 from msgtrack.metrics._offers import no_offers, offer_rows
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_reached
@@ -42,9 +43,9 @@ _DISTINCT = ("not-additive",)
 
 
 _indicator = partial(Indicator, report="Dynamic reporting (web UI)", sources=(_CALCULATION,))
-_count = partial(_indicator, unit="count", groupings=_MESSAGES)
+_count = partial(_indicator, unit="count", groupings=_MESSAGES, doubts=unmeasured)
 _failures = partial(_count, inputs=(_REASON,))
-_reactions = partial(_count, groupings=_ROWS, inputs=(_TYPE,))
+_reactions = partial(_count, groupings=_ROWS, inputs=(_TYPE,), doubts=unobserved)
 _PEOPLE = {"recipient": _by_recipient}
 _share = partial(_indicator, unit="ratio", is_share=True, groupings=_MESSAGES)
 _of_sent = partial(_share, over=dynamic.sent)
@@ -93,7 +94,7 @@ _DELIVERED = (
         measure=dynamic.bounces,
         inputs=("dr_bounces", "dr_sent"),
     ),
-    _count(
+    _reactions(
         key="dr_clicks",
         label="Click",
         field="@clicks",
@@ -273,7 +274,7 @@ _REACTED = (
         inputs=("dr_soft_bounces", "dr_sent"),
         caveats=("reading",),
     ),
-    _count(
+    _reactions(
         key="dr_unique_clicks",
         label="Unique clicks",
         field="@uniqueclicks",
@@ -347,7 +348,7 @@ _REACTED = (
         label="Offer clicks",
         formula="count(L, url.type in (10, 11))",
         measure=lambda s: offer_rows(s, Click.kind),
-        doubts=no_offers,
+        doubts=all_of(no_offers, unobserved),
         groupings=("delivery",),
         inputs=(_TYPE, _LINK_TYPE),
         sources=(_COMPONENTS,),

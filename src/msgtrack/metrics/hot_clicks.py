@@ -17,7 +17,8 @@ from msgtrack.model import LinkType
 
 __all__ = ["INDICATORS"]
 
-_HIDDEN = OFFERS | {LinkType.OPT_OUT, LinkType.MIRROR_PAGE}
+# Tagged web pages are no links of the message, so it has no place to write their share on (reference 2.3).
+_HIDDEN = OFFERS | {LinkType.OPT_OUT, LinkType.MIRROR_PAGE, LinkType.WEB, LinkType.TRANSACTION}
 _NO_LINK = LinkFacts()
 
 
@@ -87,9 +88,9 @@ INDICATORS: tuple[Indicator, ...] = (
         groupings=("link", "place", "delivery"),
         cuts={"link": _by_link, "place": _by_place},
         inputs=("Event.link_id", "TrackedLink.type", "TrackedLink.url", "TrackedLink.label"),
-        notes="Links to unsubscribe, of the mirror page and of offers are in the denominator and have no row, so rows add up "
-        "to less than 1. By place, links of one URL and label show what they took together. The scalar is the share of "
-        "all links that have a row.",
+        notes="Links to unsubscribe, of the mirror page and of offers, and tagged web pages, which are not on the message, are "
+        "in the denominator and have no row, so rows add up to less than 1. By place, links of one URL and label show what "
+        "they took together. The scalar is the share of all links that have a row.",
         sources=(REPORTS_PAGE, METRICS_PAGE),
         caveats=("reading",),
     ),

@@ -8,6 +8,7 @@ from functools import partial
 from msgtrack.events import Open
 from msgtrack.metrics._groups import Cut
 from msgtrack.metrics._indicator import Indicator
+from msgtrack.metrics._messages import unobserved
 from msgtrack.metrics._programs import UNKNOWN
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_rows
@@ -61,7 +62,8 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Total opens",
         field="@totalRecipientOpen",
         formula="count(L, url_id == 1)",
-        groupings=("domain",),
+        doubts=unobserved,
+        groupings=("domain", "variant", "delivery"),
         inputs=("Event.kind",),
         notes="Every open, repeated ones and those of forwarded messages included.",
         caveats=("image-loads",),

@@ -70,6 +70,7 @@ def _time(*, kind: str, name: str, formula: str, notes: str = "", caveats: tuple
         doubts=partial(_doubts, kind),
         # Why it is undefined is told by the doubts; that the way of counting is a choice holds for every value.
         undefined="choice",
+        is_blank=True,
         groupings=("share", "delivery"),
         cuts={"share": _by_share},
         inputs=("Event.kind", "Event.occurred_at", "Delivery.contact_at"),

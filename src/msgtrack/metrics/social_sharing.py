@@ -66,7 +66,8 @@ def _target_doubts(s: Sums) -> tuple[str, ...]:
 
 
 def _no_views(s: Sums) -> tuple[str, ...]:
-    return () if any(delivery.shared_views for delivery in s.counts.deliveries.values()) else ("no-data",)
+    # Views by a network that has no row are in no number, so they are no sign that anybody measured these.
+    return () if any(_views(s.scope).values()) else ("no-data",)
 
 
 _indicator = partial(Indicator, report="Sharing to social networks")

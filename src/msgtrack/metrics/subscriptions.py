@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
 
+from msgtrack._borders import microseconds
 from msgtrack.counts import ServiceCounts
 from msgtrack.metrics._groups import path_part
 from msgtrack.metrics._indicator import METRICS_PAGE, Indicator
@@ -34,6 +35,12 @@ def _start(now: datetime, period: timedelta) -> datetime:
         return datetime.min.replace(tzinfo=UTC)
 
 
+def _ending(services: _Services, now: datetime) -> list[int]:
+    """When those subscriptions began that have an end, and are active at the moment nevertheless."""
+    at = microseconds(now)
+    return [begun for service in services for begun, ended in service.ended if begun <= at < ended]
+
+
 def _numbers(scope: Scope, services: _Services, period: timedelta) -> dict[str, int | Decimal | None]:
     """What the formulas name, over some services; those of a period are None when nobody said when the report is."""
     services = tuple(services)
@@ -46,6 +53,8 @@ def _numbers(scope: Scope, services: _Services, period: timedelta) -> dict[str, 
     if now is None:
         return {**found, "subscriber": None, "joined": None, "left": None}
     start = _start(now, period)
+    first = microseconds(start)
+    ending = _ending(services, now)
 
     def since(moments_of: Callable[[ServiceCounts], tuple[int, ...]]) -> int:
         # What lies after the report had not happened when it was made.
@@ -53,8 +62,8 @@ def _numbers(scope: Scope, services: _Services, period: timedelta) -> dict[str, 
 
     return {
         **found,
-        "active": sum(len(service.created) - service.after(service.created, now) for service in services),
-        "subscriber": sum(service.before(service.created, start) for service in services),
+        "active": sum(len(s.created) - s.after(s.created, now) for s in services) + len(ending),
+        "subscriber": sum(s.before(s.created, start) for s in services) + sum(begun < first for begun in ending),
         "joined": since(lambda service: service.joined),
         "left": since(lambda service: service.left),
     }
@@ -138,7 +147,8 @@ INDICATORS: tuple[Indicator, ...] = (
         groupings=("service",),
         cuts={"service": _by_service},
         inputs=("Subscription.created_at", "Subscription.ended_at"),
-        notes="Those that began by the moment of the report, or all when it has none, and have not ended.",
+        notes="Those that began by the moment of the report and end after it, if at all. Without a moment: all that have "
+        "no end.",
         sources=(_SERVICES_PAGE,),
     ),
     _periodic(
@@ -150,7 +160,8 @@ INDICATORS: tuple[Indicator, ...] = (
         measure=_number("subscriber"),
         doubts=_no_services,
         inputs=("Subscription.created_at", "Subscription.ended_at"),
-        notes="Who takes the service now and took it already when the period began. The scalar is that of 24 h.",
+        notes="Who takes the service at the moment of the report and took it already when the period began. The scalar is "
+        "that of 24 h.",
         sources=(f"{METRICS_PAGE} (screenshot)",),
     ),
     _periodic(

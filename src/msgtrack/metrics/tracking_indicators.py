@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from msgtrack.metrics._indicator import METRICS_PAGE, REPORTS_PAGE, Indicator
-from msgtrack.metrics._messages import all_of, derived, unmeasured, untagged
+from msgtrack.metrics._messages import all_of, derived, unmeasured, unobserved, untagged
 from msgtrack.metrics._sums import Sums
 
 __all__ = ["INDICATORS"]
@@ -24,11 +24,14 @@ def _clipped(sums: Sums) -> tuple[str, ...]:
     return ("clipped",) if sums.clip and sums.unclipped_forwards < 0 else ()
 
 
-_indicator = partial(Indicator, report="Tracking indicators")
+# What a class of domains or a variant can tell comes by both; persons and estimates need whole deliveries.
+_ROWS = ("domain", "variant", "delivery")
+_indicator = partial(Indicator, report="Tracking indicators", groupings=("delivery",))
 _count = partial(_indicator, unit="count")
-_by_domain = partial(_count, groupings=("domain",))
+_by_domain = partial(_count, groupings=_ROWS)
 _share = partial(_indicator, unit="ratio", is_share=True)
 _share_of_success = partial(_share, over=lambda s: s.success, sources=(REPORTS_PAGE,))
+_share_by_row = partial(_share_of_success, groupings=_ROWS)
 _share_by_domain = partial(_share, groupings=("domain",), sources=(REPORTS_PAGE,))
 
 _DELIVERED = (
@@ -81,6 +84,7 @@ _OPENED = (
         field="@recipientOpen",
         formula="count_distinct(L, broadlog_id)",
         measure=lambda s: s.recipient_open,
+        doubts=unobserved,
         inputs=("Event.message_id",),
         notes="Distinct messages with any reaction: who clicked must have opened, image or not.",
         sources=(METRICS_PAGE, _PEOPLE_PAGE),
@@ -119,6 +123,7 @@ _CLICKED = (
         field="@optOut",
         formula="count(L, url.type == OPT_OUT)",
         measure=lambda s: s.opt_out,
+        doubts=unobserved,
         inputs=(_TYPE,),
         notes="Clicks, not people who unsubscribed: the link only leads there.",
     ),
@@ -128,6 +133,7 @@ _CLICKED = (
         field="@mirrorPage",
         formula="count(L, url.type == MIRROR_PAGE)",
         measure=lambda s: s.mirror_page,
+        doubts=unobserved,
         inputs=(_TYPE,),
         sources=(METRICS_PAGE, REPORTS_PAGE),
     ),
@@ -137,6 +143,7 @@ _CLICKED = (
         field="@recipientClick",
         formula="count_distinct(L, broadlog_id, url.type == EMAIL_CLICK)",
         measure=lambda s: s.recipient_click,
+        doubts=unobserved,
         inputs=(_TYPE, "Event.message_id"),
         notes="Distinct recipients who clicked; what happens on a forwarded message counts for the first recipient.",
         sources=(METRICS_PAGE, "v8 start/release-notes-2025"),
@@ -147,6 +154,7 @@ _CLICKED = (
         field="@personClick",
         formula="count_distinct(L, source_id, url.type == EMAIL_CLICK)",
         measure=lambda s: s.person_click,
+        doubts=unobserved,
         inputs=(_TYPE, "Event.source_id"),
         notes="Distinct browsers that clicked, over all deliveries asked for together; no source id is no person.",
         sources=(METRICS_PAGE, _PEOPLE_PAGE),
@@ -158,8 +166,10 @@ _CLICKED = (
         field="@totalRecipientClick",
         formula="count(L, url.type == EMAIL_CLICK)",
         measure=lambda s: s.total_recipient_click,
+        doubts=unobserved,
         inputs=(_TYPE,),
-        notes="Clicks on ordinary links. Opt-outs, mirror pages and web pages are rows of other types.",
+        notes="Every click, also on offers and notifications: the class of an event is its type. Opt-outs, mirror pages and web "
+        "pages are events of other classes.",
         sources=(METRICS_PAGE, REPORTS_PAGE),
     ),
     _count(
@@ -185,8 +195,8 @@ _RATES = (
         measure=lambda s: s.recipient_click,
         over=lambda s: s.recipient_open,
         inputs=("recipient_click", "recipient_open"),
-        groupings=("domain",),
-        notes="The total is computed anew from the totals, never averaged over domains.",
+        groupings=_ROWS,
+        notes="The total is computed anew from the totals, never averaged over rows.",
         caveats=_OPENS,
     ),
     _share(
@@ -223,14 +233,14 @@ _RATES = (
         notes="May pass 1: one message may be opened often.",
         caveats=_OPENS,
     ),
-    _share_of_success(
+    _share_by_row(
         key="opt_out_rate",
         label="Opt-out clicks %",
         formula="pct(opt_out, success)",
         measure=lambda s: s.opt_out,
         inputs=("opt_out", "success"),
     ),
-    _share_of_success(
+    _share_by_row(
         key="mirror_page_rate",
         label="Mirror page clicks %",
         formula="pct(mirror_page, success)",
@@ -257,7 +267,7 @@ _RATES = (
         sources=(REPORTS_PAGE, _PEOPLE_PAGE),
         caveats=_PEOPLE,
     ),
-    _share_of_success(
+    _share_by_row(
         key="total_click_rate",
         label="Cumulated clicks %",
         formula="pct(total_recipient_click, success)",
@@ -266,7 +276,7 @@ _RATES = (
         notes="May pass 1: one message may be clicked often.",
         sources=(REPORTS_PAGE, _PEOPLE_PAGE),
     ),
-    _share_of_success(
+    _share_by_row(
         key="recipient_click_rate",
         label="Recipient clicks %",
         formula="pct(recipient_click, success)",

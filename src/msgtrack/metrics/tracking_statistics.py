@@ -14,6 +14,7 @@ _cumulated = partial(
     report="Tracking statistics",
     unit="count",
     groupings=("bin",),
+    is_cumulated=True,
     inputs=("Event.kind", "Event.occurred_at"),
 )
 

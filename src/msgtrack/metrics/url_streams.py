@@ -105,7 +105,7 @@ def _group(scope: Scope, by: str, delivery_id: str, link_id: str) -> str:
 
 def _peers(sums: Sums) -> Sums | None:
     counts = sums.scope.peers
-    return of_whole(evolve(sums.scope, counts=counts, peers=None)) if counts and counts.deliveries else None
+    return of_whole(evolve(sums.scope, counts=counts)) if counts and counts.deliveries else None
 
 
 def _over_peers(number_of: Callable[[Sums], int | None]) -> Callable[[Sums], int | None]:
@@ -138,6 +138,7 @@ _average = partial(
     unit="ratio",
     is_share=True,
     undefined="no-peers",
+    is_blank=True,
     sources=(REPORTS_PAGE,),
 )
 _PEER_FIELDS = ("Delivery.contact_at", "Delivery.typology", "Delivery.channel")

@@ -41,7 +41,7 @@ def curve(data: Curve, *, width: int, height: int) -> str:
     reach = [((point.at - launch_at).total_seconds() + data.bin_seconds) / 60 for point in data.points]
     start = min(0.0, reach[0] - data.bin_seconds / 60)
     opens, clicks = (
-        _line_points(start, reach, [float(value.value_or_zero) for value in values])
+        _line_points(start, reach, [float(value.value or 0) for value in values])
         for values in ([point.opens for point in data.points], [point.clicks for point in data.points])
     )
     ticks, per_unit, unit = _ticks(start, reach[-1], fits=max(2, width // 70))
@@ -81,7 +81,7 @@ def bars(rows: Sequence[GroupRow], *, width: int) -> str:
     values: list[dict[str, str | float]] = [
         {
             "row": str(index),
-            "n": float(row.figures[0].value.value_or_zero),
+            "n": float(row.figures[0].value.value or 0),
             "label": cut(visible(row.name), width // 9) or "(no label)",
             "shown": " · ".join(printed(figure.value, is_share=figure.is_share) for figure in row.figures),
         }

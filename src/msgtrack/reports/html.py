@@ -57,7 +57,7 @@ def fragment(data: ReportData, name: str) -> str:
 
 def _context(data: ReportData) -> dict[str, Any]:
     to_deliver = next(f for section in data.sections for f in section.figures if f.key == "to_deliver")
-    most = max((float(link.share.value.value_or_zero) for link in data.links), default=0.0)
+    most = max((float(link.share.value.value or 0) for link in data.links), default=0.0)
     zone = data.facts.tzinfo
     return {
         "data": data,
@@ -108,7 +108,7 @@ def _local(at: datetime, *, zone: tzinfo) -> str:
 
 def _bar(share: Figure, *, most: float) -> str:
     """The length of a bar, out of 100, with the longest at 100."""
-    return f"{100 * float(share.value.value_or_zero) / most:.2f}" if most else "0"
+    return f"{100 * float(share.value.value or 0) / most:.2f}" if most else "0"
 
 
 def _by_key(row: GroupRow) -> dict[str, Figure]:

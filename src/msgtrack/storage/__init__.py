@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 from msgtrack import plugins
-from msgtrack.errors import InvalidValue, NotSupported, UnknownOption, UnknownStore
+from msgtrack.errors import InvalidValue, UnknownOption, UnknownStore
 from msgtrack.plugins import Builtin
 from msgtrack.storage.base import (
     EVERYTHING,
@@ -56,26 +56,26 @@ _BUILTINS = {
     "mariadb": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
     "mysql": Builtin("msgtrack.storage.sql:open_sql", extra="mariadb"),
 }
-_PLANNED: dict[str, str] = {}
 
 
 def open_store(url: str, **options: Any) -> BaseStore:
     """The store at an address.
 
     ``memory:`` is new and empty each time. ``sqlite:///file.db`` is a file, relative to the working folder, and ``sqlite:////var/lib/file.db``
-    an absolute one; it is made when missing. ``postgresql://user@host/database``, ``mariadb://`` and ``mysql://`` are databases on servers,
-    ``duckdb:///file.duckdb`` is a file. ``clickhouse://host:8123/database`` is a ClickHouse server, and ``chdb:///folder`` its engine
-    inside this process. Other packages add schemes by the entry-point group ``msgtrack.stores``.
+    an absolute one; it is made when missing. ``postgresql://user@host/database``, ``mariadb://`` and ``mysql://`` are databases on servers.
+    ``duckdb:///file.duckdb`` is a file for one process at a time, ``duckdb+parquet:folder`` what it exported.
+    ``clickhouse://host:8123/database`` is a ClickHouse server, and ``chdb:///folder`` its engine inside this process.
+    Other packages add schemes by the entry-point group ``msgtrack.stores``.
 
     Args:
         url: scheme, colon, and what the store makes of the rest.
-        options: those of the store; on SQL: ``busy_seconds``, how long to wait for another writer, ``schema`` and ``prefix``; on DuckDB
-            ``busy_seconds``; of ``clickhouse`` and ``chdb``: ``prefix``, what table names begin with, and ``cluster``, the name of a cluster.
+        options: those of the store; on SQL: ``busy_seconds``, how long to wait for another writer, ``schema`` and ``prefix``; on
+            ClickHouse: ``prefix``, and ``cluster``, the name of a cluster.
 
     Raises:
         UnknownStore: nobody registered the scheme.
         UnknownOption: the store has no option of this name.
-        NotSupported: a store that is planned and not there yet.
+        NotSupported: a way to keep things that the engine has and this store has not, such as SQLite in memory.
         MissingExtra: what the store needs is not installed.
         StoreError: the store cannot be opened; ``SchemaMismatch`` when its schema is not one that this version reads.
     """
@@ -87,10 +87,6 @@ def open_store(url: str, **options: Any) -> BaseStore:
     try:
         factory: Callable[..., BaseStore] = plugins.load(scheme, _BUILTINS, GROUP)
     except KeyError:
-        if scheme in _PLANNED:
-            raise NotSupported(
-                f"stores on {_PLANNED[scheme]} are not there yet: {scheme}:", hint="use sqlite:///file.db or memory:"
-            ) from None
         known = ", ".join(f"{name}:" for name in plugins.names(_BUILTINS, GROUP))
         said = f"an unknown scheme {head!r:.40}" if colon else f"no scheme: {url!r:.80}"
         raise UnknownStore(

@@ -139,10 +139,13 @@ class Arrivals:
             self._count(sums, _within(places, sums.us), f"(delivery_id, {sums.moment}) IN {touched}")
 
     def rebuild(self, delivery_ids: Sequence[str] | None) -> None:
-        """Count all slots and days anew, of these deliveries or of all."""
-        some = "1" if delivery_ids is None else f"delivery_id IN ({', '.join(map(literal, delivery_ids or ['']))})"
+        """Count all slots and days anew, of these deliveries ("" for none) or of all."""
+        kept = events = "1"
+        if delivery_ids is not None:
+            kept = f"delivery_id IN ({', '.join(map(literal, delivery_ids))})"
+            events = f"({kept} OR delivery_id IS NULL)" if "" in delivery_ids else kept
         for sums in self._consolidated():
-            self._count(sums, some, some)
+            self._count(sums, events, kept)
 
     def _count(self, sums: _Sums, events: str, kept: str) -> None:
         # Taken before the events are read: whoever counts later has seen all that whoever counted earlier had put in.

@@ -5,7 +5,8 @@ Only selects are written so; ClickHouse's drivers carry neither transactions nor
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import (
@@ -26,7 +27,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import IdentifierPreparer, SQLCompiler
 from sqlalchemy.types import BigInteger, Integer, SmallInteger, TypeDecorator, TypeEngine
 
-from msgtrack.storage._operations import Operations
+from msgtrack.storage._operations import Execute, Operations
 from msgtrack.storage._types import EventId, event_id_text
 
 __all__ = [
@@ -123,17 +124,16 @@ class ClickHouseOperations(Operations):
         whole: ColumnElement[int] = func.intDiv(value - func.positiveModulo(value, n), n)
         return whole
 
-    def base(self, rows: Select[Any]) -> FromClause:
+    @contextmanager
+    def base(self, execute: Execute | None, rows: Select[Any]) -> Iterator[FromClause]:
         """A temporary table of the rows; a common table expression would be worked out by each statement anew."""
-        self.drop_base()
+        name = quoted(_BASE)
         # As a subquery each column has its own name; by itself, one that two tables have would get the name of its table too.
         named = text_of(select(rows.subquery("named")))
-        self._run(f"CREATE TEMPORARY TABLE {quoted(_BASE)} ENGINE = MergeTree ORDER BY tuple() AS {named}")
-        return table(_BASE, *(column(each.name, each.type) for each in rows.selected_columns))
-
-    def drop_base(self) -> None:
-        """Let go of the temporary table, if there is one."""
-        self._run(f"DROP TEMPORARY TABLE IF EXISTS {quoted(_BASE)}")
+        self._run(f"CREATE TEMPORARY TABLE {name} ENGINE = MergeTree ORDER BY tuple() AS {named}")
+        yield table(_BASE, *(column(each.name, each.type) for each in rows.selected_columns))
+        # Not where something failed: the session ends then, and its tables with it.
+        self._run(f"DROP TEMPORARY TABLE {name}")
 
 
 _BASE = "msgtrack_reactions"

@@ -252,7 +252,8 @@ class Link:
             raise StoreError(f"the store {self.address.shown} failed: {error}") from error
         except ImportError as error:
             raise MissingExtra(
-                "chdb: needs ClickHouse's engine as a package, which is not installed", hint="pip install chdb-core-lite"
+                "chdb: needs ClickHouse's engine as a package, which is not installed",
+                hint="pip install chdb-core-lite",
             ) from error
 
 

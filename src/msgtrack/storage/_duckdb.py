@@ -54,7 +54,7 @@ class _Dialect(PGDialect):
 
 
 # Statements only become text here; DuckDB's own client runs them, and numbers its parameters.
-_DIALECT = _Dialect(paramstyle="numeric_dollar")
+_DIALECT: PGDialect = _Dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # of SQLAlchemy
 
 
 def compiled(statement: Any) -> tuple[str, list[Any]]:
@@ -251,19 +251,22 @@ def retried(connection: duckdb.DuckDBPyConnection, work: Callable[[], T], *, bus
         try:
             done = work()
             connection.execute("COMMIT")
-        except BaseException as error:
+        except duckdb.TransactionException as error:
             roll_back(connection)
             if not _is_in_the_way(error) or time.monotonic() > deadline:
                 raise
             time.sleep(wait)
             wait = min(2 * wait, _LONGEST_WAIT)
+        except BaseException:
+            roll_back(connection)
+            raise
         else:
             return done
 
 
-def _is_in_the_way(error: BaseException) -> bool:
+def _is_in_the_way(error: duckdb.TransactionException) -> bool:
     """Whether another writer is the reason; a disk that is full fails a commit by an error of the same class."""
-    return isinstance(error, duckdb.TransactionException) and "conflict" in str(error).lower()
+    return "conflict" in str(error).lower()
 
 
 def roll_back(connection: duckdb.DuckDBPyConnection) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import duckdb
-from sqlalchemy import Select, literal_column
+from sqlalchemy import ColumnElement, Select, literal_column
 
 from msgtrack.errors import InvalidValue, NotSupported, SchemaMismatch, StoreError
 from msgtrack.events import Event
@@ -96,7 +96,7 @@ class ParquetStore(DuckReader):
 
     def _aimed(self, statement: Select[Any], query: Query) -> Select[Any]:
         # Days are folders, so whole files are passed over.
-        day = literal_column(f"{TABLES.events.name}.day")
+        day: ColumnElement[str] = literal_column(f"{TABLES.events.name}.day")
         if query.since is not None:
             statement = statement.where(day >= query.since.date().isoformat())
         if query.until is not None:

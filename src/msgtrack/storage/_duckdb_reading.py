@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import duckdb
-from sqlalchemy import FromClause, Select, column, func, literal_column, select, table
+from sqlalchemy import ColumnElement, FromClause, Select, column, func, literal_column, select, table
 
 from msgtrack.counts import Counts
 from msgtrack.events import Event
@@ -16,6 +16,7 @@ from msgtrack.protocols import Checkpoint, Query, Slots
 from msgtrack.storage._asking import events_asked, facts_asked, fits_in_sql, records_asked
 from msgtrack.storage._counting import counts_of, slots_of
 from msgtrack.storage._duckdb import OPERATIONS, DuckOperations, compiled, failures, shown_id
+from msgtrack.storage._operations import Execute
 from msgtrack.storage._rows import SHELVES, EventReader, read_checkpoint, read_fact
 from msgtrack.storage._schema import Tables, moment, tables_of
 from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits
@@ -94,7 +95,7 @@ class DuckReader(BaseStore):
         if not most or query.limit is not None:
             yield statement
             return
-        shares = literal_column(str([number / (most + 1) for number in range(1, most + 1)]))
+        shares: ColumnElement[Any] = literal_column(str([number / (most + 1) for number in range(1, most + 1)]))
         asked = statement.with_only_columns(func.count(), func.approx_quantile(at, shares)).order_by(None)
         ((rows, quantiles),) = self._read(state, asked)
         step = (most + 1) * _SORTED_ROWS // max(rows, 1) or 1
@@ -217,9 +218,9 @@ class _Answer:
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
         self._cursor: duckdb.DuckDBPyConnection | None = cursor
-        self._rest: list[Sequence[Any]] = []
+        self._rest: Sequence[Sequence[Any]] = []
 
-    def some(self) -> list[Sequence[Any]]:
+    def some(self) -> Sequence[Sequence[Any]]:
         """The next rows; none when there are no more."""
         if self._cursor is not None:
             return self._cursor.fetchmany(_BATCH_ROWS)
@@ -241,21 +242,26 @@ class _State:
         self._last: _Answer | None = None
         self._laid = 0
 
-    def lay(self, rows: Select[Any]) -> FromClause:
-        """A table of this connection alone that holds the rows."""
-        if self._last is not None:
-            self._last.let_go()
+    @contextmanager
+    def laid(self, rows: Select[Any]) -> Iterator[FromClause]:
+        """A table of this connection alone that holds the rows, while it lasts."""
         self._laid += 1
         name = f"laid_{self._laid}"
         sql, parameters = compiled(rows)
-        self._cursor.execute(f"CREATE TEMP TABLE {name} AS {sql}", parameters)
-        return table(name, *(column(kept.key, kept.type) for kept in rows.selected_columns)).alias("base")
+        self._run(f"CREATE TEMP TABLE {name} AS {sql}", parameters)
+        yield table(name, *(column(str(kept.key), kept.type) for kept in rows.selected_columns)).alias("base")
+        # After an error the transaction ends anyway, and takes the table along.
+        self._run(f"DROP TABLE {name}", [])
+
+    def _run(self, sql: str, parameters: list[Any]) -> duckdb.DuckDBPyConnection:
+        if self._last is not None:
+            self._last.let_go()
+            self._last = None
+        return self._cursor.execute(sql, parameters)
 
     def ask(self, statement: Select[Any]) -> _Answer:
         """The answer to a statement."""
-        if self._last is not None:
-            self._last.let_go()
-        self._last = _Answer(self._cursor.execute(*compiled(statement)))
+        self._last = _Answer(self._run(*compiled(statement)))
         return self._last
 
 
@@ -265,5 +271,7 @@ class _Laid(DuckOperations):
     def __init__(self, frozen: _State) -> None:
         self._frozen = frozen
 
-    def base(self, rows: Select[Any]) -> FromClause:
-        return self._frozen.lay(rows)
+    @contextmanager
+    def base(self, execute: Execute | None, rows: Select[Any]) -> Iterator[FromClause]:
+        with self._frozen.laid(rows) as table:
+            yield table

@@ -133,11 +133,12 @@ def erase(store: CoreStore, recipient_id: str, *, now: datetime, anonymise: bool
     recipient_id = text_id(recipient_id)
     # An adapter that cannot rewrite anything says so before anything is written.
     store.revise()
-    entry = _begun(store, recipient_id, utc(now), "anonymised" if anonymise else "removed")
+    how = "anonymised" if anonymise else "removed"
+    entry = _begun(store, recipient_id, utc(now), how)
     work = _Erasure(store, recipient_id, _Pseudonyms(entry.secret), anonymise=anonymise)
     work.run()
     done = Counter(entry.done) + work.done
-    finished = evolve(entry, status="finished", secret="", done={kind: done[kind] for kind in sorted(done)})
+    finished = evolve(entry, status="finished", secret="", detail=how, done={kind: done[kind] for kind in sorted(done)})
     store.put([finished])
     return finished
 

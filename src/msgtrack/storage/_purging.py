@@ -173,10 +173,14 @@ class _Purge:
 
     def _audits(self) -> None:
         before = self.moments.get("audits")
-        if before is not None:
-            self._remove(
-                "audits", self.store.audits(), lambda entry: entry.started_at < before and entry.status == "finished"
-            )
+        if before is None:
+            return
+
+        def is_old(entry: AuditEntry) -> bool:
+            # What an erasure began it takes up by its entry; a purge that broke off has nothing to take up.
+            return entry.started_at < before and (entry.status == "finished" or entry.action == "purge")
+
+        self._remove("audits", self.store.audits(), is_old)
 
     def _remove(self, name: str, records: Iterable[_R], is_old: Callable[[_R], bool]) -> int:
         gone = 0

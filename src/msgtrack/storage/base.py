@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Self
 
 from attrs import evolve
@@ -104,7 +104,7 @@ class BaseStore(CoreStore):
         self.check_open()
         return export(self, recipient_id)
 
-    def erase(self, recipient_id: str, *, now: datetime, anonymise: bool = True) -> AuditEntry:
+    def erase(self, recipient_id: str, *, now: datetime | None = None, anonymise: bool = True) -> AuditEntry:
         """Forget a recipient.
 
         What identifies goes, from everywhere: address, recipient id, browsers (source ids), user agents, request ids, the texts of
@@ -116,17 +116,21 @@ class BaseStore(CoreStore):
 
         Args:
             recipient_id: whom.
-            now: the moment that the audit trail notes.
+            now: the moment that the audit trail notes; None: that of the system's clock.
             anonymise: keep rows without names, or keep none.
 
         Raises:
             NotSupported: the adapter cannot take out what it keeps.
         """
         self.check_open()
-        return erase(self, recipient_id, now=now, anonymise=anonymise)
+        return erase(self, recipient_id, now=_moment(now), anonymise=anonymise)
 
     def purge(
-        self, before: datetime | Mapping[str, datetime], *, now: datetime, zones: Iterable[str] = ("UTC",)
+        self,
+        before: datetime | Mapping[str, datetime],
+        *,
+        now: datetime | None = None,
+        zones: Iterable[str] = ("UTC",),
     ) -> AuditEntry:
         """Take away what is older than ``before``: one moment, or one for each of some kinds of :data:`msgtrack.upkeep.PURGED_KINDS`, as
         ``Retention().before(now)`` gives them.
@@ -135,14 +139,15 @@ class BaseStore(CoreStore):
         younger), after their counts were frozen: for all audiences and for each, in each of ``zones``. An event that comes
         later still is kept, found by ``scan``, and counts no more.
 
-        In batches: after a break the same call takes the work up again, and nothing goes that was not frozen.
+        In batches: after a break the same call takes the work up again, and nothing goes that was not frozen. ``now`` is the moment that
+        the audit trail and the frozen counts note; None: that of the system's clock.
 
         Raises:
             InvalidOption: no such kind, or no such zone.
             NotSupported: the adapter cannot take out what it keeps.
         """
         self.check_open()
-        return purge(self, before, now=now, zones=tuple(zones))
+        return purge(self, before, now=_moment(now), zones=tuple(zones))
 
     def put_deliveries(self, *deliveries: Delivery) -> None:
         """:meth:`put` for deliveries given one by one."""
@@ -186,3 +191,7 @@ def _without(query: Query, frozen: _Frozen) -> Query:
     if query.delivery_ids is not None:
         return evolve(query, delivery_ids=[name for name in query.delivery_ids if name not in frozen])
     return evolve(query, except_delivery_ids=(*query.except_delivery_ids, *frozen))
+
+
+def _moment(now: datetime | None) -> datetime:
+    return datetime.now(UTC) if now is None else now

@@ -184,14 +184,13 @@ class ClickHouseStore(BaseStore):
     def live_counts(self, query: Query = EVERYTHING) -> Counts:
         """The numbers of the query's deliveries, grouped by the engine."""
         self.check_open()
-        with self._link.session() as session:
-            operations = ClickHouseOperations(session.run)
-            try:
+        try:
+            with self._link.session() as session:
+                operations = ClickHouseOperations(session.run)
                 counts = counts_of(self, _asked(session), query, self._settled(), operations)
-            except KeyError:
-                # There are no snapshots: a row came between two statements that nothing before it spoke of.
-                counts = None
-            operations.drop_base()
+        except KeyError:
+            # There are no snapshots: a row came between two statements that nothing before it spoke of.
+            counts = None
         return super().live_counts(query) if counts is None else counts
 
     def live_slots(self, query: Query = EVERYTHING) -> Slots:
@@ -210,7 +209,9 @@ class ClickHouseStore(BaseStore):
     def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
         """Count slots and days of programs anew from the events, of these deliveries or of all."""
         self.check_open()
-        self._arrivals.rebuild(None if delivery_ids is None else [*delivery_ids])
+        names = None if delivery_ids is None else [*delivery_ids]
+        if names != []:
+            self._arrivals.rebuild(names)
 
     def revise(
         self,

@@ -7,12 +7,13 @@ import io
 import json
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from msgtrack.cli import main
 from msgtrack.events import Click, Open
-from msgtrack.metrics import layouts, report_from
+from msgtrack.metrics import IndicatorReport, indicator_report, layouts, report_from
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.storage import open_store
 
@@ -51,6 +52,23 @@ def test_the_list_needs_no_store(capsys: pytest.CaptureFixture[str]) -> None:
 def test_every_report_prints(name: str, store: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["report", "--store", store, "--delivery", "spring", "--report", name]) == 0
     assert capsys.readouterr().out.startswith(layouts[name].title)
+
+
+@pytest.mark.parametrize("name", layouts)
+def test_peers_are_read_only_for_the_report_that_compares_with_them(
+    name: str, store: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def recorded(*arguments: Any, peers: bool, **options: Any) -> IndicatorReport:
+        asked.append(peers)
+        return indicator_report(*arguments, peers=peers, **options)
+
+    monkeypatch.setattr("msgtrack.metrics.indicator_report", recorded)
+    arguments = ["report", "--store", store, "--delivery", "spring", "--report", name, "--json"]
+    assert main(arguments) == 0
+    assert asked == [name == "urls-and-click-streams"]
+    assert json.loads(capsys.readouterr().out)
 
 
 def test_several_deliveries_and_audiences_stand_together(store: str, capsys: pytest.CaptureFixture[str]) -> None:

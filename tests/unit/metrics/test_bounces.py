@@ -46,6 +46,14 @@ def test_the_printed_numbers(printed: Table) -> None:
     }
 
 
+def test_a_reason_that_nothing_failed_for_is_a_row_of_zero() -> None:
+    parts = {"a": DomainCounts(statuses={2: 2}, failures={1: 2}), "b": DomainCounts(statuses={2: 1}, failures={20: 1})}
+    rows = indicators.from_counts(Counts(deliveries={"1": DeliveryCounts(domains=parts)})).series(
+        "error_value", by="reason"
+    )
+    assert [value.value for value in rows.values()] == [2, 0, 0, 0, 0, 0, 1]
+
+
 def test_the_printed_shares(printed: Table) -> None:
     assert percent(printed.series("error_contribution", by="reason")["unknown_user"]) == "12.01 %"
     assert percent(printed.series("error_breakdown", by="reason")["unknown_user"]) == "0.68 %"
@@ -98,7 +106,7 @@ def test_a_type_opens_to_its_domains() -> None:
     }
 
 
-def test_c15_the_console_tells_hard_from_soft_by_the_reason() -> None:
+def test_the_console_tells_hard_from_soft_by_the_reason() -> None:
     table = table_of(1, 2, 3, 4, 5, 6, 20, 8, 7, 9, failure_type="hard")
     assert (table["hard_bounce"].value, table["soft_bounce"].value) == (1, 6)
     assert table["complaints"].value == 1

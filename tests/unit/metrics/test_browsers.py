@@ -247,6 +247,19 @@ def test_the_first_ten_and_then_the_others() -> None:
     assert list(table.series("browser_visitors", by="browser", top=13))[-1] == "Unknown"
 
 
+def test_families_and_versions_go_by_visitors_then_pages_then_name() -> None:
+    seen = [("x", 2, 2), ("y", 2, 5), ("z", 3, 3), ("a", 2, 2), ("x", 0, 1)]
+    rows = [
+        Visits(day="2026-03-01", browser=name, browser_version=name, os="o", os_version=name, visitors=n, pages=pages)
+        for name, n, pages in seen
+    ]
+    table = indicators.from_counts(Counts(visits=rows))
+    assert list(table.series("browser_visitors", by="browser")) == ["z", "y", "x", "a"]
+    assert list(table.series("browser_pages", by="browser", top=1)) == ["z", "Others"]
+    assert list(table.series("browser_visitors", by="version")) == ["z/z", "y/y", "x/x", "a/a"]
+    assert list(table.series("os_visitors", by="version")) == ["o/z", "o/y", "o/x", "o/a"]
+
+
 def test_a_program_called_others_or_unknown_falls_under_that_row_once() -> None:
     table = visits(
         ("2026-03-01", "Others", 9), ("2026-03-01", "Unknown", 5), ("2026-03-01", "", 2), ("2026-03-01", "z", 1)

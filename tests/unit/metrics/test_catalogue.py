@@ -10,9 +10,8 @@ import attrs
 import pytest
 
 from msgtrack import events, facts, model
-from msgtrack.errors import MsgtrackError, NotSupported, UnknownIndicator
+from msgtrack.errors import MsgtrackError, UnknownIndicator
 from msgtrack.metrics import CAVEATS, Indicator, catalogue, reference_page
-from msgtrack.metrics._catalogue import PLANNED
 from msgtrack.metrics._groups import GROUPINGS
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -38,11 +37,8 @@ def test_every_indicator_says_what_the_reference_says(published: dict[str, dict[
         assert "; ".join(indicator.sources) == row["source"], key
 
 
-def test_every_key_of_the_reference_is_computed_or_planned(published: dict[str, dict[str, str]]) -> None:
-    planned = {key: report for report, keys in PLANNED.items() for key in keys}
-    assert set(published) == set(catalogue) | set(planned)
-    assert not set(catalogue) & set(planned)
-    assert all(published[key]["report"] == report for key, report in planned.items())
+def test_every_key_of_the_reference_is_computed(published: dict[str, dict[str, str]]) -> None:
+    assert set(published) == set(catalogue)
 
 
 def test_the_tracking_indicators_are_complete(published: dict[str, dict[str, str]]) -> None:
@@ -63,6 +59,18 @@ def test_an_indicator_is_well_formed(indicator: Indicator) -> None:
     assert not indicator.is_share or indicator.unit == "ratio"
 
 
+def test_quotients_are_shares_but_for_these() -> None:
+    assert {key for key, indicator in catalogue.items() if indicator.unit == "ratio" and not indicator.is_share} == {
+        "average_article_per_transaction",
+        "throughput_messages_per_hour",
+        "throughput_bits_per_second",
+        # Visitors and pages by day, on an average.
+        "os_visitors",
+        "os_pages",
+        "evolution_rate",
+    }
+
+
 @pytest.mark.parametrize("indicator", INDICATORS)
 def test_the_inputs_of_an_indicator_exist(indicator: Indicator) -> None:
     assert indicator.inputs
@@ -81,13 +89,6 @@ def test_what_stands_on_an_estimate_is_one(indicator: Indicator) -> None:
     assert indicator.estimated or not of_estimates
 
 
-def test_a_planned_indicator_is_refused_by_name() -> None:
-    for key in (key for keys in PLANNED.values() for key in keys):
-        with pytest.raises(NotSupported, match=key):
-            catalogue[key]
-        assert key not in catalogue
-
-
 def test_every_caveat_has_a_section_of_its_page() -> None:
     page = (ROOT / "docs" / "explanation" / "caveats.md").read_text(encoding="utf-8")
     assert [line.removeprefix("## ") for line in page.splitlines() if line.startswith("## ")] == list(CAVEATS)
@@ -103,10 +104,28 @@ def test_an_unknown_key_is_a_key_error_of_ours_with_a_proposal() -> None:
     assert catalogue.get("no such thing") is None
 
 
-@pytest.mark.parametrize("key", [None, 5, ""])
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [
+        ("raw_reactivty", "did you mean raw_reactivity or reactivity or estimated_reactivity?"),
+        ("dr_", "did you mean dr_sent?"),
+        ("zzzz", ""),
+    ],
+)
+def test_keys_that_are_near_are_proposed_three_at_most(key: str, said: str) -> None:
+    with pytest.raises(UnknownIndicator) as caught:
+        catalogue[key]
+    assert (caught.value.message, caught.value.hint) == (f"there is no indicator {key!r}", said)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [None, 5, "", ("success",), pytest.param("x" * 10**5, id="long"), pytest.param(10**5000, id="large")],
+)
 def test_a_key_of_another_kind_is_unknown_too(key: object) -> None:
-    with pytest.raises(UnknownIndicator):
+    with pytest.raises(UnknownIndicator, match=r"^there is no indicator .{1,80}$") as caught:
         catalogue[key]  # type: ignore[index]  # the point of the test
+    assert caught.value.hint == ""
 
 
 def test_the_catalogue_is_a_mapping_in_a_fixed_order() -> None:
@@ -115,15 +134,13 @@ def test_the_catalogue_is_a_mapping_in_a_fixed_order() -> None:
     assert f"{len(catalogue)} indicators" in repr(catalogue)
 
 
-def test_the_page_names_every_indicator_caveat_and_planned_key() -> None:
+def test_the_page_names_every_indicator_and_caveat() -> None:
     page = reference_page()
     for key, indicator in catalogue.items():
         assert f"### `{key}`\n" in page
         assert f"- Formula: `{indicator.formula}`\n" in page
     for code, sentence in CAVEATS.items():
         assert f"- [`{code}`](../explanation/caveats.md#{code}): {sentence}\n" in page
-    for key in (key for keys in PLANNED.values() for key in keys):
-        assert f"`{key}`" in page
     assert page == reference_page()
     assert page.endswith("\n")
     assert not page.endswith("\n\n")

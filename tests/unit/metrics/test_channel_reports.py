@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msgtrack import open_store
+from msgtrack.counts import Counts, DeliveryCounts, Reached
 from msgtrack.events import Click, Event, Open, OptOutClick
 from msgtrack.metrics import Table, indicators
 from msgtrack.model import Audience, Delivery, Message, TrackedLink, Verdict
@@ -152,7 +153,7 @@ def test_the_rate_of_an_email_delivery_is_none_of_sms() -> None:
     assert (value.value, value.caveats) == (None, ("no-data", "choice"))
 
 
-def test_c20_a_click_in_a_push_delivery_counts_whatever_its_link() -> None:
+def test_a_click_in_a_push_delivery_counts_whatever_its_link() -> None:
     assert one("push", CLICK, CLICK)["push_clicks"].value == 1
     assert one("email", CLICK)["push_clicks"].value == 0
     assert one("email", CLICK, kind="mobile_click")["push_clicks"].value == 1
@@ -162,3 +163,15 @@ def test_no_push_delivery_is_no_finding() -> None:
     assert "no-data" in one("email", CLICK)["push_clicks"].caveats
     assert "no-data" not in one("push")["push_clicks"].caveats
     assert "no-data" not in one("email", kind="mobile_click")["push_clicks"].caveats
+
+
+def test_notifications_beside_emails_count_where_they_were_clicked() -> None:
+    reached = Reached(reach={"click": 1, "click open": 2, "open": 4, "mobile-click": 8})
+    deliveries = {
+        "none": DeliveryCounts(channel="email"),
+        "other": DeliveryCounts(channel="email", groups={"type": {"click": reached}}),
+        "mobile": DeliveryCounts(channel="email", groups={"type": {"mobile_click": reached}}),
+    }
+    for names, expected in ((["none"], 0), (["other"], 0), (["mobile"], 11), (["none", "other", "mobile"], 11)):
+        counts = Counts(deliveries={name: deliveries[name] for name in names})
+        assert indicators.from_counts(counts)["push_clicks"].value == expected

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msgtrack.events import Click, Event, Open, Transaction
-from msgtrack.metrics import Table, indicators
+from msgtrack.metrics import Table, catalogue, indicators
 from msgtrack.model import Client, Delivery, Message
 from msgtrack.storage import open_store
 from msgtrack.testing.strategies import World, worlds
@@ -145,7 +145,7 @@ def test_unique_persons_of_two_deliveries_are_no_sum_of_rows() -> None:
     assert "negative" in whole["forward_estimate"].caveats
 
 
-def test_c36_distinct_recipients_are_fewer_than_distinct_messages() -> None:
+def test_distinct_recipients_are_fewer_than_distinct_messages() -> None:
     opens = [on(Open, id_, "a") for id_ in "12"]
     whole = table_of(opens)
     assert whole["recipient_open"].value == 2
@@ -200,3 +200,39 @@ def test_several_may_be_named_by_any_iterable(ids: Iterable[str]) -> None:
     with open_store("memory:") as store:
         store.put([Delivery(id="1", to_deliver=3), Delivery(id="2", to_deliver=4)])
         assert indicators(store, ids)["to_deliver"].value == 7
+
+
+CONSOLE = [key for key in catalogue if catalogue[key].report == "Tracking indicators"]
+
+
+@given(honest_worlds.filter(lambda world: world.deliveries))
+@settings(max_examples=25)
+def test_tracking_indicators_come_by_delivery_and_each_row_is_the_delivery_alone(world: World) -> None:
+    table = over(world, ids_of(world))
+    alone = {id_: over(world, [id_]) for id_ in table.counts.deliveries}
+    for key in CONSOLE:
+        if key.startswith("domain_"):
+            assert catalogue[key].groupings == ("domain",)
+            continue
+        rows = {id_: row.value for id_, row in table.series(key, by="delivery").items()}
+        assert rows == {id_: own[key].value for id_, own in alone.items()}, key
+
+
+@given(honest_worlds.filter(lambda world: world.deliveries))
+@settings(max_examples=25)
+def test_what_comes_by_domain_comes_by_variant_and_each_row_is_the_variant_alone(world: World) -> None:
+    table = over(world, ids_of(world))
+    # Deliveries without any variant have no such rows.
+    with_variants = [id_ for id_, delivery in table.counts.deliveries.items() if delivery.variants]
+    variant_of = {(m.delivery_id, m.id): m.variant for m in world.messages}
+    by_variant = [key for key in CONSOLE if "variant" in catalogue[key].groupings]
+    assert {"success", "recipient_open", "recipient_click", "opt_out", "raw_reactivity"} < set(by_variant)
+    for name in table.series("success", by="variant"):
+        alone = indicators.from_events(
+            [delivery for delivery in world.deliveries if delivery.id in with_variants],
+            [message for message in world.messages if message.variant == name],
+            world.links,
+            [e for e in world.events if variant_of.get((e.delivery_id or "", e.message_id or ""), "") == name],
+        )
+        for key in by_variant:
+            assert table.series(key, by="variant")[name].value == alone[key].value, (key, name)

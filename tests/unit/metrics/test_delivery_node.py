@@ -57,6 +57,6 @@ def test_what_is_on_its_way_is_sent_and_no_success() -> None:
     assert (table["sent_sms"].value, table["success"].value) == (1, 0)
 
 
-def test_c17_sent_is_of_text_messages_alone() -> None:
+def test_sent_is_of_text_messages_alone() -> None:
     message = Message(id="7", delivery_id="1", status="sent")
     assert indicators.from_events(Delivery(id="1"), [message], [], [])["sent_sms"].value == 0

@@ -80,7 +80,7 @@ def test_clicks_are_people_and_opens_are_recipients() -> None:
     )
 
 
-def test_c17_three_statuses_are_delivered_and_processed_has_prepared_and_failed_beside() -> None:
+def test_three_statuses_are_delivered_and_processed_has_prepared_and_failed_beside() -> None:
     statuses = ["sent", "taken_into_account", "received_on_mobile", "prepared", "failed", "sent_to_provider"]
     messages = [Message(id=str(n), delivery_id="1", status=status) for n, status in enumerate(statuses)]
     value = indicators.from_events(Delivery(id="1"), messages, [], [])["delivered"]

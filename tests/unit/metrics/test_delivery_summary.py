@@ -108,14 +108,16 @@ def test_a_delivery_without_messages_says_so() -> None:
         assert (table[key].value, table[key].caveats) == (0, ("no-data",))
 
 
-def test_c34_an_exclusion_is_no_error() -> None:
-    """Excluded before sending is never attempted: it is rejected, and no error of the delivery."""
+def test_c34_neither_an_exclusion_nor_an_error_that_passes_is_an_error_of_the_delivery() -> None:
+    """Excluded before sending is never attempted: it is rejected. What passes is tried again, and was to be delivered."""
+    away = Message(id="3", delivery_id="1", status="sent", failure_type="ignored", failure_reason=3)
     table = table_of(
         Delivery(id="1"),
-        messages=(failed(1), Message(id="2", delivery_id="1", status="ignored", failure_reason=9)),
+        messages=(failed(1), Message(id="2", delivery_id="1", status="ignored", failure_reason=9), away),
         facts=(Exclusion(delivery_id="1", id="x", failure_reason=9),),
     )
-    assert (table["error"].value, table["reject"].value, table["summary_to_deliver"].value) == (1, 1, 1)
+    assert (table["error"].value, table["reject"].value, table["summary_to_deliver"].value) == (1, 1, 2)
+    assert table["summary_success"].value == 1
 
 
 def test_c9_each_report_divides_successes_by_its_own_base() -> None:

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 
 import pytest
 
-from msgtrack.events import Open
+from msgtrack.events import Click, Open
 from msgtrack.facts import Service, SubscriptionChange
-from msgtrack.metrics import indicators
+from msgtrack.metrics import catalogue, indicators
 from msgtrack.metrics.sharing import SHARE_NETWORKS
-from msgtrack.model import Delivery, Message
+from msgtrack.model import Delivery, Message, TrackedLink
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -35,6 +35,33 @@ def test_a_zero_that_nobody_measured_is_doubted_alike_in_all_reports(key: str, t
     assert set(table[twin].caveats) <= set(table[key].caveats)
 
 
+@pytest.mark.parametrize(
+    ("category", "is_doubted"), [("facebook", False), ("email", False), ("Facebook", True), ("shop", True), ("", True)]
+)
+def test_shares_are_counted_where_a_link_shares_and_doubted_where_none_does(category: str, is_doubted: bool) -> None:
+    links = [
+        TrackedLink(delivery_id="1", id="2", url="https://a.example/", category=category),
+        TrackedLink(delivery_id="1", id="3", url="https://a.example/", category="other"),
+    ]
+    clicks = [Click(occurred_at=AT, delivery_id="1", message_id="7", link_id="2")] * 2
+    table = indicators.from_events(Delivery(id="1"), [], links, clicks)
+    for network in SHARE_NETWORKS:
+        value = table[f"share_{network}"]
+        assert value.value == (2 if network == category else 0)
+        assert value.caveats == (("no-data",) if is_doubted else ())
+
+
+@pytest.mark.parametrize("key", ["reactivity", "estimated_reactivity", "estimated_recipient_open"])
+def test_a_sum_of_estimates_of_which_one_is_missing_is_doubted(key: str) -> None:
+    deliveries = [Delivery(id="1"), Delivery(id="2", text=1)]
+    messages = [Message(id="7", delivery_id=id_, status="sent") for id_ in "12"]
+    opened = [Open(occurred_at=AT, delivery_id="1", message_id="7")]
+    both = indicators.from_events(deliveries, messages, [], opened)[key]
+    alone = indicators.from_events(deliveries[0], messages, [], opened)[key]
+    assert "partly-undefined" in both.caveats
+    assert "partly-undefined" not in alone.caveats
+
+
 def test_a_denominator_below_zero_is_doubted_whatever_the_quotient() -> None:
     """More text messages than there are to deliver, and more who left than there were: inputs that contradict."""
     message = Message(id="7", delivery_id="1", status="sent")
@@ -49,3 +76,47 @@ def test_a_denominator_below_zero_is_doubted_whatever_the_quotient() -> None:
     table = indicators.from_events(Delivery(id="1"), [], [], [], facts=[Service(id="n"), *left], now=AT)
     assert (table["loyalty"].numerator, table["loyalty"].denominator) == (-6, -3)
     assert "negative" in table["loyalty"].caveats
+
+
+REACTIONS = (
+    "recipient_open",
+    "total_recipient_open",
+    "opt_out",
+    "mirror_page",
+    "recipient_click",
+    "person_click",
+    "total_recipient_click",
+)
+DYNAMIC_REACTIONS = (
+    "dr_clicks",
+    "dr_opens",
+    "dr_mirror_page",
+    "dr_unsubscribes",
+    "dr_unique_clicks",
+    "dr_unique_opens",
+    "dr_unique_unsubscribes",
+    "dr_offer_clicks",
+)
+DYNAMIC_COUNTS = tuple(key for key in catalogue if key.startswith("dr_") and catalogue[key].unit == "count")
+
+
+@pytest.mark.parametrize("key", [*REACTIONS, *DYNAMIC_COUNTS])
+def test_a_zero_of_an_empty_delivery_is_doubted_and_one_of_a_delivery_that_was_sent_is_not(key: str) -> None:
+    empty = indicators.from_events(Delivery(id="1"), [], [], [])[key]
+    assert empty.value == 0
+    assert "no-data" in empty.caveats
+    offer = TrackedLink(delivery_id="1", id="2", url="https://a.example/", type="offer_click")
+    sent = indicators.from_events(Delivery(id="1"), [Message(id="7", delivery_id="1")], [offer], [])[key]
+    assert sent.value == 0
+    assert "no-data" not in sent.caveats
+
+
+@pytest.mark.parametrize("key", [*REACTIONS, *DYNAMIC_REACTIONS])
+def test_a_reaction_to_messages_that_nobody_registered_is_a_measurement(key: str) -> None:
+    opened = Open(occurred_at=AT, delivery_id="1", message_id="7")
+    offer = TrackedLink(delivery_id="1", id="2", url="https://a.example/", type="offer_click")
+    assert "no-data" not in indicators.from_events(Delivery(id="1"), [], [offer], [opened])[key].caveats
+
+
+def test_the_doubts_name_every_count_of_the_dynamic_family_that_goes_by_reactions() -> None:
+    assert {key for key in DYNAMIC_COUNTS if "Event.kind" in catalogue[key].inputs} == set(DYNAMIC_REACTIONS)

@@ -346,12 +346,12 @@ def test_vector_4_three_links_are_three_rows_and_one_profile() -> None:
     assert table["dr_unique_clicks"].value == 1
 
 
-def test_c2_tagged_pages_are_no_reaction_here_and_are_one_in_the_console() -> None:
+def test_tagged_pages_are_no_reaction_here_and_are_one_in_the_console() -> None:
     table = table_of(at(1, PageVisit, "P1"), at(1, Transaction, "P2"))
     assert (table["recipient_open"].value, table["dr_unique_opens"].value, table["dr_opens"].value) == (2, 0, 0)
 
 
-def test_c15_hard_is_without_the_denylisted_and_soft_goes_by_type() -> None:
+def test_hard_is_without_the_denylisted_and_soft_goes_by_type() -> None:
     messages = (
         Message(id="a", delivery_id="1", status="failed", failure_type="hard", failure_reason=8),
         Message(id="b", delivery_id="1", status="failed", failure_type="hard", failure_reason=3),
@@ -363,13 +363,13 @@ def test_c15_hard_is_without_the_denylisted_and_soft_goes_by_type() -> None:
     assert [table[name].value for name in names] == [1, 1, 1, 4, 2]
 
 
-def test_c16_the_rate_of_unsubscriptions_is_over_clicks_and_not_over_people() -> None:
+def test_the_rate_of_unsubscriptions_is_over_clicks_and_not_over_people() -> None:
     table = table_of(*[at(1, OptOutClick, "P1")] * 3)
     assert (table["dr_unsubscribe_rate"].value, table["dr_unique_unsubscribes"].value) == (1.5, 1)
     assert "above-one" in table["dr_unsubscribe_rate"].caveats
 
 
-def test_c17_delivered_is_sent_alone() -> None:
+def test_delivered_is_sent_alone() -> None:
     statuses = ("sent", "taken_into_account", "received_on_mobile", "failed", "prepared")
     table = table_of(messages=tuple(Message(id=name, delivery_id="1", status=name) for name in statuses))
     assert (table["dr_delivered"].value, table["success"].value, table["dr_sent"].value) == (1, 3, 2)
@@ -386,7 +386,7 @@ def test_c19_the_rate_of_opens_is_over_all_opens() -> None:
     assert (table["dr_open_rate"].numerator, table["dr_open_rate"].denominator) == (3, 2)
 
 
-def test_c20_offers_are_clicks_and_opt_outs_and_mirror_pages_are_not() -> None:
+def test_offers_are_clicks_and_opt_outs_and_mirror_pages_are_not() -> None:
     links = tuple(
         TrackedLink(delivery_id="1", id=name, url="https://a.example/", type=kind) for name, kind in TYPES.items()
     )
@@ -401,7 +401,7 @@ def test_c20_offers_are_clicks_and_opt_outs_and_mirror_pages_are_not() -> None:
     assert table["dr_offer_click_rate"].value == 1.0
 
 
-def test_c20_a_click_on_a_notification_is_none_here_and_is_one_in_the_console() -> None:
+def test_a_click_on_a_notification_is_none_here_and_is_one_in_the_console() -> None:
     mobile = TrackedLink(delivery_id="1", id="6", url="https://a.example/", type="mobile_click")
     events = (at(1, Click, "P1", "6"), at(1, Click, "P2", "6"), at(2, Click, "P2", "2"))
     table = table_of(*events, links=(mobile,))

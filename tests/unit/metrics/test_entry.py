@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, cast
 
@@ -11,7 +11,8 @@ import pytest
 from msgtrack.counts import Counts
 from msgtrack.errors import InvalidOption, InvalidValue, NaiveDatetime
 from msgtrack.events import Click, Event, Open
-from msgtrack.metrics import indicators
+from msgtrack.facts import FACT_KEYS
+from msgtrack.metrics import Table, indicators
 from msgtrack.model import Audience, Delivery, Message, TrackedLink, Verdict
 from msgtrack.protocols import Query, Store
 from msgtrack.storage import open_store
@@ -122,6 +123,13 @@ def test_of_events_with_one_id_the_first_counts_before_anything_is_filtered(
     first = events[0]
     counts = first.delivery_id == "1" and first.occurred_at >= AT and first.verdict.audience != "machine"
     assert kept["recipient_open"].value == int(counts and not first.is_seed)
+
+
+def test_what_comes_after_a_copy_counts_all_the_same() -> None:
+    events = [opened(id=id_) for id_ in ("e", "e", "f", "e", "f")]
+    events += [opened(message_id=None), opened(message_id=None), opened(id="g")]
+    table = indicators.from_events(DELIVERIES[0], MESSAGES, [], events)
+    assert table["total_recipient_open"].value == 5
 
 
 def test_streams_will_do() -> None:
@@ -249,3 +257,67 @@ def test_clipping_shows_forwards_below_zero_as_zero_when_asked() -> None:
     assert clipped["forward_estimate"].value == clipped["forward_rate"].value == 0
     assert "clipped" in clipped["forward_estimate"].caveats
     assert "clipped" not in plain["forward_estimate"].caveats
+
+
+def test_counts_that_somebody_made_are_read_as_they_are(facts: Facts) -> None:
+    counts = facts.counts(Query(delivery_ids=["2", "1"]))
+    table = indicators.from_counts(counts)
+    assert table.counts is counts
+    assert set(table.delivery_ids) == {"1", "2"}
+    assert (table.zone, table.now, table.clip, table.peers, table.audience) == ("UTC", None, False, None, "all")
+    assert (table.since, table.until, table.is_left_out) == (None, None, False)
+    moment = AT.astimezone(timezone(timedelta(hours=2)))
+    other = indicators.from_counts(counts, zone="Asia/Tokyo", now=moment, clip=True, peers=counts)
+    assert (other.zone, other.now, other.clip, other.peers) == ("Asia/Tokyo", AT, True, counts)
+    with pytest.raises(NaiveDatetime):
+        indicators.from_counts(counts, now=datetime(2026, 3, 1))
+    with pytest.raises(InvalidOption):
+        indicators.from_counts(counts, zone="Europe/Nowhere")
+
+
+def test_what_is_asked_for_stands_in_the_table(facts: Facts) -> None:
+    ways: list[Callable[..., Table]] = [
+        lambda **options: indicators(store_of(facts), ["1", "2"], **options),
+        lambda **options: indicators.from_events(DELIVERIES[:2], MESSAGES, [], EVENTS, **options),
+    ]
+    for make in ways:
+        plain = make()
+        assert (plain.zone, plain.now, plain.clip, plain.peers, plain.audiences) == ("UTC", None, False, None, None)
+        assert (plain.since, plain.until, plain.is_left_out) == (None, None, False)
+        hour = timedelta(hours=1)
+        table = make(zone="Asia/Tokyo", now=AT, clip=True, since=AT - hour, until=AT + hour, audience="human")
+        assert (table.zone, table.now, table.clip, table.audiences) == ("Asia/Tokyo", AT, True, (Audience.HUMAN,))
+        assert (table.since, table.until, table.delivery_ids) == (AT - hour, AT + hour, ("1", "2"))
+    assert table.counts.zone == "Asia/Tokyo", "days of plain facts are those of the zone"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "more", "said"),
+    [
+        ((5, [], [], []), (), "expected an iterable of Delivery, not int: 5"),
+        (([5], [], [], []), (), "expected a Delivery, not int: 5"),
+        ((Delivery(id="1"), [10**5000], [], []), (), "expected a Message, not int: a int too long to show"),
+        ((Delivery(id="1"), [], [], []), 5, "expected an iterable of facts, not int: 5"),
+        (([], [], [], []), (), "indicators need a delivery: no id was given"),
+    ],
+)
+def test_a_refusal_says_what_was_expected_and_what_came(arguments: Any, more: Any, said: str) -> None:
+    with pytest.raises(InvalidValue) as caught:
+        indicators.from_events(*arguments, facts=more)
+    assert caught.value.message == said
+
+
+def test_what_is_no_fact_is_told_which_ones_there_are() -> None:
+    with pytest.raises(InvalidValue) as caught:
+        indicators.from_events(Delivery(id="1"), [], [], [], facts=[Delivery(id="1")])  # type: ignore[list-item]
+    names = ", ".join(kind.__name__ for kind in FACT_KEYS)
+    assert caught.value.message.startswith(f"expected one of {names}; not Delivery: Delivery(id='1'")
+
+
+def test_an_audience_of_nobody_is_told_what_to_do(facts: Facts) -> None:
+    with pytest.raises(InvalidOption) as caught:
+        indicators(store_of(facts), "1", audience=())
+    assert caught.value.message == "audience=() asks for nobody; use 'all' or name at least one audience"
+    with pytest.raises(InvalidValue) as unknown:
+        indicators(store_of(facts), ["1", "nowhere"])
+    assert unknown.value.message == "the store knows no delivery 'nowhere'"

@@ -10,7 +10,7 @@ import pytest
 
 from msgtrack._borders import zone_of
 from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts, Reached
-from msgtrack.metrics._groups import GROUPINGS, default_width, link_name, path_part
+from msgtrack.metrics._groups import GROUPINGS, curve_width, default_width, link_name, path_part
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_classes, of_reached, of_whole
 
@@ -147,6 +147,20 @@ def test_bins_are_as_wide_as_the_views_of_the_reference(hours: float, width: int
     assert default_width(launched, 1500, last + 1000) == width
     later = Counts(deliveries={"1": DeliveryCounts(contact_at=datetime.fromtimestamp(10**6, UTC))})
     assert default_width(later, 0, last) == width
+
+
+def test_bins_are_as_wide_as_what_is_in_the_curve_needs() -> None:
+    def counts(**slots: dict[str, dict[int, int]]) -> Counts:
+        return Counts(deliveries={"1": DeliveryCounts(slots={kind.replace("_", "-"): slots[kind] for kind in slots})})
+
+    assert curve_width(Counts()) is None
+    assert curve_width(counts(opt_out_click={"1": {0: 1, 86400: 1}})) is None, "no event of the curve"
+    assert curve_width(counts(opt_out_click={"1": {0: 1}}, click={"1": {86400: 1}})) == 300
+    assert curve_width(counts(click={"1": {86400: 1, 0: 1}})) == 3600
+    assert curve_width(counts(open={"1": {0: 1}}, transaction={"2": {4 * 3600: 1}})) == 600
+    assert curve_width(counts(open={"1": {0: 1}, "2": {8 * 86400: 1}})) == 86400
+    both = [*counts(open={"1": {0: 1}}).deliveries.values(), *counts(click={"1": {4 * 3600: 1}}).deliveries.values()]
+    assert curve_width(Counts(deliveries=dict(zip("12", both, strict=True)))) == 600
 
 
 def test_names_with_slashes_stay_apart() -> None:

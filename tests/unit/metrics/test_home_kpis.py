@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from msgtrack.counts import Counts, DeliveryCounts, ServiceCounts
+from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, ServiceCounts
 from msgtrack.events import Click, MirrorPageView, Open, OptOutClick
 from msgtrack.facts import Fact, Service, SubscriptionChange
 from msgtrack.metrics import Table, indicators
@@ -32,7 +32,7 @@ def table_of(
 NEWS, ALERTS = Service(id="news", channel="email"), Service(id="alerts", channel="sms")
 
 
-def test_c16_unsubscriptions_are_those_of_services_and_not_clicks() -> None:
+def test_unsubscriptions_are_those_of_services_and_not_clicks() -> None:
     table = table_of(NEWS, change(1, "unsubscribe", days_ago=1))
     assert (table["kpi_unsubscriptions"].value, table["opt_out"].value) == (1, 2)
     assert (table["kpi_unsubscription_rate"].value, table["stats_unsubscriptions"].value) == (0.25, 0.5)
@@ -93,6 +93,12 @@ def test_letters_are_those_of_direct_mail() -> None:
     table = table_of(channel="direct_mail")
     assert (table["kpi_sent_direct_mail"].value, table["kpi_sent_direct_mail"].caveats) == (4, ())
     assert (table_of()["kpi_sent_direct_mail"].value, table_of()["kpi_sent_direct_mail"].caveats) == (0, ("no-data",))
+
+
+def test_letters_that_were_not_sent_do_not_count() -> None:
+    parts = {"a": DomainCounts(statuses={2: 3}), "b": DomainCounts(statuses={1: 2, 2: 1})}
+    counts = Counts(deliveries={"1": DeliveryCounts(channel="direct_mail", domains=parts)})
+    assert indicators.from_counts(counts)["kpi_sent_direct_mail"].value == 2
 
 
 def test_people_that_nobody_counted_together_are_undefined() -> None:

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msgtrack import open_store
-from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit
+from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit, Transaction
 from msgtrack.metrics import Table, indicators
 from msgtrack.model import Audience, Delivery, LinkType, Message, TrackedLink, Verdict
 
@@ -80,7 +80,7 @@ class Oracle:
         self.by_click = {(e.delivery_id or "", e.link_id or "") for e in self.rows if isinstance(e, Click)}
 
     def drawn(self) -> list[tuple[str, str]]:
-        registered = [key for key, x in self.links.items() if x.type not in (3, 6, 10, 11)]
+        registered = [key for key, x in self.links.items() if x.type not in (3, 4, 5, 6, 10, 11)]
         return registered + [key for key in self.by_click if key not in self.links and key[1]]
 
     def name(self, key: tuple[str, str]) -> str:
@@ -181,6 +181,19 @@ def test_c24_offers_opt_outs_and_mirror_pages_have_no_row_and_are_in_the_denomin
     assert table["hot_click_percent"].value == 0.2
     assert table["hot_click_offer_percent"].value == 0.4
     assert "no-data" not in table["hot_click_offer_percent"].caveats
+
+
+def test_tagged_web_pages_are_not_on_the_message_and_so_not_drawn() -> None:
+    visits = [
+        PageVisit(occurred_at=AT, delivery_id="1", message_id="a", link_id="3"),
+        Transaction(occurred_at=AT, delivery_id="1", message_id="a", link_id="4"),
+    ]
+    table = indicators.from_events(
+        Delivery(id="1"), [], links(_2="click", _3="web", _4="transaction"), [*clicks("2", "2"), *visits]
+    )
+    for by in ("link", "place"):
+        assert {name: value.value for name, value in table.series("hot_click_percent", by=by).items()} == {"2": 0.5}
+    assert (table["hot_click_percent"].numerator, table["hot_click_percent"].denominator) == (2, 4)
 
 
 def test_links_alike_share_one_number_by_place() -> None:

@@ -170,14 +170,36 @@ def test_every_store_gives_the_same(tmp_path_factory: pytest.TempPathFactory, wo
 
 @pytest.mark.parametrize("hidden", [-0.1, 1, 1.5, True, "0.1", float("nan")])
 def test_a_bad_share_of_hidden_readers_is_refused(hidden: Any) -> None:
-    with pytest.raises(InvalidOption, match="hidden="):
+    with pytest.raises(InvalidOption) as caught:
         bounds([], [], hidden=hidden)
+    assert caught.value.message == f"hidden={hidden!r} is no share from 0 up to 1"
 
 
 @pytest.mark.parametrize("confidence", [0, 1, True, None, "x"])
 def test_a_bad_confidence_is_refused(confidence: Any) -> None:
-    with pytest.raises(InvalidOption, match="confidence="):
+    with pytest.raises(InvalidOption) as caught:
         bounds([], [], confidence=confidence, hidden=0.5)
+    assert caught.value.message == f"confidence={confidence!r} does not lie between 0 and 1"
+
+
+def test_readers_of_all_domains_and_deliveries_count_together() -> None:
+    deliveries = [Delivery(id="1"), Delivery(id="2")]
+    messages = [
+        Message(id=f"{id_}{n}", delivery_id=id_, status="sent", address=f"a@{host}")
+        for id_ in "12"
+        for host, numbers in (("gmail.com", range(5)), ("b.example", range(5, 10)))
+        for n in numbers
+    ]
+    events = [
+        kind(occurred_at=NOON, delivery_id=id_, message_id=f"{id_}{n}", verdict=Verdict(audience="human"))
+        for id_ in "12"
+        for kind, numbers in ((Open, (0, 1, 5, 6)), (Click, (0, 5, 7)))
+        for n in numbers
+    ]
+    found = open_bounds(partial(indicators.from_events, deliveries, messages, [], events), hidden=0.2)
+    assert (found.hidden_rate.numerator, found.hidden_rate.denominator) == (2, 6)
+    assert both(found) == (10, ceil(8 / 0.8))
+    assert both(open_bounds(partial(indicators.from_events, deliveries, messages, [], events), hidden=0.5)) == (10, 16)
 
 
 def test_a_delivery_of_text_alone_among_others_leaves_the_upper_bound_open() -> None:

@@ -128,7 +128,7 @@ def test_a_click_with_a_program_says_nothing_about_the_programs_of_opens() -> No
     assert {"no-data", "user-agents", "image-loads"} <= set(value.caveats)
 
 
-def test_c1_an_open_is_an_open_by_its_class_whatever_link_it_names() -> None:
+def test_an_open_is_an_open_by_its_class_whatever_link_it_names() -> None:
     client = Client(os="iOS")
     events: list[Event] = [
         Open(occurred_at=START, delivery_id="1", link_id="1", client=client),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -62,6 +63,13 @@ def test_a_window_that_is_empty_has_no_average() -> None:
     value = days("2026-03-11T00:00Z", "2026-03-01T00:00Z")["os_pages"]
     assert (value.value, value.numerator, value.denominator) == (None, 0, 0)
     assert "no-denominator" in value.caveats
+
+
+@pytest.mark.parametrize("open_end", ["since", "until"])
+def test_a_window_open_at_one_end_without_statistics_has_no_days(open_end: str) -> None:
+    bound: dict[str, Any] = {open_end: datetime(2026, 3, 1, tzinfo=UTC)}
+    value = indicators.from_events(Delivery(id="1"), [], [], [], **bound)["os_visitors"]
+    assert (value.value, value.numerator, value.denominator) == (None, 0, 0)
 
 
 def test_the_first_moment_of_the_calendar_is_no_error() -> None:

@@ -109,6 +109,7 @@ def test_why_it_is_undefined(world: World) -> None:
         else:
             assert reasons == (set() if all(launches) else {"partly-undefined"})
         assert (value.value is None) == bool(reasons & {"no-data", "no-moment"})
+        assert value.value_or_zero == value.value, "no time at all is not the time 0"
 
 
 @given(worlds())
@@ -184,7 +185,7 @@ def test_a_reaction_before_the_launch_is_flagged() -> None:
     assert (value.value, "negative" in value.caveats) == (-3300, True)
 
 
-def test_c13_opt_outs_and_mirror_pages_are_left_out() -> None:
+def test_opt_outs_and_mirror_pages_are_left_out() -> None:
     events: list[Event] = [
         kind(occurred_at=LAUNCH, delivery_id="1", message_id="a", link_id="2") for kind in (OptOutClick, MirrorPageView)
     ]

@@ -397,7 +397,45 @@ def test_an_audience_beside_another_is_as_alone(world: World, name: str) -> None
         alone = plain(name, world, audiences=audience)
         for block in several.blocks:
             found = {(row.name, row.kind): row.values(audience) for row in block.rows if row.values(audience)}
+            if any(catalogue[column.key].is_cumulated for column in block.columns if column.key in catalogue):
+                continue
             assert found == {(row.name, row.kind): row.values() for row in alone[block.name].rows}
+
+
+@given(world=honest_worlds, width=st.sampled_from([None, 600]))
+@settings(max_examples=25)
+def test_a_curve_has_a_cell_for_every_audience_in_every_bin(world: World, width: int | None) -> None:
+    audiences = ("human", "all", "machine")
+    report = plain("tracking-statistics", world, audiences=audiences, bin_seconds=width)
+    # Of each audience alone, in bins of the finest width: the last value up to the end of a bin is the value of the bin.
+    fine = {name: plain("tracking-statistics", world, audiences=name, bin_seconds=300) for name in audiences}
+    for name in ("curve", "curve-1h", "curve-3h", "curve-24h"):
+        rows_ = report[name].rows
+        for number, row in enumerate(rows_):
+            end = datetime.fromisoformat(rows_[number + 1].name) if row is not rows_[-1] else AT + timedelta(days=9999)
+            for audience in audiences:
+                before = [r for r in fine[audience]["curve"].rows if datetime.fromisoformat(r.name) < end]
+                numbers = {key: value.value for key, value in row.values(audience).items()}
+                assert numbers == {
+                    key: before[-1][key].value if before else 0
+                    for key in (column.key for column in report[name].columns)
+                }
+
+
+def test_a_curve_goes_on_where_an_audience_has_no_events() -> None:
+    events = [
+        judged(Audience.HUMAN, Open, minutes=0),
+        judged(Audience.MACHINE, Open, minutes=7),
+        judged(Audience.MACHINE, Open, minutes=10),
+        judged(Audience.HUMAN, Open, minutes=4 * 60),
+    ]
+    report = indicator_report.from_events(
+        "tracking-statistics", Delivery(id="1"), [], [], events, audiences=("machine", "human", "proxy")
+    )
+    key = "tracking_statistics_opens"
+    curve = [[row[key, audience].value for audience in report.audiences] for row in report["curve"].rows]
+    assert curve == [[1, 1, 0], [2, 1, 0], [2, 2, 0]], "and all have bins of ten minutes, though one needs five alone"
+    assert "no-data" in report["curve"].rows[0]["tracking_statistics_transactions", "proxy"].caveats
 
 
 # Variants, and bounds of opens

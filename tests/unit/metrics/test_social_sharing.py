@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import pytest
 from attrs import frozen
 from hypothesis import given
 from hypothesis import strategies as st
@@ -229,14 +230,12 @@ def test_c10_opens_after_sharing_are_over_shares_and_the_total_is_computed_anew(
     assert f"{rate.value:.2%}" == "6.22%"
     assert (table["share_open_rate"].numerator, table["share_open_rate"].denominator) == (13, 209)
     assert "reading" in table["share_open_rate"].caveats
-
-
-def test_c10_opens_of_the_statistics_are_all_opens() -> None:
+    # And the opens of the statistics are all opens, not those of people the message was shared with.
     table = shared(Open(occurred_at=START, delivery_id="1", message_id="7"), facts=(view(1), view(2)))
     assert (table["sharing_opens"].value, table["share_open_count"].value) == (1, 2)
 
 
-def test_c12_shares_are_summed_within_a_slot() -> None:
+def test_shares_are_summed_within_a_slot() -> None:
     assert shared(click(), click(), click())["sharing_shares"].value == 3
 
 
@@ -248,6 +247,15 @@ def test_c14_messages_to_deliver_are_the_initial_target() -> None:
 def test_names_of_networks_are_exact() -> None:
     table = shared(click(), facts=(view(1, "Facebook"), view(2, "elsewhere")), category="Facebook")
     assert (table["share_count"].value, table["share_open_count"].value) == (0, 0)
+
+
+@pytest.mark.parametrize("key", ["share_open_count", "share_open_breakdown", "share_open_rate"])
+def test_a_view_by_a_network_without_a_row_is_no_measurement(key: str) -> None:
+    table = shared(click(), facts=(view(1, "elsewhere"),))
+    assert "no-data" in table[key].caveats
+    assert "no-data" in table.series(key, by="network")["facebook"].caveats
+    both = shared(click(), facts=(view(1, "elsewhere"), view(2, "email")))
+    assert "no-data" not in both.series(key, by="network")["facebook"].caveats, "somebody measures, and saw none here"
 
 
 def test_zeros_where_nobody_measured_say_so() -> None:

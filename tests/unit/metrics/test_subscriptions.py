@@ -83,9 +83,13 @@ def pct(a: int, b: int) -> Fraction:
     return Fraction(a, b) if b else Fraction(0)
 
 
+def is_active(s: Subscription) -> bool:
+    return s.created_at <= NOW and (s.ended_at is None or s.ended_at > NOW)
+
+
 def literal(world: World, period: timedelta, only: str | None = None) -> dict[str, Any]:
     """The formulas as printed; facts of the time after the report are not there yet."""
-    subscriptions = [s for s in world.subscriptions if s.ended_at is None and only in (None, s.service_id)]
+    subscriptions = [s for s in world.subscriptions if is_active(s) and only in (None, s.service_id)]
     sub_history = [c for c in world.changes if c.changed_at <= NOW and only in (None, c.service_id)]
     n: dict[str, Any] = {}
     n["subscriber"] = len([s for s in subscriptions if s.created_at < NOW - period])
@@ -113,7 +117,7 @@ def check(value: Any, key: str, expected: dict[str, Any]) -> None:
 @given(worlds())
 def test_formulas(world: World) -> None:
     table = table_of(world)
-    active = [s for s in world.subscriptions if s.ended_at is None and s.created_at <= NOW]
+    active = [s for s in world.subscriptions if is_active(s)]
     assert table["subscribed_to_date"].value == len(active)
     for key in KEYS:
         check(table[key], key, literal(world, PERIODS["24 h"]))
@@ -170,6 +174,22 @@ def test_vector_5_the_printed_evolution_and_loyalty() -> None:
     assert f"{rate.value:.2%}" == "12.73%"
     assert f"{loyalty.value:.2%}" == "99.35%"
     assert (loyalty.numerator, loyalty.denominator) == (243_046 - 1_581, 243_046)
+
+
+def test_a_subscription_that_ends_after_the_report_was_active_when_it_was_made() -> None:
+    long_ago = NOW - timedelta(days=300)
+    ends = {"before": -1, "then": 0, "after": 1}
+    taken = tuple(
+        Subscription(service_id="news", recipient_id=who, created_at=long_ago, ended_at=NOW + timedelta(microseconds=n))
+        for who, n in ends.items()
+    )
+    world = World(services=(), subscriptions=taken, changes=())
+    table = table_of(world)
+    assert (table["subscribed_to_date"].value, table["subscriber"].value) == (1, 1)
+    later = table_of(world, now=NOW + timedelta(days=1))
+    assert (later["subscribed_to_date"].value, later["subscriber"].value) == (0, 0)
+    # Nobody says at which moment: those that have an end are not in.
+    assert table_of(world, now=None)["subscribed_to_date"].value == 0
 
 
 def left_alone() -> World:

@@ -10,6 +10,7 @@ import pytest
 from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts, Reached
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_classes, of_numbers, of_reached, of_rows, of_whole, share_clicks
+from msgtrack.model import LinkType
 
 NOTHING = {
     "to_deliver": 0,
@@ -186,6 +187,18 @@ def test_distinct_messages_and_counts() -> None:
     sums = Sums(reach={"open": 1, "click open": 2, "click": 4}, scope=SCOPE)
     assert (sums.distinct(), sums.distinct("open"), sums.distinct("click", "open")) == (7, 3, 7)
     assert sums.counts is SCOPE.counts
+
+
+def test_clicks_on_notifications_stand_apart_and_are_clicks_unless_told_otherwise() -> None:
+    sums = Sums(reach={"mobile-click": 1, "click": 2, "open": 4}, rows={"click": 1, "mobile-click": 10, "open": 100})
+    assert (sums.distinct("click"), sums.distinct("click", mobile=False), sums.distinct("open")) == (3, 2, 4)
+    assert sums.total_recipient_click == 11
+    delivery = DeliveryCounts(
+        slots={"open": {"6": {0: 8}}, "click": {"6": {0: 1, 300: 1}, "7": {0: 4}, "8": {0: 16}}},
+        links={"6": LinkFacts(type=LinkType.MOBILE_CLICK), "7": LinkFacts(type=LinkType.CLICK)},
+    )
+    whole = of_whole(Scope(counts=Counts(deliveries={"1": delivery})))
+    assert whole.rows == {"open": 8, "mobile-click": 2, "click": 20}
 
 
 def test_clicks_on_links_nobody_registered_have_no_category() -> None:

@@ -13,9 +13,10 @@ from hypothesis import strategies as st
 
 from msgtrack._borders import zone_of
 from msgtrack.counts import Counts, DeliveryCounts, DomainCounts, LinkFacts, Visits
-from msgtrack.errors import InvalidOption, InvalidValue, NotSupported, UnknownIndicator
-from msgtrack.metrics import Table, _catalogue, catalogue, indicators
+from msgtrack.errors import InvalidOption, InvalidValue, UnknownIndicator
+from msgtrack.metrics import Table, catalogue, indicators
 from msgtrack.metrics._scope import Scope
+from msgtrack.model import Audience
 
 
 def seconds(text: str) -> int:
@@ -56,6 +57,12 @@ def test_a_table_is_asked_for_nothing_special_by_default() -> None:
     assert table._scope == Scope()
     for name in ("peers", "scope", "whole"):
         assert name not in repr(table)
+
+
+def test_a_table_says_in_words_whose_events_are_in() -> None:
+    plain = Table(counts=Counts(), delivery_ids=("1",))
+    some = Table(counts=Counts(), delivery_ids=("1",), audiences=(Audience.HUMAN, Audience.PROXY))
+    assert (plain.audience, some.audience) == ("all", "human, proxy")
 
 
 @pytest.mark.parametrize("name", ["scope", "whole"])
@@ -113,16 +120,11 @@ def test_a_table_travels_between_processes() -> None:
     assert bins(again) == bins(table)
 
 
-def test_a_wrong_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(_catalogue, "PLANNED", {"Some report": ("some_day",)})
+def test_a_wrong_key_is_refused() -> None:
     table = table_of()
-    assert "some_day" not in table
-    with pytest.raises(NotSupported, match="some_day"):
-        table["some_day"]
+    assert "soft_bunce" not in table
     with pytest.raises(UnknownIndicator):
         table["soft_bunce"]
-    with pytest.raises(NotSupported, match="some_day"):
-        table.series("some_day", by="domain")
     with pytest.raises(UnknownIndicator):
         table.series("soft_bunce", by="domain")
 
@@ -130,7 +132,8 @@ def test_a_wrong_key_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(
     ("key", "by", "groupings"),
     [
-        ("to_deliver", "domain", "no grouping at all"),
+        ("distinct_clicks", "domain", "no grouping at all"),
+        ("to_deliver", "domain", "delivery"),
         ("url_clicks", "domain", "link, label, url, category"),
         ("sends", "link", "domain"),
         ("tracking_statistics_opens", "", "bin"),
@@ -466,3 +469,12 @@ def test_a_bad_zone_is_refused_by_name(name: Any) -> None:
 def test_utc_needs_no_database_of_zones(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msgtrack._borders.ZoneInfo", None)
     assert zone_of("UTC") is UTC
+
+
+def test_a_width_that_bins_do_not_have_is_refused_with_those_they_have() -> None:
+    with pytest.raises(InvalidOption) as caught:
+        table_of().series("tracking_statistics_opens", by="bin", bin_seconds=7)
+    assert caught.value.message == "bin_seconds=7 is not one of: 300, 600, 1800, 3600, 10800, 86400"
+    with pytest.raises(InvalidOption) as caught:
+        table_of().series("url_clicks", by="domain")
+    assert caught.value.message == "url_clicks does not come by 'domain'; it comes by: link, label, url, category"

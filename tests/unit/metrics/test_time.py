@@ -143,6 +143,14 @@ def test_a_bin_that_a_clock_cuts_at_odd_seconds_ends_all_the_same() -> None:
     assert end.tzinfo is zone
 
 
+def test_a_bin_that_comes_again_in_part_ends_where_the_next_begins() -> None:
+    # Clocks in Jerusalem went back by 20 minutes and 40 seconds at the end of 1917, to 23:39:20.
+    zone = ZoneInfo("Asia/Jerusalem")
+    for seconds in (300, 600):
+        end = bin_end(datetime(1917, 12, 31, 21, 39, 20, tzinfo=UTC), seconds, zone)
+        assert end.isoformat() == "1917-12-31T23:40:00+02:00"
+
+
 @given(st.dates(date(1, 1, 9)), st.integers(0, 6))
 def test_weeks_begin_on_their_first_day(day: date, first_weekday: int) -> None:
     start = week_start(day, first_weekday)

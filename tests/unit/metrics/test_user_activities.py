@@ -168,12 +168,12 @@ def test_bins_do_not_cumulate() -> None:
 
 
 @pytest.mark.parametrize("kind", [OptOutClick, MirrorPageView])
-def test_c4_other_types_are_no_clicks(kind: type[Event]) -> None:
+def test_other_types_are_no_clicks(kind: type[Event]) -> None:
     event = kind(occurred_at=START, delivery_id="1", message_id="a", link_id="2")
     assert indicators.from_events(Delivery(id="1"), [], [], [event])["user_activities_clicks"].value == 0
 
 
-def test_c22_transactions_without_tagged_pages_are_zero_and_no_finding() -> None:
+def test_transactions_without_tagged_pages_are_zero_and_no_finding() -> None:
     value = indicators.from_events(Delivery(id="1"), [], [], [])["user_activities_transactions"]
     assert (value.value, value.caveats) == (0, ("no-data",))
     seen = PageVisit(occurred_at=START, delivery_id="1", message_id="a")

@@ -33,6 +33,8 @@ def test_a_defined_value_reads_as_itself() -> None:
     value = Value(value=0.25, unit="ratio")
     assert value.value_or_zero == 0.25
     assert (value.numerator, value.denominator, value.estimated, value.caveats) == (None, None, False, ())
+    assert value.is_blank is False
+    assert value.is_proportion is True
 
 
 def test_caveats_come_from_the_closed_list_once_each_and_in_its_order() -> None:
@@ -59,6 +61,11 @@ def test_a_value_is_no_share_unless_it_says_so_and_what_is_printed_otherwise_is_
     assert "otherwise" not in repr(value)
     assert value != Value(value=1, unit="count")
     assert Value(value=None, unit="ratio", otherwise=1.0).value_or_zero == 1.0
+
+
+def test_where_the_reference_leaves_a_place_empty_there_is_no_zero() -> None:
+    assert Value(value=None, unit="duration", is_blank=True).value_or_zero is None
+    assert Value(value=0, unit="duration", is_blank=True).value_or_zero == 0
 
 
 def test_every_caveat_is_a_sentence() -> None:
@@ -177,8 +184,9 @@ def test_what_is_no_share_of_a_sample_has_no_interval() -> None:
 
 @pytest.mark.parametrize("confidence", [0, 1, 1.5, -0.1, True, "0.95", None, float("nan")])
 def test_a_confidence_lies_between_zero_and_one(confidence: object) -> None:
-    with pytest.raises(InvalidOption, match="confidence"):
+    with pytest.raises(InvalidOption) as caught:
         Value(value=0.5, unit="ratio").interval(confidence)  # type: ignore[arg-type]  # the point of the test
+    assert caught.value.message == f"confidence={confidence!r} does not lie between 0 and 1"
 
 
 def test_no_quotient_depends_on_the_decimal_context_of_the_caller() -> None:
@@ -200,3 +208,10 @@ def test_what_is_no_proportion_has_no_interval() -> None:
     assert table["recipient_click_rate"].interval() is not None
     assert set(catalogue) >= NO_PROPORTIONS
     assert {key for key in NO_PROPORTIONS if not catalogue[key].is_share} <= {"share_rate", "share_open_rate"}
+
+
+def test_an_amount_is_a_decimal_though_it_is_made_of_whole_numbers() -> None:
+    for numerator, denominator in ((1, 8), (Decimal(1), 8), (1, Decimal(8))):
+        found = quotient(numerator, denominator, "amount")
+        assert (found, type(found)) == (Decimal("0.125"), Decimal)
+        assert type(quotient(numerator, denominator, "ratio")) is float

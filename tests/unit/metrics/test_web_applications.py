@@ -166,3 +166,15 @@ def test_a_step_that_nobody_saw_is_zero_and_not_unknown() -> None:
         "one": {"first": 0, "last": 1, "seen": 1},
         "two": {"first": 1, "last": 0, "seen": 1},
     }
+
+
+def test_several_applications_are_added_up() -> None:
+    steps = {
+        "a": StepCounts(steps=("one", "two"), persons={"one": 10, "two": 4}, every=3, only_first=7),
+        "b": StepCounts(steps=("one", "two"), persons={"one": 90, "two": 20}, every=20, only_first=50),
+        "none": StepCounts(persons={"one": 1000}, every=1000, only_first=1000),
+    }
+    table = indicators.from_counts(Counts(applications=steps))
+    check(table["webapp_conversion_rate"], 23, 100)
+    check(table["webapp_bounce_rate"], 57, 100)
+    check(table["webapp_funnel_loss"], 100 - 24, 100)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
@@ -84,3 +84,12 @@ def test_helpers_for_adapters():
     assert all(event.has_own_id for event in kept)
     own = Open(occurred_at=NOON, id="e")
     assert list(kept_events([own, own])) == [own, own]
+
+
+def test_an_audit_entry_has_the_moment_given_or_that_of_the_clock() -> None:
+    store = open_store("memory:")
+    store.put([Delivery(id="1"), Message(id="7", delivery_id="1", recipient_id="ann")])
+    before = datetime.now(UTC)
+    assert before <= store.erase("ann").started_at <= datetime.now(UTC)
+    assert before <= store.purge(before - timedelta(days=360)).started_at <= datetime.now(UTC)
+    assert store.purge(before, now=before).started_at == before

@@ -1,4 +1,4 @@
-"""Databases that older versions wrote, opened by this one. The dumps in ``tests/data/stores`` were written by the code of those versions."""
+"""Databases of released schemas are opened by this version. Those in ``tests/data/stores`` were written by the code of their time."""
 
 from __future__ import annotations
 

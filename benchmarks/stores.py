@@ -1,0 +1,212 @@
+"""Stores beside their bare engines, and how the cost grows with what they hold.
+
+``python -m benchmarks.stores [ENGINE ...] [--events 100000 1000000 10000000]``: for every engine and number of events it takes in
+a tenth as many messages and the events, in batches, and prints
+
+- ingest: events a second, against the engine's own driver that inserts the same rows, made beforehand, under the same unique key;
+- the last tenth of the ingest against the first, which says whether inserting slows down;
+- the counts of one delivery, against SQL written by hand for the same numbers;
+- its slots, against the counting of its events, and against the counts of the delivery;
+- the page of one recipient's log; bytes on disk for each event, indexes included.
+
+Ten million events take minutes to an hour for every engine, and some gigabytes of disk: not part of ``python -m benchmarks``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from hashlib import blake2b
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from attrs import asdict, frozen
+
+from benchmarks._engines import ENGINES, Engine
+from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick
+from msgtrack.model import Client, Delivery, Message, TrackedLink
+from msgtrack.protocols import Query, Store
+
+__all__ = ["main", "world_events"]
+
+BATCH = 10_000
+LINKS = 20
+OTHERS = 40
+BIG = "spring"
+START = datetime(2026, 3, 2, 8, tzinfo=UTC)
+EVENTS_PER_SECOND = 16
+PAGE_ROWS = 50
+
+_KINDS: tuple[type[Event], ...] = (Open, Click, MirrorPageView, OptOutClick)
+_CLIENTS = tuple(
+    Client(browser=browser, browser_version=str(version), os=os, device=device, is_mobile=device != "PC")
+    for browser, os, device in (
+        ("Firefox", "Windows", "PC"),
+        ("Safari", "iOS", "iPhone"),
+        ("Chrome", "Android", "Phone"),
+    )
+    for version in range(5)
+)
+_DOMAINS = ("gmail.com", "yahoo.fr", "aol.com", "corp.example")
+
+
+@frozen(kw_only=True)
+class Figures:
+    """What was measured of one engine at one size; seconds are of this machine, the ratios say more."""
+
+    engine: str
+    events: int
+    ingest_per_second: float
+    ingest_to_bare: float
+    last_tenth_to_first: float
+    counts_seconds: float
+    counts_to_hand_written: float
+    slots_seconds: float
+    events_of_slots_to_slots: float
+    page_seconds: float
+    bytes_per_event: float
+
+
+def world_events(total: int, *, seed: int = 4711) -> Iterator[Event]:
+    """As many events, at the rate of ten million a week: a fifth of them of the big delivery, two for each of its messages."""
+    random = Random(seed)
+    messages = max(1, total // 10)
+    for number in range(total):
+        seconds = int(number / EVENTS_PER_SECOND + random.expovariate(1 / 600))
+        at = START + timedelta(seconds=seconds)
+        is_big = number % 5 == 0
+        message = str(random.randrange(messages) if is_big else random.randrange(total))
+        (kind,) = random.choices(_KINDS, weights=(60, 38, 1, 1))
+        fields: dict[str, Any] = (
+            {} if kind is Open else {"link_id": str(2 + min(int(random.expovariate(0.3)), LINKS - 1))}
+        )
+        # A time and a hash, as ids that follow from an event's content.
+        name = f"{int(at.timestamp()):08x}{blake2b(b'%d' % number, digest_size=12).hexdigest()}"
+        yield kind(
+            id=name,
+            occurred_at=at,
+            delivery_id=BIG if is_big else f"other {number % OTHERS}",
+            message_id=message,
+            source_id=f"{message}-{random.randrange(2)}",
+            client=_CLIENTS[int(message) % len(_CLIENTS)],
+            **fields,
+        )
+
+
+def world_records(total: int) -> Iterator[Delivery | Message | TrackedLink]:
+    """The big delivery, its links, and its messages."""
+    yield Delivery(id=BIG, contact_at=START)
+    for number in range(LINKS):
+        yield TrackedLink(
+            delivery_id=BIG, id=str(2 + number), url=f"https://shop.example/{number}", label=f"Item {number}"
+        )
+    for number in range(max(1, total // 10)):
+        yield Message(
+            id=str(number),
+            delivery_id=BIG,
+            recipient_id=f"r{number}",
+            address=f"r{number}@{_DOMAINS[number % 4]}",
+            status="sent",
+            event_at=START,
+        )
+
+
+def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
+    while batch := [event for event, _ in zip(events, range(BATCH), strict=False)]:
+        yield batch
+
+
+def _seconds(work: Callable[[], object], rounds: int = 3) -> float:
+    times = []
+    for _ in range(rounds):
+        start = time.perf_counter()
+        work()
+        times.append(time.perf_counter() - start)
+    return statistics.median(times)
+
+
+def _ingest(store: Store, bare: Callable[[list[Event]], float], total: int) -> tuple[float, float, list[float]]:
+    """Seconds of the store, seconds of the bare driver, and the store's for each batch; they take turns."""
+    ours = theirs = 0.0
+    each = []
+    for batch in _batches(world_events(total)):
+        start = time.perf_counter()
+        store.ingest(batch)
+        each.append(time.perf_counter() - start)
+        ours += each[-1]
+        theirs += bare(batch)
+    return ours, theirs, each
+
+
+def figures(engine: Engine, total: int, folder: Path) -> Figures:
+    """Measure one engine at one size in an empty folder."""
+    gc.collect()
+    with engine.opened(folder) as opened:
+        store = opened.store
+        store.put(world_records(total))
+        ours, theirs, each = _ingest(store, opened.bare, total)
+        opened.settle()
+        tenth = max(1, len(each) // 10)
+        query = Query(delivery_ids=BIG)
+        counts = _seconds(lambda: store.counts(query))
+        by_hand = _seconds(opened.hand_written)
+        slots = _seconds(lambda: store.slots(query))
+        rows = _seconds(opened.slots_of_events)
+        page = _seconds(lambda: list(store.scan(Query(recipient_id="r7", limit=PAGE_ROWS))), 9)
+        size = opened.size()
+    return Figures(
+        engine=engine.name,
+        events=total,
+        ingest_per_second=total / ours,
+        ingest_to_bare=theirs / ours,
+        last_tenth_to_first=statistics.median(each[:tenth]) / statistics.median(each[-tenth:]),
+        counts_seconds=counts,
+        counts_to_hand_written=counts / by_hand,
+        slots_seconds=slots,
+        events_of_slots_to_slots=rows / slots,
+        page_seconds=page,
+        bytes_per_event=size / total,
+    )
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Measure the engines named, or all that are here."""
+    parser = argparse.ArgumentParser(prog="benchmarks.stores", description="Stores beside their bare engines.")
+    parser.add_argument("engine", nargs="*", help=f"which: {', '.join(ENGINES)} (default: all)")
+    parser.add_argument("--events", nargs="+", type=int, default=[100_000, 1_000_000], help="how many, ascending")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each")
+    args = parser.parse_args(argv)
+    if unknown := [name for name in args.engine if name not in ENGINES]:
+        parser.error(f"there is no engine {unknown[0]!r}; there are: {', '.join(ENGINES)}")
+    for name in args.engine or ENGINES:
+        for total in args.events:
+            folder = Path(tempfile.mkdtemp(prefix="msgtrack-bench-"))
+            try:
+                found = figures(ENGINES[name], total, folder)
+            finally:
+                shutil.rmtree(folder, ignore_errors=True)
+            print(json.dumps(asdict(found)) if args.json else _line(found), flush=True)
+    return 0
+
+
+def _line(found: Figures) -> str:
+    return (
+        f"{found.engine:<11} {found.events:>11,} events: ingest {found.ingest_per_second:>9,.0f}/s, "
+        f"{found.ingest_to_bare:.2f} of bare, last tenth {found.last_tenth_to_first:.2f} of the first; "
+        f"counts {found.counts_seconds:.2f} s, {found.counts_to_hand_written:.2f} x by hand; "
+        f"slots {found.slots_seconds * 1e3:.1f} ms, {found.events_of_slots_to_slots:.1f} x faster than events; "
+        f"page {found.page_seconds * 1e3:.2f} ms; {found.bytes_per_event:.0f} bytes an event"
+    )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
