@@ -131,15 +131,24 @@ class SharedView:
     visitor_id: str | None = field(default=None, converter=optional_id)
 
 
-def _address(value: object) -> str:
-    address = as_text(value)
+def _kept_by(value: object, what: str, *, least: int) -> str:
+    """Text that is part of a key: stores need it short, and such that UTF-8 can write it."""
+    text = as_text(value)
     try:
-        size = len(address.encode())
+        size = len(text.encode())
     except UnicodeEncodeError:
-        raise InvalidValue(f"an address must be text that UTF-8 can write: {address!r:.80}") from None
-    if not 0 < size <= MAX_ADDRESS_BYTES:
-        raise InvalidValue(f"an address has 1 to {MAX_ADDRESS_BYTES} bytes of UTF-8, this one has {size}")
-    return address
+        raise InvalidValue(f"{what} must be text that UTF-8 can write: {text!r:.80}") from None
+    if not least <= size <= MAX_ADDRESS_BYTES:
+        raise InvalidValue(f"{what} has {least} to {MAX_ADDRESS_BYTES} bytes of UTF-8, this one has {size}")
+    return text
+
+
+def _address(value: object) -> str:
+    return _kept_by(value, "an address", least=1)
+
+
+def _channel(value: object) -> str:
+    return _kept_by(value, "the channel of an address", least=0)
 
 
 @closed
@@ -152,7 +161,7 @@ class AddressState:
     """
 
     address: str = field(converter=_address)
-    channel: str = field(default="email", converter=as_text)
+    channel: str = field(default="email", converter=_channel)
     status: AddressStatus = field(default=AddressStatus.WITH_ERRORS, converter=_status)
     failure_reason: FailureReason = field(default=FailureReason.NOT_DEFINED, converter=vocabulary.failure_reason)
     error_count: int = field(default=0, converter=count)

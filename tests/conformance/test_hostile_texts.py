@@ -171,12 +171,10 @@ def records(text, id_, number=0):
     yield Exclusion(delivery_id=id_, id=id_, recipient_id=id_, address=text, rule=text)
     yield Service(id=id_, label=text, channel=text)
     yield Subscription(service_id=id_, recipient_id=id_, created_at=at)
-    yield SubscriptionChange(
-        service_id=id_, id=id_, action="subscription", changed_at=at, recipient_id=id_, origin=text
-    )
+    yield SubscriptionChange(service_id=id_, id=id_, action="subscribe", changed_at=at, recipient_id=id_, origin=text)
     yield Visitor(delivery_id=id_, id=id_, recipient_id=id_, network=text, origin=text)
     yield SharedView(delivery_id=id_, id=id_, network=text, occurred_at=at, visitor_id=id_)
-    yield AddressState(address=f"{id_}@x", channel=text, delivery_id=id_)
+    yield AddressState(address=f"{id_}@x", channel=id_, delivery_id=id_)
     yield WebApplication(id=id_, label=text, steps=(text,))
     yield StepView(application_id=id_, step=id_, source_id=id_, occurred_at=at)
     yield WorkflowRun(id=id_, started_at=at, sources=(text,), skipped={text: 1}, error=text)
