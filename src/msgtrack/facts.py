@@ -131,15 +131,8 @@ class SharedView:
     visitor_id: str | None = field(default=None, converter=optional_id)
 
 
-def _address(value: object) -> str:
-    return _key_text("an address", value, least=1)
-
-
-def _channel(value: object) -> str:
-    return _key_text("the channel of an address", value, least=0)
-
-
-def _key_text(what: str, value: object, *, least: int) -> str:
+def _kept_by(value: object, what: str, *, least: int) -> str:
+    """Text that is part of a key: stores need it short, and such that UTF-8 can write it."""
     text = as_text(value)
     try:
         size = len(text.encode())
@@ -148,6 +141,14 @@ def _key_text(what: str, value: object, *, least: int) -> str:
     if not least <= size <= MAX_ADDRESS_BYTES:
         raise InvalidValue(f"{what} has {least} to {MAX_ADDRESS_BYTES} bytes of UTF-8, this one has {size}")
     return text
+
+
+def _address(value: object) -> str:
+    return _kept_by(value, "an address", least=1)
+
+
+def _channel(value: object) -> str:
+    return _kept_by(value, "the channel of an address", least=0)
 
 
 @closed

@@ -315,6 +315,10 @@ class CoreStore(ABC):
             found[event.delivery_id] = (first, event.occurred_at)
         return found
 
+    def deliveries_of_messages(self) -> set[str]:
+        """The ids of all deliveries that messages name."""
+        return {message.delivery_id for message in self.messages()}
+
     def events_by(self, source_ids: frozenset[str]) -> Iterator[Event]:
         """Events of these persons (``source_id``), in the order of a scan."""
         self.check_open()

@@ -111,6 +111,11 @@ class DuckReader(BaseStore):
         theirs = TABLES.events.c.source_id.in_(sorted(source_ids))
         return self._events(events_asked(TABLES, EVERYTHING).where(theirs), EVERYTHING)
 
+    def deliveries_of_messages(self) -> set[str]:
+        """The ids of all deliveries that messages name."""
+        self.check_open()
+        return {name for (name,) in self._rows(select(TABLES.messages.c.delivery_id).distinct())}
+
     def spans(self) -> Spans:
         """By delivery the moments of its first and last event."""
         self.check_open()

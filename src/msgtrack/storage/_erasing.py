@@ -18,7 +18,7 @@ from typing import TypeVar
 from attrs import evolve, frozen
 
 from msgtrack._borders import text_id, utc
-from msgtrack.events import Event, event_id
+from msgtrack.events import Event
 from msgtrack.facts import (
     AddressState,
     Exclusion,
@@ -32,7 +32,7 @@ from msgtrack.facts import (
 from msgtrack.model import Message
 from msgtrack.protocols import AuditEntry, Query, Record
 from msgtrack.storage._core import CoreStore
-from msgtrack.storage._purging import batches
+from msgtrack.storage._purging import batches, new_entry_id
 
 __all__ = ["erase", "export", "subject_digest"]
 
@@ -110,18 +110,30 @@ def _holdings(store: CoreStore, recipient_id: str) -> _Holdings:
 def export(store: CoreStore, recipient_id: str) -> Iterator[Record | Event]:
     """See :meth:`msgtrack.storage.BaseStore.export`."""
     recipient_id = text_id(recipient_id)
-    his = Query(recipient_id=recipient_id)
+    # All at once: a snapshot that lasted as long as somebody reads would hide from him what he writes meanwhile.
     with store.snapshot():
-        holdings = _holdings(store, recipient_id)
-        yield from store.messages(his)
-        for kind in (Exclusion, Subscription, SubscriptionChange, Visitor):
-            yield from (fact for fact in store.facts(kind, his) if recipient_of(fact) == recipient_id)
-        yield from (view for view in store.facts(SharedView) if _visitor_of(view) in holdings.visitor_ids)
-        yield from (state for state in store.facts(AddressState) if state.address in holdings.addresses)
-        yield from (view for view in store.facts(StepView) if view.source_id in holdings.source_ids)
-        yield from store.scan(his)
-        if holdings.source_ids:
-            yield from (event for event in store.events_by(holdings.source_ids) if event.message_id is None)
+        held = [*_held(store, recipient_id)]
+    yield from held
+
+
+def _held(store: CoreStore, recipient_id: str) -> Iterator[Record | Event]:
+    his = Query(recipient_id=recipient_id)
+    holdings = _holdings(store, recipient_id)
+    yield from store.messages(his)
+    for kind in (Exclusion, Subscription, SubscriptionChange, Visitor):
+        yield from (fact for fact in store.facts(kind, his) if recipient_of(fact) == recipient_id)
+    yield from _nameless_exclusions(store, his, holdings.addresses)
+    yield from (view for view in store.facts(SharedView) if _visitor_of(view) in holdings.visitor_ids)
+    yield from (state for state in store.facts(AddressState) if state.address in holdings.addresses)
+    yield from (view for view in store.facts(StepView) if view.source_id in holdings.source_ids)
+    yield from store.scan(his)
+    if holdings.source_ids:
+        yield from (event for event in store.events_by(holdings.source_ids) if event.message_id is None)
+
+
+def _nameless_exclusions(store: CoreStore, his: Query, addresses: frozenset[str]) -> Iterator[Exclusion]:
+    """Exclusions of his addresses that name no recipient."""
+    return (fact for fact in store.facts(Exclusion, his) if fact.recipient_id is None and fact.address in addresses)
 
 
 def _visitor_of(view: SharedView) -> tuple[str, str | None]:
@@ -150,7 +162,7 @@ def _begun(store: CoreStore, recipient_id: str, now: datetime, how: str) -> Audi
         if (entry.action, entry.status, entry.subject) == ("erase", "started", subject):
             return entry
     entry = AuditEntry(
-        id=event_id(now, "erase", now.isoformat(), subject),
+        id=new_entry_id(store, now, "erase", now.isoformat(), subject),
         action="erase",
         started_at=now,
         subject=subject,
@@ -197,13 +209,18 @@ class _Erasure:
             if (event.delivery_id, event.message_id) not in theirs and self._is_named(event.source_id)
         )
         for batch in batches(elsewhere):
-            self.store.revise(events=[evolve(event, source_id=self._renamed(event.source_id)) for event in batch])
+            self.store.revise(events=[self._elsewhere(event) for event in batch])
             self.done["events elsewhere"] += len(batch)
         views = (view for view in self.store.facts(StepView) if view.source_id in source_ids)
         for views_batch in batches(view for view in views if self._is_named(view.source_id)):
             renamed = [evolve(view, source_id=self.rename(view.source_id)) for view in views_batch]
             self.store.revise(records=renamed, remove=views_batch)
             self.done["step views"] += len(views_batch)
+
+    def _elsewhere(self, event: Event) -> Event:
+        # What names no message is nobody else's, so it is his as a whole.
+        renamed = evolve(event, id=event.id, source_id=self._renamed(event.source_id))
+        return self._anonymous(event) if event.message_id is None else renamed
 
     def _events(self) -> None:
         for batch in batches(self.store.scan(self.his)):
@@ -255,11 +272,12 @@ class _Erasure:
         )
 
     def _addresses(self, addresses: frozenset[str]) -> None:
-        """The records of his addresses, but those which somebody else has as well."""
+        """The records of his addresses, and exclusions by address alone, but those which somebody else has as well."""
         states = [state for state in self.store.facts(AddressState) if state.address in addresses]
-        if not states:
+        exclusions = [*_nameless_exclusions(self.store, self.his, addresses)]
+        wanted = {state.address for state in states} | {fact.address for fact in exclusions}
+        if not wanted:
             return
-        wanted = {state.address for state in states}
         shared = {
             message.address
             for message in self.store.messages()
@@ -269,6 +287,11 @@ class _Erasure:
             "addresses",
             (state for state in states if state.address not in shared),
             lambda state: evolve(state, address=self._renamed_address(state.address)),
+        )
+        self._rewrite(
+            "exclusions",
+            (fact for fact in exclusions if fact.address not in shared),
+            lambda fact: evolve(fact, address=self._renamed_address(fact.address)),
         )
 
     def _messages(self) -> None:

@@ -44,12 +44,11 @@ def migrate(connection: Connection, tables: Tables, operations: Operations, vers
 _FIRST_WITH_KEYS = 3
 
 
-def _add_columns(connection: Connection, table: Table) -> list[Column[Any]]:
-    """The columns that the table lacked, which it has now."""
+def _add_columns(connection: Connection, table: Table) -> None:
+    """The columns that the table lacks."""
     there = {column["name"] for column in inspect(connection).get_columns(table.name, schema=table.schema)}
-    added = [column for column in table.columns if column.name not in there]
     preparer = connection.dialect.identifier_preparer
-    for column in added:
+    for column in (column for column in table.columns if column.name not in there):
         kept = "" if column.nullable else " DEFAULT 0 NOT NULL"
         connection.execute(
             text(
@@ -57,13 +56,14 @@ def _add_columns(connection: Connection, table: Table) -> list[Column[Any]]:
                 f"{column.type.compile(connection.dialect)}{kept}"
             )
         )
-    return added
 
 
 def _derive_records(connection: Connection, tables: Tables, kind: type, known: set[int]) -> None:
     shelf = SHELVES[kind]
     table = shelf.table(tables)
-    added = [column.name for column in _add_columns(connection, table)]
+    _add_columns(connection, table)
+    # Whether or not they were there: where changes of tables end transactions, an earlier attempt may have come no further.
+    added = [column.name for column in table.columns if column.name not in (*shelf.fields, "body")]
     if not added:
         return
     keys = [*table.primary_key.columns]
@@ -88,8 +88,7 @@ def _derive_records(connection: Connection, tables: Tables, kind: type, known: s
 
 def _derive_events(connection: Connection, tables: Tables, known: set[int]) -> None:
     table = tables.events
-    if not _add_columns(connection, table):
-        return
+    _add_columns(connection, table)
     columns = [*(table.c[name] for name in READ_COLUMNS), table.c.seq]
     change = table.update().where(table.c.seq == bindparam("key_seq"))
     change = change.values(agent_key=bindparam("new_agent_key"), left_out=bindparam("new_left_out"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
-from itertools import islice
+from itertools import count, islice
 from typing import TypeVar
 
 from attrs import evolve
@@ -20,7 +20,7 @@ from msgtrack.storage._core import CoreStore
 from msgtrack.storage._frozen import freeze
 from msgtrack.upkeep import cutoffs
 
-__all__ = ["BATCH_ROWS", "batches", "purge"]
+__all__ = ["BATCH_ROWS", "batches", "new_entry_id", "purge"]
 
 BATCH_ROWS = 1000
 """How many rows one revision takes away."""
@@ -36,6 +36,13 @@ def batches(values: Iterable[_T]) -> Iterator[list[_T]]:
         yield batch
 
 
+def new_entry_id(store: CoreStore, now: datetime, *parts: str) -> str:
+    """An id for the audit trail that no entry has: the same work at the same moment leaves two entries, not one in place of the other."""
+    taken = {entry.id for entry in store.audits()}
+    ids = (event_id(now, *parts, *([str(number)] if number else [])) for number in count())
+    return next(made for made in ids if made not in taken)
+
+
 def purge(
     store: CoreStore, before: datetime | Mapping[str, datetime], *, now: datetime, zones: tuple[str, ...]
 ) -> AuditEntry:
@@ -49,7 +56,10 @@ def purge(
     store.revise()
     detail = ", ".join(f"{kind} before {moment.isoformat()}" for kind, moment in sorted(moments.items()))
     entry = AuditEntry(
-        id=event_id(utc(now), "purge", now.isoformat(), detail), action="purge", started_at=now, detail=detail
+        id=new_entry_id(store, utc(now), "purge", now.isoformat(), detail),
+        action="purge",
+        started_at=now,
+        detail=detail,
     )
     store.put([entry])
     done: Counter[str] = Counter()
@@ -91,9 +101,8 @@ class _Purge:
         deliveries = {delivery.id: delivery for delivery in self.store.deliveries()}
         limit = max(self.moments[kind] for kind in ("events", "messages") if kind in self.moments)
         over = set()
-        for delivery_id in sorted(({*spans, *deliveries} - {None}) - frozen):  # type: ignore[type-var]  # None is out
-            if delivery_id is None:
-                continue
+        named = {name for name in spans if name is not None} | deliveries.keys() | self.store.deliveries_of_messages()
+        for delivery_id in sorted(named - frozen):
             span = spans.get(delivery_id)
             if self._is_over(delivery_id, span, deliveries.get(delivery_id), limit):
                 with self.store.snapshot():

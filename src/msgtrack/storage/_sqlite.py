@@ -83,6 +83,8 @@ class Sqlite(SqlEngine):
 
     def begin_writing(self, connection: Connection, tables: Tables | None, busy_seconds: float) -> None:
         """Take the lock at once: who read first could be refused when it comes to write."""
+        # What is erased or purged must not stay behind in free pages; how the library was built decides the default.
+        connection.exec_driver_sql("PRAGMA secure_delete=ON")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def insert_sql(self, dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:

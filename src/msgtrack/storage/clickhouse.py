@@ -171,6 +171,11 @@ class ClickHouseStore(BaseStore):
         )
         return self._read(self._events_asked(statement))
 
+    def deliveries_of_messages(self) -> set[str]:
+        """The ids of all deliveries that messages name."""
+        self.check_open()
+        return {name for (name,) in self._rows(select(self._tables.messages.c.delivery_id).distinct())}
+
     def spans(self) -> Spans:
         """By delivery the moments of its first and last event."""
         self.check_open()

@@ -200,6 +200,11 @@ class SqlStore(BaseStore):
         )
         return {name: (moment(first), moment(last)) for name, first, last in self._database.all(statement)}
 
+    def deliveries_of_messages(self) -> set[str]:
+        """The ids of all deliveries that messages name."""
+        self.check_open()
+        return {name for (name,) in self._database.all(select(self._tables.messages.c.delivery_id).distinct())}
+
     def events_by(self, source_ids: frozenset[str]) -> Iterator[Event]:
         """Events of these persons, in the order of a scan."""
         self.check_open()

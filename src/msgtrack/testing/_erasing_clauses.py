@@ -69,6 +69,7 @@ class ErasingClauses:
         store.put(
             [SubscriptionChange(service_id="news", id="c", action="subscribe", changed_at=NOON, recipient_id="r1")]
         )
+        store.put([Exclusion(delivery_id="1", id="z", address="r1@mail.example")])
         store.ingest([click(9, message_id="1", source_id="b1!, too")])
         before, others = store.counts(), [*store.export("r0"), *store.export("r2")]
         entry = store.erase("r1", now=LATER)
@@ -148,6 +149,26 @@ class ErasingClauses:
         assert sorted(event.id for event in events) == sorted(event.id for event in events_of(1))
         assert all(to_json(value) for value in exported)
         assert list(store.export("nobody")) == []
+
+    def test_S35_who_writes_while_he_exports_reads_what_he_wrote(self, store: BaseStore) -> None:
+        """S35: an export that is read half way holds up nothing else."""
+        put_recipients(store, range(3))
+        half_read = store.export("r1")
+        next(half_read)
+        store.put([Exclusion(delivery_id="1", id="new")])
+        assert [fact.id for fact in store.facts(Exclusion)] == ["new"]
+        assert not any(isinstance(value, Exclusion) for value in half_read)
+
+    def test_S36_the_same_again_at_the_same_moment_leaves_another_entry(self, revisable: BaseStore) -> None:
+        """S36: what was done the first time is still told."""
+        put_recipients(revisable, range(2))
+        entries = []
+        for _ in range(2):
+            entries += [revisable.erase("r1", now=LATER), revisable.purge(LATER, now=LATER)]
+        assert len({entry.id for entry in entries}) == 4
+        assert sorted(revisable.audits(), key=lambda e: e.id) == sorted(entries, key=lambda e: e.id)
+        assert entries[0].done["messages"] == 2
+        assert entries[1].done["events"]
 
     def test_S36_everything_leaves_an_entry(self, revisable: BaseStore) -> None:
         """S36: when, by what rule, how much; also where there was nothing to do."""

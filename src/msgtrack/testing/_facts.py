@@ -88,7 +88,7 @@ def facts(
         },
         AddressState: {
             "address": name,
-            "channel": st.just("email"),
+            "channel": st.just("email") | name,
             "status": members(AddressStatus),
             "failure_reason": members(FailureReason),
             "error_count": st.integers(0, 9),

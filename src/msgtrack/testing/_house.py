@@ -120,7 +120,7 @@ def events_of(number: int) -> list[Event]:
     return [
         click(number, message_id=str(number), **shared),
         click(number, message_id=str(number), delivery_id="2", **shared),
-        click(number, message_id=None, **shared | {"client": None, "request_id": ""}),
+        click(number, message_id=None, **shared),
         Bounced(occurred_at=NOON, delivery_id="1", message_id=str(number), diagnostic=f"550 <r{number}@mail.example>"),
         PageVisit(occurred_at=NOON, source_id=f"b{number}!"),
     ]

@@ -169,6 +169,15 @@ class UpkeepClauses:
         assert [event.occurred_at for event in revisable.scan(Query(limit=1))] == [NOON + timedelta(minutes=14)]
         assert thawed(revisable.counts()) == before
 
+    def test_S30_a_delivery_that_only_messages_name_goes_too(self, revisable: BaseStore) -> None:
+        """S30: nobody registered it and nothing happened, but addresses are there."""
+        revisable.put([sent("1", "1", recipient_id="r1", address="r1@mail.example"), sent("2", "1", event_at=LATER)])
+        before = revisable.counts()
+        entry = revisable.purge(LATER, now=LATER)
+        assert (entry.done["frozen"], entry.done["messages"]) == (1, 1)
+        assert [message.delivery_id for message in revisable.messages()] == ["2"]
+        assert thawed(revisable.counts()) == before
+
     def test_S30_strays_rejects_and_old_entries_go_when_asked(self, revisable: BaseStore) -> None:
         """S30: events of no delivery only by their own name; runs and what is unfinished stay."""
         run = WorkflowRun(id="run", started_at=NOON, hits=3, rejects=[Rejected(line=1, reason="x", text="r1")])

@@ -20,7 +20,9 @@ from msgtrack.events import Click, Open, Transaction
 from msgtrack.model import Client, Delivery, Message, Verdict
 from msgtrack.protocols import Checkpoint, Ingested, Query
 
-pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
+sqlalchemy = pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
+
+from msgtrack.storage.sql import SqlStore  # noqa: E402  # after the check
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -288,3 +290,38 @@ def test_several_processes_write_at_once_and_nothing_is_lost(path):
     added = [int(writer.communicate(timeout=60)[0]) for writer in writers]
     with opened(path) as store:
         assert sum(added) == sum(1 for _ in store.scan()) == 950
+
+
+def test_nothing_of_an_erased_recipient_is_left_in_the_file(tmp_path):
+    place = tmp_path / "s.db"
+    engine = sqlalchemy.create_engine(f"sqlite:///{place}")
+
+    @sqlalchemy.event.listens_for(engine, "connect")
+    def forget_carelessly(connection, _):
+        connection.execute("PRAGMA secure_delete=OFF")
+
+    at = datetime(2026, 3, 1, tzinfo=UTC)
+    words = (b"ann-7", b"ann@shop.example", b"browser-of-ann", b"agent-of-ann", b"request-of-ann")
+    with SqlStore(engine=engine) as store:
+        store.put(
+            Message(delivery_id="spring", id=str(n), recipient_id="ann-7", address="ann@shop.example")
+            for n in range(200)
+        )
+        store.ingest(
+            Click(
+                occurred_at=at,
+                delivery_id="spring",
+                message_id=str(n),
+                source_id="browser-of-ann",
+                client="agent-of-ann",
+                request_id="request-of-ann",
+            )
+            for n in range(200)
+        )
+        with engine.connect() as connection:
+            connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+        assert all(word in place.read_bytes() for word in words)
+        store.erase("ann-7", now=at, anonymise=False)
+    engine.dispose()
+    assert [file.name for file in tmp_path.iterdir()] == ["s.db"]
+    assert not [word for word in words if word in place.read_bytes()]
