@@ -191,7 +191,99 @@ def _one(cursor: Any) -> Any:
     return cursor.fetchone()[0]
 
 
+@contextlib.contextmanager
+def _duckdb(folder: Path) -> Iterator[Opened]:
+    import duckdb
+
+    place = folder / "store.duckdb"
+    columns = _bare_columns("blob", "varchar")
+    with open_store(f"duckdb:///{place}") as store, duckdb.connect(str(folder / "bare.duckdb")) as bare:
+        bare.execute(f"create table bare ({columns.replace('not null unique', 'primary key')})")
+        bare.execute(f"create temporary table stage ({columns.replace(' not null unique', '')})")
+        # The same process may open the file again; a second connection is a second reader.
+        with duckdb.connect(str(place)) as reader:
+
+            def insert(rows: list[tuple[Any, ...]]) -> None:
+                with bare.appender("stage") as appender:
+                    appender.append_rows(rows)
+                bare.execute("begin transaction")
+                bare.execute("insert into bare select * from stage on conflict do nothing")
+                bare.execute("commit")
+                bare.execute("truncate stage")
+
+            def size() -> int:
+                reader.execute("checkpoint")
+                return place.stat().st_size
+
+            hand_written, slots = _by_hand(lambda statement: reader.execute(statement).fetchall(), "//")
+            yield Opened(
+                store=store,
+                bare=_timed(insert),
+                settle=lambda: reader.execute("checkpoint"),
+                hand_written=hand_written,
+                slots_of_events=slots,
+                size=size,
+            )
+
+
+_CLICKHOUSE_TYPES = {"id": "String", "occurred_at": "Int64", "left_out": "Int16", "agent_key": "Nullable(Int64)"}
+
+
+@contextlib.contextmanager
+def _clickhouse(folder: Path) -> Iterator[Opened]:
+    import clickhouse_connect
+
+    types = {name: _CLICKHOUSE_TYPES.get(name, "Nullable(String)") for name in EVENT_COLUMNS}
+    types |= {"kind": "LowCardinality(String)", "audience": "LowCardinality(String)"}
+    names, kinds = [*types], [*types.values()]
+
+    def client(database: str) -> Any:
+        # One who reads such tables by hand says final too, or sees twice what was inserted twice.
+        found = clickhouse_connect.get_client(interface="chdb", path=str(folder), settings={"final": 1})
+        found.command(f"create database if not exists {database}")
+        found.command(f"use {database}")
+        return found
+
+    with open_store(f"chdb:///{folder}") as store, client("bare") as bare, client("msgtrack") as reader:
+        bare.command(
+            f"create table bare.bare ({', '.join(map(' '.join, types.items()))}) engine = ReplacingMergeTree order by id"
+        )
+
+        def insert(rows: list[tuple[Any, ...]]) -> None:
+            columns = [*zip(*rows, strict=True)]
+            bare.insert("bare.bare", columns, column_names=names, column_type_names=kinds, column_oriented=True)
+
+        tables = store._layout.kept
+
+        def settle() -> None:
+            for table in tables:
+                reader.command(f"optimize table msgtrack.{table.name}")
+
+        hand_written, slots = _by_hand(
+            lambda statement: (
+                reader.query(
+                    statement.replace("msgtrack_", "msgtrack.msgtrack_"), settings={"prefer_column_name_to_alias": 1}
+                ).result_rows
+            ),
+            "div",
+        )
+        yield Opened(
+            store=store,
+            bare=_timed(insert),
+            settle=settle,
+            hand_written=hand_written,
+            slots_of_events=slots,
+            size=lambda: int(
+                reader.query(
+                    "select sum(bytes_on_disk) from system.parts where active and database = 'msgtrack'"
+                ).result_rows[0][0]
+            ),
+        )
+
+
 ENGINES = {
     "sqlite": Engine(name="sqlite", opened=_sqlite),
     "postgres": Engine(name="postgres", opened=_postgres),
+    "duckdb": Engine(name="duckdb", opened=_duckdb),
+    "clickhouse": Engine(name="clickhouse", opened=_clickhouse),
 }

@@ -120,8 +120,8 @@ def world_records(total: int) -> Iterator[Delivery | Message | TrackedLink]:
         )
 
 
-def _batches(events: Iterator[Event]) -> Iterator[list[Event]]:
-    while batch := [event for event, _ in zip(events, range(BATCH), strict=False)]:
+def _batches(events: Iterator[Event], size: int = BATCH) -> Iterator[list[Event]]:
+    while batch := [event for event, _ in zip(events, range(size), strict=False)]:
         yield batch
 
 
@@ -134,11 +134,13 @@ def _seconds(work: Callable[[], object], rounds: int = 3) -> float:
     return statistics.median(times)
 
 
-def _ingest(store: Store, bare: Callable[[list[Event]], float], total: int) -> tuple[float, float, list[float]]:
+def _ingest(
+    store: Store, bare: Callable[[list[Event]], float], total: int, size: int = BATCH
+) -> tuple[float, float, list[float]]:
     """Seconds of the store, seconds of the bare driver, and the store's for each batch; they take turns."""
     ours = theirs = 0.0
     each = []
-    for batch in _batches(world_events(total)):
+    for batch in _batches(world_events(total), size):
         start = time.perf_counter()
         store.ingest(batch)
         each.append(time.perf_counter() - start)
@@ -147,13 +149,13 @@ def _ingest(store: Store, bare: Callable[[list[Event]], float], total: int) -> t
     return ours, theirs, each
 
 
-def figures(engine: Engine, total: int, folder: Path) -> Figures:
-    """Measure one engine at one size in an empty folder."""
+def figures(engine: Engine, total: int, folder: Path, *, batch: int = BATCH) -> Figures:
+    """Measure one engine at one size in an empty folder; ``batch`` events go in at a time."""
     gc.collect()
     with engine.opened(folder) as opened:
         store = opened.store
         store.put(world_records(total))
-        ours, theirs, each = _ingest(store, opened.bare, total)
+        ours, theirs, each = _ingest(store, opened.bare, total, batch)
         opened.settle()
         tenth = max(1, len(each) // 10)
         query = Query(delivery_ids=BIG)
@@ -183,6 +185,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="benchmarks.stores", description="Stores beside their bare engines.")
     parser.add_argument("engine", nargs="*", help=f"which: {', '.join(ENGINES)} (default: all)")
     parser.add_argument("--events", nargs="+", type=int, default=[100_000, 1_000_000], help="how many, ascending")
+    parser.add_argument("--batch", type=int, default=BATCH, help=f"how many at a time (default: {BATCH:,})")
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each")
     args = parser.parse_args(argv)
     if unknown := [name for name in args.engine if name not in ENGINES]:
@@ -191,7 +194,7 @@ def main(argv: list[str] | None = None) -> int:
         for total in args.events:
             folder = Path(tempfile.mkdtemp(prefix="msgtrack-bench-"))
             try:
-                found = figures(ENGINES[name], total, folder)
+                found = figures(ENGINES[name], total, folder, batch=args.batch)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             print(json.dumps(asdict(found)) if args.json else _line(found), flush=True)

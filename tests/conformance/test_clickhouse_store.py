@@ -23,6 +23,7 @@ from msgtrack.testing import StoreAgreement, StoreSuite
 sys.path.insert(0, str(Path(__file__).parent))
 import chdb_process
 
+IS_FULL = bool(os.environ.get("MSGTRACK_TEST_FULL"))
 SERVER = os.environ.get("MSGTRACK_TEST_CLICKHOUSE", "")
 _numbers = itertools.count()
 
@@ -93,5 +94,8 @@ class ClickHouseAgreement(StoreAgreement):
 
 TestClickHouseAgreement = ClickHouseAgreement.TestCase
 TestClickHouseAgreement.settings = settings(
-    max_examples=4, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=10 if IS_FULL else 2,
+    stateful_step_count=10 if IS_FULL else 6,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import tempfile
 from pathlib import Path
@@ -14,6 +15,8 @@ from msgtrack.testing import StoreAgreement, StoreSuite
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
 pytest.importorskip("duckdb", reason="the extra 'duckdb' is not installed")
+
+IS_FULL = bool(os.environ.get("MSGTRACK_TEST_FULL"))
 
 
 class TestDuckDbStore(StoreSuite):
@@ -37,5 +40,8 @@ class DuckDbAgreement(StoreAgreement):
 
 TestDuckDbAgreement = DuckDbAgreement.TestCase
 TestDuckDbAgreement.settings = settings(
-    max_examples=5, stateful_step_count=8, deadline=None, suppress_health_check=list(HealthCheck)
+    max_examples=20 if IS_FULL else 3,
+    stateful_step_count=10 if IS_FULL else 6,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
 )

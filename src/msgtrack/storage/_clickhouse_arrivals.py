@@ -4,7 +4,8 @@ Events of one ingest lie among the incoming ones until all are there. Then, each
 
 1. those whose id ``ids`` does not know go into ``events``, all with one rank that falls with time;
 2. their ids and places go into ``ids``. Where two handles brought one id at the same moment, the one with the lesser rank goes;
-3. the slots and days that they fall into are counted again from the events.
+3. the slots and days that they fall into are counted from the events: those of a large ingest by themselves, under its rank as their
+   ``batch``, those of all small ones together, as batch 0, again with each that comes. Readers add batches up.
 
 Counting again, and not adding up, keeps slots right when an ingest is broken off and tried again, and when two handles bring the same
 events: each counts after its own events are in, and of two counts the one that was begun later stays. A materialised view would see
@@ -17,6 +18,7 @@ slots may be behind.
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -35,6 +37,8 @@ __all__ = ["Arrivals"]
 
 _FIRST_RANK = 2**63 - 1
 _REVISED_RANK = 2**63
+# Ranks of large ingests are even, as their tokens are odd.
+_BATCH = f"if(rank < {_REVISED_RANK} AND rank % 2 = 0, rank, 0)"
 _AT_ONCE = 500
 _STALE_US = 86_400_000_000
 _SLOT_US = SLOT_SECONDS * 1_000_000
@@ -51,13 +55,16 @@ class Arrivals:
     layout: Layout
 
     def now(self) -> int:
-        """The server's clock, in microseconds since 1970."""
+        """The engine's clock, in microseconds since 1970."""
+        if self.link.alone_since is not None:
+            # The engine runs in this process, and its clock is this one.
+            return time.time_ns() // 1000
         ((now,),) = self.link.rows("SELECT toUnixTimestamp64Micro(now64(6))")
         return int(now)
 
-    def token(self) -> int:
-        """A number for one ingest: greater than those of earlier ones, and no other's."""
-        return (self.now() << 8) | os.urandom(1)[0]
+    def token(self, *, is_large: bool = False) -> int:
+        """A number for one ingest: greater than those of earlier ones, and no other's; odd for a large one."""
+        return (self.now() << 8) | os.urandom(1)[0] & 0xFE | is_large
 
     def settle(self, token: int, given: int) -> int:
         """Keep the incoming events that are new; how many those were.
@@ -66,9 +73,9 @@ class Arrivals:
             StoreError: not all of them are there; nothing was done.
         """
         ids, here = table_text(self.layout.ids), self._here(token)
-        fresh = f"{here} AND id NOT IN (SELECT id FROM {ids} WHERE id IN (SELECT id FROM {here}))"
-        ((there, added),) = self.link.rows(
-            f"SELECT (SELECT count() FROM {here}), (SELECT uniqExact(id) FROM {fresh}){_ALL_ROWS}"
+        known = f"SELECT id FROM {ids} WHERE id IN (SELECT id FROM {here})"
+        ((there, different, met),) = self.link.rows(
+            f"SELECT count(), uniqExact(id), (SELECT uniqExact(id) FROM ({known})) FROM {here}{_ALL_ROWS}"
         )
         if there != given:
             self.forget(token)
@@ -76,24 +83,52 @@ class Arrivals:
                 f"{given} events were on their way into {self.link.address.shown}, and {there} arrived",
                 hint="ingest them again, in less than a day",
             )
-        if not added:
+        if different == met:
             # Were they put in and not counted by an ingest that was broken off, then its incoming rows still say so.
             self.forget(token)
-        else:
-            names = ", ".join(map(quoted, EVENT_COLUMNS))
-            self.link.run(
-                f"INSERT INTO {table_text(self.layout.events)} ({names}, rank)"
-                f" SELECT {names}, {_FIRST_RANK - token} FROM {fresh} ORDER BY ordinal LIMIT 1 BY id{_ALL_ROWS}"
-            )
-            self.finish(token)
-        return int(added)
+            return 0
+        fresh = here
+        if met:
+            fresh += f" AND id NOT IN ({known})"
+        if different < there:
+            fresh += " ORDER BY ordinal LIMIT 1 BY id"
+        names = ", ".join(map(quoted, EVENT_COLUMNS))
+        self.link.run(
+            f"INSERT INTO {table_text(self.layout.events)} ({names}, rank)"
+            f" SELECT {names}, {_FIRST_RANK - token} FROM {fresh}{_ALL_ROWS}"
+        )
+        self.finish(token)
+        return int(different - met)
 
     def finish(self, token: int) -> None:
         """What remains to be done once events are in."""
+        rank = _FIRST_RANK - token
+        ids = f"SELECT id FROM {self._here(token)}"
         self._register(token)
-        self._part(f"SELECT id FROM {self._here(token)}")
-        self.count_again(f"SELECT id FROM {self._here(token)}")
+        counted_at, is_contested = self._look(token)
+        if is_contested:
+            self._part(ids)
+            self.count_again(ids)
+        elif token & 1:
+            # Whoever brings one of these ids from now on finds it registered, and counts later.
+            for sums in self._consolidated():
+                self._count(sums, f"rank = {rank}", None, counted_at)
+        else:
+            self.count_again(ids, f"{_BATCH} = 0", "batch = 0")
         self.forget(token)
+
+    def _look(self, token: int) -> tuple[int, bool]:
+        """The time, and whether since then an event of this ingest may have been brought by another one too."""
+        ids, events, here = table_text(self.layout.ids), table_text(self.layout.events), self._here(token)
+        rank = _FIRST_RANK - token
+        now = self.now()
+        ((mine, registered, contested),) = self.link.rows(
+            f"SELECT (SELECT count() FROM {events} WHERE rank = {rank}), countIf(mine), countIf(other) FROM"
+            f" (SELECT max(rank = {rank}) AS mine, min(rank) != max(rank) AS other FROM {ids} WHERE id IN (SELECT id FROM {here})"
+            f" GROUP BY id){_ALL_ROWS}"
+        )
+        # Of what is registered twice the engine drops the later rank, as soon as it likes.
+        return now, bool(contested) or mine != registered
 
     def forget(self, token: int) -> None:
         """Drop incoming rows."""
@@ -112,11 +147,10 @@ class Arrivals:
 
     def _register(self, token: int) -> None:
         # From the events and not from the incoming ones: others may have registered the same ids meanwhile.
-        here = self._here(token)
         self.link.run(
             f"INSERT INTO {table_text(self.layout.ids)} (id, delivery_id, occurred_at, rank)"
             f" SELECT id, delivery_id, occurred_at, rank FROM {table_text(self.layout.events)}"
-            f" WHERE rank = {_FIRST_RANK - token} AND {_within(here)}{_ALL_ROWS}"
+            f" WHERE rank = {_FIRST_RANK - token}{_ALL_ROWS}"
         )
 
     def _part(self, of_ids: str) -> None:
@@ -131,12 +165,13 @@ class Arrivals:
             where = f"id = unhex({literal(written)}) AND rank < {int(rank)}"
             self.link.run(f"DELETE FROM {self.layout.on_disk(events)} WHERE {where}")
 
-    def count_again(self, of_ids: str) -> None:
+    def count_again(self, of_ids: str, of_events: str = "1", of_sums: str = "1") -> None:
         """Count the slots and days anew that the events of some ids (a select) fall into."""
         places = f"{table_text(self.layout.ids)} WHERE id IN ({of_ids})"
         for sums in self._consolidated():
             touched = f"(SELECT DISTINCT ifNull(delivery_id, ''), {sums.floor} FROM {places})"
-            self._count(sums, _within(places, sums.us), f"(delivery_id, {sums.moment}) IN {touched}")
+            kept = f"(delivery_id, {sums.moment}) IN {touched} AND {of_sums}"
+            self._count(sums, f"{_within(places, sums.us)} AND {of_events}", kept, self.now())
 
     def rebuild(self, delivery_ids: Sequence[str] | None) -> None:
         """Count all slots and days anew, of these deliveries ("" for none) or of all."""
@@ -145,19 +180,21 @@ class Arrivals:
             kept = f"delivery_id IN ({', '.join(map(literal, delivery_ids))})"
             events = f"({kept} OR delivery_id IS NULL)" if "" in delivery_ids else kept
         for sums in self._consolidated():
-            self._count(sums, events, kept)
+            self._count(sums, events, kept, self.now())
 
-    def _count(self, sums: _Sums, events: str, kept: str) -> None:
-        # Taken before the events are read: whoever counts later has seen all that whoever counted earlier had put in.
-        counted_at = self.now()
-        names = ", ".join(sums.names)
+    def _count(self, sums: _Sums, events: str, kept: str | None, counted_at: int) -> None:
+        # The time is taken before the events are read: whoever counts later has seen all that whoever counted earlier had put in.
+        names = ", ".join([*sums.names, "batch"])
+        rows = sums.of_events(self.layout.events, events, is_final=kept is not None)
+        if kept is not None:
+            # What has no event any more is counted too, as none.
+            rows = (
+                f"SELECT {names}, one FROM ({rows}) WHERE {kept}"
+                f" UNION ALL SELECT {names}, 0 FROM {table_text(sums.table)} FINAL WHERE {kept}"
+            )
         self.link.run(
             f"INSERT INTO {table_text(sums.table)} ({names}, times, counted_at, is_gone)"
-            f" SELECT {names}, sum(one) AS times, {counted_at}, times = 0 FROM ("
-            f"SELECT {names}, one FROM ({sums.of_events(self.layout.events, events)}) WHERE {kept}"
-            # What has no event any more is counted too, as none.
-            f" UNION ALL SELECT {names}, 0 FROM {table_text(sums.table)} FINAL WHERE {kept}"
-            f") GROUP BY {names}{_ALL_ROWS}"
+            f" SELECT {names}, sum(one) AS times, {counted_at}, times = 0 FROM ({rows}) GROUP BY {names}{_ALL_ROWS}"
         )
 
     def settled(self, tables: Tables) -> Tables:
@@ -236,15 +273,16 @@ class _Sums:
     @property
     def names(self) -> list[str]:
         """The columns that a row is known by, in the order of the table."""
-        return [column.name for column in self.table.primary_key.columns]
+        return [column.name for column in self.table.primary_key.columns if column.name != "batch"]
 
-    def of_events(self, events: Table, where: str) -> str:
+    def of_events(self, events: Table, where: str, *, is_final: bool = True) -> str:
         """A row for each event, ``one`` being how often it counts."""
-        made = {"delivery_id": "ifNull(delivery_id, '')", self.moment: self.floor, **self.keys}
+        made = {"delivery_id": "ifNull(delivery_id, '')", self.moment: self.floor, **self.keys, "batch": _BATCH}
         # The names of columns are those of the events in all conditions, so what is made of them gets its name one step later.
         inner = ", ".join(f"{value} AS made_{name}" for name, value in made.items())
-        outer = ", ".join(f"made_{name} AS {name}" for name in self.names)
-        rows = f"SELECT {inner} FROM {table_text(events)} FINAL WHERE left_out = 0 AND {self.only} AND {where}"
+        outer = ", ".join(f"made_{name} AS {name}" for name in [*self.names, "batch"])
+        final = " FINAL" if is_final else ""
+        rows = f"SELECT {inner} FROM {table_text(events)}{final} WHERE left_out = 0 AND {self.only} AND {where}"
         return f"SELECT {outer}, 1 AS one FROM ({rows})"
 
 

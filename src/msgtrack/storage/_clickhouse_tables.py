@@ -97,7 +97,11 @@ def layout_of(*, database: str, prefix: str, cluster: str = "") -> Layout:
     own = MetaData(schema=database)
     rows: Sequence[Column[Any]] = [tables.events.c[name] for name in EVENT_COLUMNS]
     rank = Column("rank", Unsigned, nullable=False)
-    counted = (Column("counted_at", Unsigned, nullable=False), Column("is_gone", Flag, nullable=False))
+    counted = (
+        Column("batch", Unsigned, primary_key=True),
+        Column("counted_at", Unsigned, nullable=False),
+        Column("is_gone", Flag, nullable=False),
+    )
     return Layout(
         tables=tables,
         events=Table(tables.events.name, own, *_copied(rows), _copied([rank])[0]),
@@ -129,13 +133,21 @@ def _copied(columns: Any) -> list[Column[Any]]:
 
 
 def _codec(column: Column[Any]) -> str:
+    if "token" in column.table.columns:
+        # Soon gone again.
+        return ""
     if column.name == "body":
         return f" {_ZSTD}"
     return f" {_DELTA}" if column.name in ("occurred_at", "slot") and isinstance(column.type, BigInteger) else ""
 
 
 def _indexes(table: Table) -> str:
-    wanted = {"message_id": "bloom_filter(0.01)", "recipient_id": "bloom_filter(0.01)", "occurred_at": "minmax"}
+    wanted = {
+        "message_id": "bloom_filter(0.01)",
+        "recipient_id": "bloom_filter(0.01)",
+        "occurred_at": "minmax",
+        "rank": "minmax",
+    }
     if "token" in table.columns:
         return ""
     return "".join(

@@ -187,7 +187,8 @@ class Reach:
 
     def _read_groups(self, column: str) -> None:
         reach: defaultdict[tuple[str, object], Counter[str]] = defaultdict(Counter)
-        for delivery_id, key, mask, messages in self._ask(self._say.reach_by(self._base, column, self._names)):
+        found = self._ask(self._say.reach_by(self._base, column, self._names)) if self._names else ()
+        for delivery_id, key, mask, messages in found:
             reach[delivery_id or "", _plain(key)][_shown(int(mask))] += int(messages)
         self._reach[column] = reach
         rows = self._ask(self._say.persons(self._base, "delivery_id", column)) if self._clicked else ()

@@ -170,6 +170,8 @@ class _Purge:
         if before is not None:
             found = self.store.scan(Query(until=before))
             self._remove_events("strays", (event.id for event in found if event.delivery_id is None))
+            # Whether or not any were there: a purge before this one may have broken off at this very place.
+            self.store.rebuild([""])
 
     def _rejects(self) -> None:
         before = self.moments.get("rejects")

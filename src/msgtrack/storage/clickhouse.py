@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from itertools import islice
+from itertools import chain, islice
 from typing import Any
 
 from attrs import evolve
@@ -36,6 +36,7 @@ from msgtrack.storage._rows import (
     SHELVES,
     EventReader,
     EventWriter,
+    Term,
     checkpoint_row,
     fact_row,
     read_checkpoint,
@@ -48,6 +49,9 @@ from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits,
 __all__ = ["ClickHouseStore", "open_clickhouse"]
 
 _BATCH_ROWS = 50_000
+_MOST_TERMS = 100_000
+_LARGE = 2000
+"""From so many events on, an ingest has slots of its own; those of smaller ones are counted together."""
 _CAPABILITIES = Capabilities(
     persistent=True,
     atomic_ingest=False,
@@ -82,6 +86,7 @@ class ClickHouseStore(BaseStore):
         self._tables = self._layout.tables
         self._link = Link(address, cluster=bool(cluster))
         self._arrivals = Arrivals(self._link, self._layout)
+        self._terms: set[int] = set()
         try:
             self._prepare()
         except BaseException:
@@ -97,7 +102,7 @@ class ClickHouseStore(BaseStore):
         """Keep records by key; see :class:`msgtrack.protocols.Store`."""
         self.check_open()
         rows: dict[Table, list[tuple[Any, ...]]] = {}
-        terms: dict[int, str] = {}
+        terms: list[Term] = []
         for record in records:
             record_key(record)
             if isinstance(record, Fact):
@@ -105,8 +110,8 @@ class ClickHouseStore(BaseStore):
             else:
                 shelf = SHELVES[type(record)]
                 rows.setdefault(shelf.table(self._tables), []).append(shelf.row(record))
-                terms.update(shelf.terms(record))
-        self._insert(self._tables.terms, list(terms.items()))
+                terms += shelf.terms(record)
+        self._insert_terms(terms)
         for table, of_table in rows.items():
             self._insert(table, of_table)
 
@@ -134,8 +139,10 @@ class ClickHouseStore(BaseStore):
         What is given lies in a table of its own until the iterable is at its end; of an iterable that fails nothing is kept.
         """
         self.check_open()
-        token = self._arrivals.token()
-        given = self._take(kept_ids(events), token)
+        kept = kept_ids(events)
+        first = [*islice(kept, _LARGE)]
+        token = self._arrivals.token(is_large=len(first) == _LARGE)
+        given = self._take(chain(first, kept), token)
         added = self._arrivals.settle(token, given) if given else 0
         if checkpoint is not None:
             self._insert(self._tables.checkpoints, [checkpoint_row(checkpoint)])
@@ -281,10 +288,12 @@ class ClickHouseStore(BaseStore):
         writer, given = EventWriter(), 0
         try:
             while batch := list(islice(kept, _BATCH_ROWS)):
-                rows = [writer.row(*one) for one in batch]
-                rows = [(token, number, kept_id(row[0]), *row[1:]) for number, row in enumerate(rows, given)]
-                self._insert(self._tables.terms, writer.terms())
-                self._insert(self._layout.incoming, rows)
+                ids, *columns = zip(*[writer.row(*one) for one in batch], strict=True)
+                places = range(given, given + len(batch))
+                self._insert_terms(writer.terms())
+                self._insert_columns(
+                    self._layout.incoming, [[token] * len(batch), places, [*map(kept_id, ids)], *columns]
+                )
                 given += len(batch)
         except BaseException:
             if given:
@@ -292,11 +301,20 @@ class ClickHouseStore(BaseStore):
             raise
         return given
 
+    def _insert_terms(self, terms: Iterable[Term]) -> None:
+        """Insert the terms that this handle did not insert before; they follow from their keys, so once is enough for ever."""
+        fresh = {key: body for key, body in terms if key not in self._terms}
+        self._insert(self._tables.terms, [*fresh.items()])
+        if len(self._terms) > _MOST_TERMS:
+            self._terms.clear()
+        self._terms.update(fresh)
+
     def _insert(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows that have a value for each column of the table that is not the engine's own."""
-        if not rows:
-            return
-        columns = [*zip(*rows, strict=True)]
+        if rows:
+            self._insert_columns(table, [*zip(*rows, strict=True)])
+
+    def _insert_columns(self, table: Table, columns: Sequence[Sequence[Any]]) -> None:
         self._link.insert(
             table_text(table), [column.name for column in table.columns], [*map(column_type, table.columns)], columns
         )

@@ -191,6 +191,8 @@ class UpkeepClauses:
         assert "a" not in {entry.id for entry in revisable.audits()}
         revisable.purge({"strays": LATER}, now=LATER)
         assert [event.id for event in revisable.scan()] == ["q"]
+        # What is consolidated goes with them.
+        assert [*revisable.slots()[""]["page-visit"][""].values()] == [1]
         with pytest.raises(InvalidOption):
             revisable.purge({"everything": LATER}, now=LATER)
 
