@@ -253,7 +253,8 @@ def _clickhouse(folder: Path) -> Iterator[Opened]:
             columns = [*zip(*rows, strict=True)]
             bare.insert("bare.bare", columns, column_names=names, column_type_names=kinds, column_oriented=True)
 
-        tables = store._layout.kept
+        inside: Any = store
+        tables = inside._layout.kept
 
         def settle() -> None:
             for table in tables:
