@@ -87,7 +87,8 @@ class Calls:
         labels = {d.label for d in self.seen.deliveries(Query(delivery_ids="spring"))}
         some = Query(delivery_ids="spring", message_ids=("m0", f"m{count // 2}", f"m{count - 1}"))
         domains = {message.domain for message in self.seen.messages(some)}
-        assert domains <= labels and len(labels) == 1
+        assert domains <= labels
+        assert len(labels) == 1
         return labels == {str(number)}
 
     def after_put_long(self, number):

@@ -76,7 +76,7 @@ def test_servers_are_killed(durable_server, request, figures):
         place = Place(engine=engine, url=url)
         writer = Writer("write", url, 1_000_000, 60, "waits")
         try:
-            for number in range(KILLS):
+            for _ in range(KILLS):
                 begun, kept = len(writer.said("try")), len(writer.said("kept"))
                 writer.go(BATCHES)
                 writer.wait_for("try", times=begun + 1)
