@@ -218,7 +218,7 @@ def agree(store, memory, asked):
     assert store.counts() == memory.counts()
     assert store.slots() == memory.slots()
     assert store.spans() == memory.spans()
-    for id_, text in asked:
+    for number, (id_, text) in enumerate(asked):
         assert store.checkpoint(id_) == memory.checkpoint(id_)
         assert [*store.export(id_)] == [*memory.export(id_)]
         assert [*store.events_by(frozenset({id_}))] == [*memory.events_by(frozenset({id_}))]
@@ -227,7 +227,7 @@ def agree(store, memory, asked):
             assert [*store.messages(query)] == [*memory.messages(query)], query
             for kind in FACT_KEYS:
                 assert [*store.facts(kind, query)] == [*memory.facts(kind, query)], query
-            if query.limit is None:
+            if query.limit is None and number % 4 == 0:
                 assert store.counts(query) == memory.counts(query), query
 
 

@@ -247,8 +247,8 @@ def retried(connection: duckdb.DuckDBPyConnection, work: Callable[[], T], *, bus
     deadline = time.monotonic() + busy_seconds
     wait = _FIRST_WAIT
     while True:
-        connection.execute("BEGIN TRANSACTION")
         try:
+            connection.execute("BEGIN TRANSACTION")
             done = work()
             connection.execute("COMMIT")
         except duckdb.TransactionException as error:

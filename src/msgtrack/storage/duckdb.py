@@ -4,11 +4,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
+import duckdb
 from sqlalchemy import Executable, Table, select
 
 from msgtrack.errors import SchemaMismatch, UnknownOption, UnknownStore
@@ -326,14 +327,19 @@ class _Staging:
         """Lay down rows, each with its place in the call before it."""
         if not rows:
             return
-        self.filled[table] = None
-        with self._store._errors(), self._store._connection.appender(_staged(table)) as appender:
-            appender.append_rows(rows)
+        with self._store._errors():
+            if table not in self.filled:
+                # A call before may have failed, and its clearing up as well.
+                self._store._run(f"TRUNCATE {_staged(table)}")
+            self.filled[table] = None
+            with self._store._connection.appender(_staged(table)) as appender:
+                appender.append_rows(rows)
 
     def clear(self) -> None:
-        """Throw away what was laid down."""
+        """Throw away what was laid down; what that fails for goes when its table is used next."""
         for table in self.filled:
-            self._store._run(f"TRUNCATE {_staged(table)}")
+            with suppress(duckdb.Error):
+                self._store._run(f"TRUNCATE {_staged(table)}")
 
 
 def _staged(table: Table) -> str:
