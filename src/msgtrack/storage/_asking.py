@@ -9,7 +9,7 @@ from attrs import evolve
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
 from msgtrack.protocols import Query
-from msgtrack.storage._conditions import delivery_condition, event_conditions, fits
+from msgtrack.storage._conditions import delivery_condition, event_conditions, fits, moment_column
 from msgtrack.storage._rows import READ_COLUMNS, SHELVES
 from msgtrack.storage._schema import Tables, microseconds
 from msgtrack.storage._types import event_id_text
@@ -73,20 +73,20 @@ def events_asked(tables: Tables, query: Query) -> Select[Any]:
     columns = tables.events.c
     statement = select(*(columns[name] for name in READ_COLUMNS)).where(*event_conditions(query, tables))
     if query.after is not None:
-        statement = statement.where(_behind(tables, *query.after, newest_first=query.newest_first))
-    order: list[ColumnElement[Any]] = [columns.occurred_at, event_id_text(columns.id)]
+        statement = statement.where(_behind(tables, query, *query.after))
+    order: list[ColumnElement[Any]] = [moment_column(query, tables), event_id_text(columns.id)]
     if query.newest_first:
         order = [column.desc() for column in order]
     statement = statement.order_by(*order)
     return statement if query.limit is None else statement.limit(query.limit)
 
 
-def _behind(tables: Tables, after_at: datetime, after_id: str, *, newest_first: bool) -> ColumnElement[bool]:
-    columns = tables.events.c
-    event_id, at = event_id_text(columns.id), microseconds(after_at)
+def _behind(tables: Tables, query: Query, after_at: datetime, after_id: str) -> ColumnElement[bool]:
+    event_id, at = event_id_text(tables.events.c.id), microseconds(after_at)
+    occurred_at = moment_column(query, tables)
     # The first half is what an index can begin with.
-    if newest_first:
-        same = and_(columns.occurred_at == at, event_id < after_id)
-        return and_(columns.occurred_at <= at, or_(columns.occurred_at < at, same))
-    same = and_(columns.occurred_at == at, event_id > after_id)
-    return and_(columns.occurred_at >= at, or_(columns.occurred_at > at, same))
+    if query.newest_first:
+        same = and_(occurred_at == at, event_id < after_id)
+        return and_(occurred_at <= at, or_(occurred_at < at, same))
+    same = and_(occurred_at == at, event_id > after_id)
+    return and_(occurred_at >= at, or_(occurred_at > at, same))

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from msgtrack.protocols import Query
 from msgtrack.storage._rows import key_of
 from msgtrack.storage._schema import Tables, microseconds
 
-__all__ = ["delivery_condition", "event_conditions", "fits", "kept_apart"]
+__all__ = ["NotByIndex", "delivery_condition", "event_conditions", "fits", "kept_apart", "moment_column"]
 
 
 def fits(query: Query, most: int) -> bool:
@@ -38,6 +41,32 @@ def kept_apart(column: ColumnElement[Any], tables: Tables) -> ColumnElement[bool
     return or_(column.is_(None), column.not_in(apart))
 
 
+class NotByIndex(FunctionElement[Any]):
+    """A column whose index SQLite is not to take, since another one leads to far fewer rows."""
+
+    inherit_cache = True
+
+    def __init__(self, column: ColumnElement[Any]) -> None:
+        super().__init__(column)
+        self.type = column.type
+
+
+@compiles(NotByIndex)
+def _as_it_is(element: NotByIndex, compiler: SQLCompiler, **options: Any) -> str:
+    return str(compiler.process(element.clauses, **options))
+
+
+@compiles(NotByIndex, "sqlite")
+def _with_plus(element: NotByIndex, compiler: SQLCompiler, **options: Any) -> str:
+    return f"+{compiler.process(element.clauses, **options)}"
+
+
+def moment_column(query: Query, tables: Tables) -> ColumnElement[int]:
+    """What moments are compared with: those of a few messages are found by the messages, however narrow the window."""
+    at = tables.events.c.occurred_at
+    return at if query.recipient_id is None and query.message_ids is None else NotByIndex(at)
+
+
 def event_conditions(query: Query, tables: Tables) -> list[ColumnElement[bool]]:
     """What admits an event, pages apart; the lists of the query stand in the conditions, see :func:`fits`."""
     columns = tables.events.c
@@ -50,10 +79,11 @@ def event_conditions(query: Query, tables: Tables) -> list[ColumnElement[bool]]:
     ):
         if values is not None:
             conditions.append(column.in_([*values]))
+    at = moment_column(query, tables)
     if query.since is not None:
-        conditions.append(columns.occurred_at >= microseconds(query.since))
+        conditions.append(at >= microseconds(query.since))
     if query.until is not None:
-        conditions.append(columns.occurred_at < microseconds(query.until))
+        conditions.append(at < microseconds(query.until))
     if query.asks_messages:
         conditions.append(tuple_(columns.delivery_id, columns.message_id).in_(_messages(query, tables)))
     if query.asks_links:

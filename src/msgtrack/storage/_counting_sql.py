@@ -20,6 +20,7 @@ from sqlalchemy import (
     literal,
     literal_column,
     select,
+    tuple_,
     type_coerce,
 )
 from sqlalchemy import distinct as sql_distinct
@@ -29,7 +30,7 @@ from msgtrack.domains import OTHERS
 from msgtrack.events import Click
 from msgtrack.model import OPEN_LINK_ID, LinkType
 from msgtrack.protocols import Query
-from msgtrack.storage._conditions import delivery_condition, event_conditions, kept_apart
+from msgtrack.storage._conditions import NotByIndex, delivery_condition, event_conditions, kept_apart
 from msgtrack.storage._operations import Operations
 from msgtrack.storage._rows import key_of
 from msgtrack.storage._schema import Tables, microseconds
@@ -106,21 +107,25 @@ class Statements:
     def _by_slot(self, conditions: list[ColumnElement[bool]], *, joined: bool) -> Select[Any]:
         events = self._tables.events.c
         slot = self._operations.floor(events.occurred_at, SLOT_SECONDS * MICROSECONDS) * SLOT_SECONDS
-        rows = select(events.delivery_id, events.kind, events.link_id, slot.label("slot"), func.count().label("times"))
+        name: ColumnElement[Any] = events.delivery_id
         if joined:
-            rows = rows.select_from(self._seeds_with_events())
-        return rows.where(and_(*conditions)).group_by(events.delivery_id, events.kind, events.link_id, slot)
+            name, conditions = NotByIndex(name), [*conditions, self._of_seeds()]
+        rows = select(name.label("of"), events.kind, events.link_id, slot.label("slot"), func.count().label("times"))
+        return rows.where(and_(*conditions)).group_by(name, events.kind, events.link_id, slot)
 
-    def _seeds_with_events(self) -> FromClause:
-        messages, events = self._tables.messages, self._tables.events
-        of_message = and_(events.c.delivery_id == messages.c.delivery_id, events.c.message_id == messages.c.id)
-        return messages.join(events, and_(of_message, messages.c.is_seed == _ONE))
+    def _seeds(self) -> Select[Any]:
+        messages = self._tables.messages
+        conditions = self._scope.of_delivery(messages.c.delivery_id, self._tables)
+        return select(messages.c.delivery_id, messages.c.id).where(messages.c.is_seed == _ONE, *conditions)
+
+    def _of_seeds(self) -> ColumnElement[bool]:
+        """That an event is of a seed's message; said so that engines begin with the seeds, who are few."""
+        events = self._tables.events.c
+        return tuple_(events.delivery_id, events.message_id).in_(self._seeds())
 
     def seeds(self) -> Select[Any]:
         """One row where some message is a seed's."""
-        messages = self._tables.messages.c
-        conditions = self._scope.of_delivery(messages.delivery_id, self._tables)
-        return select(messages.is_seed).where(messages.is_seed == _ONE, *conditions).limit(1)
+        return self._seeds().limit(1)
 
     def kept_slots(self) -> Select[Any]:
         """As :meth:`slots`, from what was consolidated; "" stands for no delivery and no link."""
@@ -156,9 +161,8 @@ class Statements:
     def agents_of_seeds(self) -> Select[Any]:
         """The rows of seeds among :meth:`kept_agents`."""
         events = self._tables.events.c
-        group = (events.delivery_id, events.agent_key, events.kind)
-        rows = select(*group, func.count()).select_from(self._seeds_with_events())
-        return rows.where(and_(*self._events)).group_by(*group)
+        group = (NotByIndex(events.delivery_id), events.agent_key, events.kind)
+        return select(*group, func.count()).where(and_(*self._events, self._of_seeds())).group_by(*group)
 
     def transactions(self, kind: str) -> Select[Any]:
         """(delivery, body, rows) of transactions."""

@@ -141,9 +141,14 @@ def tables_of(prefix: str = PREFIX, schema: str | None = None) -> Tables:
             Column("size_bytes", BigInteger, nullable=True),
             _body(),
             Index(f"{prefix}messages_recipient", "recipient_id"),
-            # Seeds are few, and their events count for nothing.
+            # Seeds are few, and their events count for nothing. With the mark itself in front no engine takes the key of the table instead.
             Index(
-                f"{prefix}messages_seeds", "delivery_id", "id", sqlite_where=is_seed == 1, postgresql_where=is_seed == 1
+                f"{prefix}messages_seeds",
+                "is_seed",
+                "delivery_id",
+                "id",
+                sqlite_where=is_seed == 1,
+                postgresql_where=is_seed == 1,
             ),
         ),
         links=table(

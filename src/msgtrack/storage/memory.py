@@ -60,7 +60,6 @@ class MemoryStore(BaseStore):
             concurrent_writers=False,
             native_counts=False,
             revisable=True,
-            snapshots=True,
         )
 
     def put(self, records: Iterable[Record]) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from msgtrack.events import Event
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import AuditEntry, FrozenCounts, Query, Store
+from msgtrack.storage import BaseStore
 from msgtrack.testing import strategies
 from msgtrack.testing._cases import NOON, StoreFactory, click, few_examples, needs, opened, with_id
 
@@ -201,6 +202,19 @@ class PageClauses:
                     assert list(one.scan()) == [with_id(click(0))]
                     assert list(one.deliveries()) == []
                 assert len(list(one.scan())) == 2
+
+    def test_S38_a_snapshot_does_not_see_what_its_own_handle_writes(self, store: BaseStore) -> None:
+        """S38, where ``snapshots`` holds: reading stays in one state, writing goes on."""
+        needs(store.capabilities, "snapshots")
+        store.ingest([click(0)])
+        with store.snapshot():
+            assert list(store.scan()) == [with_id(click(0))]
+            store.ingest([opened(1)])
+            store.put([Delivery(id="1")])
+            assert list(store.scan()) == [with_id(click(0))]
+            assert list(store.deliveries()) == []
+        assert len(list(store.scan())) == 2
+        assert list(store.deliveries()) == [Delivery(id="1")]
 
 
 def _delivery(id: str) -> Delivery:  # noqa: A002  # the field's name
