@@ -120,3 +120,19 @@ def test_a_reaction_to_messages_that_nobody_registered_is_a_measurement(key: str
 
 def test_the_doubts_name_every_count_of_the_dynamic_family_that_goes_by_reactions() -> None:
     assert {key for key in DYNAMIC_COUNTS if "Event.kind" in catalogue[key].inputs} == set(DYNAMIC_REACTIONS)
+
+
+@pytest.mark.parametrize("key", ["forward_estimate", "forward_rate"])
+@pytest.mark.parametrize(
+    ("browsers", "clip", "is_clipped"),
+    [("aa", True, True), ("aa", False, False), ("ab", True, False), ("abc", True, False)],
+)
+def test_forwards_are_clipped_where_they_were_below_zero_and_that_was_asked_for(
+    key: str, browsers: str, clip: bool, is_clipped: bool
+) -> None:
+    clicks = [
+        Click(occurred_at=AT, delivery_id="1", message_id=str(n % 2), link_id="2", source_id=browser)
+        for n, browser in enumerate(browsers)
+    ]
+    table = indicators.from_events(Delivery(id="1"), [], [], clicks, clip=clip)
+    assert ("clipped" in table[key].caveats) is is_clipped
