@@ -68,6 +68,7 @@ class Connections:
         self._open: set[Connection] = set()
         self._frozen: Connection | None = None
         self._stream: _Stream | None = None
+        self._half_read = 0
         driver = engine.dialect.loaded_dbapi
         self._driver_error: type[Exception] = driver.Error if driver is not None else SQLAlchemyError
 
@@ -114,6 +115,11 @@ class Connections:
         """Whether a snapshot lasts."""
         return self._frozen is not None
 
+    @property
+    def is_half_read(self) -> bool:
+        """Whether somebody still reads a result of the snapshot: SQLite drops no table meanwhile."""
+        return self._half_read > 0
+
     @contextmanager
     def snapshot(self) -> Iterator[None]:
         """While it lasts, all reading sees one state of the database."""
@@ -143,6 +149,8 @@ class Connections:
             stream = _Stream(result)
             if self._frozen is not None and self.kind.one_result_at_a_time:
                 self._stream = stream
+            in_snapshot = int(connection is self._frozen)
+            self._half_read += in_snapshot
             try:
                 while True:
                     check_open()
@@ -154,6 +162,7 @@ class Connections:
                         check_open()
                         yield row
             finally:
+                self._half_read -= in_snapshot
                 if self._stream is stream:
                     self._stream = None
                 result.close()

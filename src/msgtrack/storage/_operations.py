@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import (
@@ -22,6 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects import mysql, postgresql, sqlite
 from sqlalchemy.schema import CreateTable, DropTable
 from sqlalchemy.sql.dml import Insert
+
+from msgtrack.errors import StoreError
 
 __all__ = ["Execute", "Operations", "operations_for"]
 
@@ -69,8 +71,12 @@ class Operations:
         try:
             execute(base.insert().from_select([*base.c.keys()], rows))
             yield base
-        finally:
-            execute(self.drop(base))
+        except BaseException:
+            # After an error the engine may do nothing more in this transaction; the error is what is to be told.
+            with suppress(StoreError):
+                execute(self.drop(base))
+            raise
+        execute(self.drop(base))
 
     def drop(self, table: Table) -> Executable:
         """What drops a temporary table, and ends no transaction."""

@@ -222,11 +222,23 @@ def derived_of_event(event: Event) -> tuple[Term | None, int]:
     return (None if agent == NO_AGENT else _term(agent)), int(event.is_seed or event.is_proof)
 
 
+class _Common(NamedTuple):
+    """What the rows of many events have in common."""
+
+    audience: str
+    program: Term | None
+    left_out: int
+    body: str | None
+
+
 class EventWriter:
     """Makes rows of events. Bodies repeat (a browser, a verdict), so those made lately are kept."""
 
     def __init__(self) -> None:
-        self._bodies: dict[tuple[Any, ...], str | None] = {}
+        self._equal: dict[tuple[Any, ...], _Common] = {}
+        # Readers of logs mostly share the very objects, which are found faster than equal ones are compared. The values
+        # are held with what was made of them, or another object could come to have the number of one that is gone.
+        self._same: dict[tuple[Any, ...], tuple[_Common, tuple[Any, ...]]] = {}
         self._known: set[int] = set()
         self._terms: list[Term] = []
 
@@ -238,26 +250,19 @@ class EventWriter:
     def row(self, event_id: str, event: Event) -> tuple[Any, ...]:
         """The row of an event and the id that ``kept_ids`` gave it, in the order of :data:`EVENT_COLUMNS`."""
         cls = event.__class__
+        rest = _rest_of[cls](event)
+        numbers = (cls, *map(id, rest))
+        same = self._same.get(numbers)
+        if same is None:
+            if len(self._same) >= _CACHED_BODIES:
+                self._same.clear()
+            same = self._same[numbers] = self._common(event, (cls, *rest)), rest
+        audience, program, left_out, body = same[0]
         request_id: str | None = event.request_id or None
         if request_id is not None and not request_id.isprintable():
             # NUL and lone surrogates are text that some engines do not keep; JSON writes them all.
             request_id = None
             body = _event_body(event, with_request=True)
-        elif cls is Transaction:
-            # Amounts can be equal and yet written differently: 1.5 and 1.50.
-            body = _event_body(event)
-        else:
-            key = (cls, *_rest_of[cls](event))
-            try:
-                body = self._bodies[key]
-            except KeyError:
-                if len(self._bodies) >= _CACHED_BODIES:
-                    self._bodies.clear()
-                body = self._bodies[key] = _event_body(event)
-        program, left_out = derived_of_event(event)
-        if program is not None and program[0] not in self._known:
-            self._known.add(program[0])
-            self._terms.append(program)
         return (
             pack_id(event_id),
             cls.kind,
@@ -266,12 +271,28 @@ class EventWriter:
             event.message_id,
             event.link_id,
             event.source_id,
-            event.verdict.audience.value,
+            audience,
             None if program is None else program[0],
             left_out,
             request_id,
             body,
         )
+
+    def _common(self, event: Event, key: tuple[Any, ...]) -> _Common:
+        # Amounts can be equal and yet written differently: 1.5 and 1.50.
+        is_alone = type(event) is Transaction
+        found = None if is_alone else self._equal.get(key)
+        if found is None:
+            program, left_out = derived_of_event(event)
+            if program is not None and program[0] not in self._known:
+                self._known.add(program[0])
+                self._terms.append(program)
+            found = _Common(event.verdict.audience.value, program, left_out, _event_body(event))
+            if len(self._equal) >= _CACHED_BODIES:
+                self._equal.clear()
+            if not is_alone:
+                self._equal[key] = found
+        return found
 
 
 def _event_body(event: Event, *, with_request: bool = False) -> str | None:

@@ -7,7 +7,6 @@ SQLite takes text as it is.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -25,7 +24,7 @@ __all__ = ["Convert", "EventId", "IdText", "LongText", "Name", "event_id_text", 
 Convert = Callable[[Sequence[Any]], Iterable[Any]]
 """Makes the values of one column, over many rows, what an engine takes."""
 
-_HEX_ID = re.compile("[0-9a-f]{32}")
+_HEX_DIGITS = 32
 _MYSQL = frozenset({"mysql", "mariadb"})
 _OURS, _THEIRS = b"\0", b"\1"
 """What a kept event id begins with where it is bytes: ours as sixteen bytes follows, or any other as UTF-8."""
@@ -33,7 +32,14 @@ _OURS, _THEIRS = b"\0", b"\1"
 
 def pack_id(event_id: str) -> bytes | str:
     """An event id as rows hold it: our own 32 lower-case hexadecimal digits as 16 bytes, any other text as it is."""
-    return bytes.fromhex(event_id) if _HEX_ID.fullmatch(event_id) else event_id
+    if len(event_id) != _HEX_DIGITS:
+        return event_id
+    try:
+        packed = bytes.fromhex(event_id)
+    except ValueError:
+        return event_id
+    # Capitals and blanks are read as well, but are not given back.
+    return packed if packed.hex() == event_id else event_id
 
 
 def unpack_id(kept: bytes | str) -> str:

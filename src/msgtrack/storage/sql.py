@@ -181,7 +181,8 @@ class SqlStore(BaseStore):
         self.check_open()
         with self.snapshot():
             ask = self._database.all
-            counts = counts_of(self, ask, query, self._tables, self._operations)
+            execute = None if self._database.is_half_read else ask
+            counts = counts_of(self, ask, query, self._tables, self._operations, execute=execute)
             return super().live_counts(query) if counts is None else counts
 
     def live_slots(self, query: Query = EVERYTHING) -> Slots:
