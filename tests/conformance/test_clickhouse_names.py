@@ -34,7 +34,7 @@ def engine(engines):
 def database(engine):
     name = f"names_{next(_numbers)}"
     yield name
-    engine.run(f"DROP DATABASE IF EXISTS {name}")
+    engine.run(f"DROP DATABASE IF EXISTS {name} SYNC")
 
 
 def url_of(engine, database):

@@ -10,12 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
-from sqlalchemy import Executable, Table, select
+from sqlalchemy import Executable, Select, Table, select, text
 
 from msgtrack.errors import SchemaMismatch, UnknownOption, UnknownStore
 from msgtrack.events import Event
 from msgtrack.facts import Fact
-from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Record
+from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
+from msgtrack.storage._asking import MAX_IN
 from msgtrack.storage._consolidated import note, rebuild
 from msgtrack.storage._duckdb import (
     OPERATIONS,
@@ -27,6 +28,7 @@ from msgtrack.storage._duckdb import (
     keep_id,
     literal,
     memory,
+    message_key,
     retried,
     seconds,
 )
@@ -173,7 +175,7 @@ class DuckDbStore(DuckReader):
         once = "" if given == different else f" AND n IN (SELECT min(n) FROM {fresh} GROUP BY id)"
         # The bounds let the engine pass over blocks of ids of another time: our own begin with their moment.
         added = self._run(
-            f"INSERT INTO {kept} (seq, {names}) SELECT n + $1, {names} FROM {fresh} AS fresh WHERE NOT EXISTS "
+            f"INSERT INTO {kept} (seq, {names}, message_key) SELECT n + $1, {names}, {message_key('message_id')} FROM {fresh} AS fresh WHERE NOT EXISTS "
             f"(SELECT 1 FROM {kept} AS kept WHERE kept.id = fresh.id AND kept.id BETWEEN $2 AND $3){once}",
             [first, low, high],
         )
@@ -226,10 +228,20 @@ class DuckDbStore(DuckReader):
     def _rewrite_events(self) -> None:
         changes = ", ".join(f'"{name}" = fresh."{name}"' for name in EVENT_COLUMNS if name != "id")
         self._run(
-            f"UPDATE {TABLES.events.name} SET {changes} FROM (SELECT * FROM {_staged(TABLES.events)} "
+            f"UPDATE {TABLES.events.name} SET {changes}, message_key = {message_key('fresh.message_id')} FROM (SELECT * FROM {_staged(TABLES.events)} "
             f"QUALIFY row_number() OVER (PARTITION BY id ORDER BY n DESC) = 1) AS fresh "
             f"WHERE {TABLES.events.name}.id = fresh.id"
         )
+
+    def _aimed(self, statement: Select[Any], query: Query) -> Select[Any]:
+        if query.recipient_id is not None:
+            keys = f"SELECT {message_key('id')} FROM {TABLES.messages.name} WHERE recipient_id = :recipient_id"
+            sought = text(f"message_key IN ({keys})").bindparams(recipient_id=query.recipient_id)
+            statement = statement.where(sought)
+        if query.message_ids is not None and len(query.message_ids) <= MAX_IN:
+            keys = f"SELECT {message_key('unnest(:ids)')}"
+            statement = statement.where(text(f"message_key IN ({keys})").bindparams(ids=[*query.message_ids]))
+        return statement
 
     def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
         """Make the slots and the days of programs anew from the events, of these deliveries or of all."""
@@ -299,7 +311,7 @@ class DuckDbStore(DuckReader):
         ours = there & {*TABLES.metadata.tables, _TURNS}
         if not ours:
             for table in TABLES.metadata.tables.values():
-                self._run(create_table(table))
+                self._run(create_table(table, *(["message_key UINTEGER"] if table is TABLES.events else [])))
             self._run(f"CREATE TABLE {_TURNS} (next BIGINT NOT NULL)")
             self._run(f"INSERT INTO {_TURNS} VALUES (1)")
             self._run(*compiled(TABLES.schema.insert().values(version=SCHEMA_VERSION)))
