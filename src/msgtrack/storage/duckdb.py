@@ -176,7 +176,8 @@ class DuckDbStore(DuckReader):
         # The bounds let the engine pass over blocks of ids of another time: our own begin with their moment.
         added = self._run(
             f"INSERT INTO {kept} (seq, {names}, message_key) SELECT n + $1, {names}, {message_key('message_id')} "
-            f"FROM {fresh} AS fresh WHERE NOT EXISTS (SELECT 1 FROM {kept} AS kept WHERE kept.id = fresh.id AND kept.id BETWEEN $2 AND $3){once}",
+            f"FROM {fresh} AS fresh WHERE NOT EXISTS "
+            f"(SELECT 1 FROM {kept} AS kept WHERE kept.id = fresh.id AND kept.id BETWEEN $2 AND $3){once}",
             [first, low, high],
         )
         return int(added[0][0])
