@@ -174,7 +174,8 @@ class DuckDbStore(DuckReader):
         once = "" if given == different else f" AND n IN (SELECT min(n) FROM {fresh} GROUP BY id)"
         # The bounds let the engine pass over blocks of ids of another time: our own begin with their moment.
         added = self._run(
-            f"INSERT INTO {kept} (seq, {names}, message_key) SELECT n + $1, {names}, {message_key('message_id')} FROM {fresh} AS fresh WHERE NOT EXISTS "
+            f"INSERT INTO {kept} (seq, {names}, message_key) SELECT n + $1, {names}, {message_key('message_id')} "
+            f"FROM {fresh} AS fresh WHERE NOT EXISTS "
             f"(SELECT 1 FROM {kept} AS kept WHERE kept.id = fresh.id AND kept.id BETWEEN $2 AND $3){once}",
             [first, low, high],
         )
@@ -227,7 +228,8 @@ class DuckDbStore(DuckReader):
     def _rewrite_events(self) -> None:
         changes = ", ".join(f'"{name}" = fresh."{name}"' for name in EVENT_COLUMNS if name != "id")
         self._run(
-            f"UPDATE {TABLES.events.name} SET {changes}, message_key = {message_key('fresh.message_id')} FROM (SELECT * FROM {_staged(TABLES.events)} "
+            f"UPDATE {TABLES.events.name} SET {changes}, message_key = {message_key('fresh.message_id')} "
+            f"FROM (SELECT * FROM {_staged(TABLES.events)} "
             f"QUALIFY row_number() OVER (PARTITION BY id ORDER BY n DESC) = 1) AS fresh "
             f"WHERE {TABLES.events.name}.id = fresh.id"
         )
