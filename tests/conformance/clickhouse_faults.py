@@ -213,7 +213,21 @@ def forked(folder: str) -> None:
         print(json.dumps({"child": os.waitstatus_to_exitcode(status), "events": len([*store.scan()])}))
 
 
+def race_of_large(folder: str) -> None:
+    """As ``race``, each ingest with slots of its own."""
+    clickhouse._LARGE = 1
+    race(folder)
+
+
+def contest_of_large(folder: str) -> None:
+    """As ``contest``, with slots of their own."""
+    clickhouse._LARGE = 1
+    contest(folder)
+
+
+_PROGRAMS = (
+    write, look, race, race_of_large, contest, contest_of_large, broken_off, repaired, under_way, forked,
+)  # fmt: skip
+
 if __name__ == "__main__":
-    {each.__name__: each for each in (write, look, race, contest, broken_off, repaired, under_way, forked)}[
-        sys.argv[1]
-    ](sys.argv[2])
+    {each.__name__: each for each in _PROGRAMS}[sys.argv[1]](sys.argv[2])

@@ -69,12 +69,14 @@ def test_ten_writers_that_are_killed_lose_nothing(tmp_path: Path) -> None:
     check_after_kills(tmp_path / "store")
 
 
-def test_eight_handles_with_overlapping_batches(tmp_path: Path) -> None:
-    assert figures("race", tmp_path / "store") == {"events": 2000, "same": True, "settled": True, "errors": []}
+@pytest.mark.parametrize("name", ["race", "race_of_large"])
+def test_eight_handles_with_overlapping_batches(tmp_path: Path, name: str) -> None:
+    assert figures(name, tmp_path / "store") == {"events": 2000, "same": True, "settled": True, "errors": []}
 
 
-def test_the_first_of_one_id_stays_where_two_handles_bring_it_at_once(tmp_path: Path) -> None:
-    found = figures("contest", tmp_path / "store")
+@pytest.mark.parametrize("name", ["contest", "contest_of_large"])
+def test_the_first_of_one_id_stays_where_two_handles_bring_it_at_once(tmp_path: Path, name: str) -> None:
+    found = figures(name, tmp_path / "store")
     # Both are there for as long as neither handle has come to say so.
     assert found == {"both": ["x", "x"], "kept": True, "settled": True}
 
