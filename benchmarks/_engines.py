@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,7 +26,7 @@ _PAGES = "kind in ('click', 'mirror-page-view', 'opt-out-click')"
 _MASK = "max(case when kind = 'open' then 1 else 0 end) + max(case when kind = 'click' then 2 else 0 end) + " + (
     "max(case when kind = 'mirror-page-view' then 4 else 0 end) + max(case when kind = 'opt-out-click' then 8 else 0 end)"
 )
-_DAY_US, _SLOT_US = 86_400_000_000, 300_000_000
+_DAY_US, _SLOT_US, _SLOT_SECONDS = 86_400_000_000, 300_000_000, 300
 
 # Before 1970 nothing happened here, so plain division will do.
 _HAND_WRITTEN = (
@@ -54,7 +54,9 @@ _HAND_WRITTEN = (
     " left_out = 0) e left join (select id, recipient_id from {messages} where {mine}) m on m.id = e.message_id"
     " group by recipient_id) r group by shown",
 )
-_SLOTS = "select kind, link_id, {slot}, count(*) from {events} where {mine} and left_out = 0 group by kind, link_id, {slot}"
+_SLOTS = (
+    "select kind, link_id, {slot}, count(*) from {events} where {mine} and left_out = 0 group by kind, link_id, {slot}"
+)
 
 
 @frozen(kw_only=True)
@@ -95,10 +97,22 @@ def _filled(statement: str, divide: str) -> str:
     )
 
 
-def _by_hand(run: Callable[[str], object], divide: str = "/") -> tuple[Callable[[], object], Callable[[], object]]:
+def _by_hand(run: Callable[[str], Any], divide: str = "/") -> tuple[Callable[[], object], Callable[[], object]]:
     statements = [_filled(statement, divide) for statement in _HAND_WRITTEN]
     slots = _filled(_SLOTS, divide)
-    return (lambda: [run(statement) for statement in statements]), (lambda: run(slots))
+    return (lambda: [run(statement) for statement in statements]), (lambda: {BIG: _nested(run(slots))})
+
+
+def _nested(rows: Iterable[tuple[str, str | None, int, int]]) -> dict[str, dict[str, dict[int, int]]]:
+    """The rows as a store gives its slots: by kind, link and second that the slot begins at."""
+    found: dict[str, dict[str, dict[int, int]]] = {}
+    for kind, link_id, slot, times in sorted(rows, key=_place):
+        found.setdefault(kind, {}).setdefault(link_id or "", {})[slot * _SLOT_SECONDS] = times
+    return found
+
+
+def _place(row: tuple[str, str | None, int, int]) -> tuple[str, str, int]:
+    return row[0], row[1] or "", row[2]
 
 
 def _bare_columns(id_type: str, text: str) -> str:
@@ -152,16 +166,23 @@ def _postgres(folder: Path) -> Iterator[Opened]:
     server = database_servers.server("PostgreSQL")
     with server.place() as url, server.place() as other, open_store(url) as store:
         plain = url.replace("+psycopg", "")
-        with psycopg.connect(other.replace("+psycopg", ""), autocommit=True) as bare, psycopg.connect(plain, autocommit=True) as reader:
+        with (
+            psycopg.connect(other.replace("+psycopg", ""), autocommit=True) as bare,
+            psycopg.connect(plain, autocommit=True) as reader,
+        ):
             bare.execute(f"create table bare (seq bigserial primary key, {_bare_columns('bytea', 'text')})")
-            bare.execute(f"create temporary table stage ({_bare_columns('bytea', 'text').replace(' not null unique', '')})")
+            bare.execute(
+                f"create temporary table stage ({_bare_columns('bytea', 'text').replace(' not null unique', '')})"
+            )
 
             def insert(rows: list[tuple[Any, ...]]) -> None:
                 with bare.transaction():
                     with bare.cursor().copy(f"copy stage ({_COLUMNS}) from stdin") as copy:
                         for row in rows:
                             copy.write_row(row)
-                    bare.execute(f"insert into bare ({_COLUMNS}) select {_COLUMNS} from stage on conflict (id) do nothing")
+                    bare.execute(
+                        f"insert into bare ({_COLUMNS}) select {_COLUMNS} from stage on conflict (id) do nothing"
+                    )
                     bare.execute("truncate stage")
 
             hand_written, slots = _by_hand(lambda statement: reader.execute(statement).fetchall())
@@ -171,7 +192,13 @@ def _postgres(folder: Path) -> Iterator[Opened]:
                 settle=lambda: reader.execute("analyze"),
                 hand_written=hand_written,
                 slots_of_events=slots,
-                size=lambda: int(_one(reader.execute("select sum(pg_total_relation_size(oid)) from pg_class where relname like 'msgtrack%' and relkind = 'r'"))),
+                size=lambda: int(
+                    _one(
+                        reader.execute(
+                            "select sum(pg_total_relation_size(oid)) from pg_class where relname like 'msgtrack%' and relkind = 'r'"
+                        )
+                    )
+                ),
             )
 
 

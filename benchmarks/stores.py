@@ -6,7 +6,7 @@ a tenth as many messages and the events, in batches, and prints
 - ingest: events a second, against the engine's own driver that inserts the same rows, made beforehand, under the same unique key;
 - the last tenth of the ingest against the first, which says whether inserting slows down;
 - the counts of one delivery, against SQL written by hand for the same numbers;
-- its slots, against the counting of its events, and against the counts of the delivery;
+- its slots, against the same numbers grouped from its events by hand, and put into the same shape;
 - the page of one recipient's log; bytes on disk for each event, indexes included.
 
 Ten million events take minutes to an hour for every engine, and some gigabytes of disk: not part of ``python -m benchmarks``.
@@ -49,7 +49,11 @@ PAGE_ROWS = 50
 _KINDS: tuple[type[Event], ...] = (Open, Click, MirrorPageView, OptOutClick)
 _CLIENTS = tuple(
     Client(browser=browser, browser_version=str(version), os=os, device=device, is_mobile=device != "PC")
-    for browser, os, device in (("Firefox", "Windows", "PC"), ("Safari", "iOS", "iPhone"), ("Chrome", "Android", "Phone"))
+    for browser, os, device in (
+        ("Firefox", "Windows", "PC"),
+        ("Safari", "iOS", "iPhone"),
+        ("Chrome", "Android", "Phone"),
+    )
     for version in range(5)
 )
 _DOMAINS = ("gmail.com", "yahoo.fr", "aol.com", "corp.example")
@@ -82,7 +86,9 @@ def world_events(total: int, *, seed: int = 4711) -> Iterator[Event]:
         is_big = number % 5 == 0
         message = str(random.randrange(messages) if is_big else random.randrange(total))
         (kind,) = random.choices(_KINDS, weights=(60, 38, 1, 1))
-        fields: dict[str, Any] = {} if kind is Open else {"link_id": str(2 + min(int(random.expovariate(0.3)), LINKS - 1))}
+        fields: dict[str, Any] = (
+            {} if kind is Open else {"link_id": str(2 + min(int(random.expovariate(0.3)), LINKS - 1))}
+        )
         # A time and a hash, as ids that follow from an event's content.
         name = f"{int(at.timestamp()):08x}{blake2b(b'%d' % number, digest_size=12).hexdigest()}"
         yield kind(
@@ -100,7 +106,9 @@ def world_records(total: int) -> Iterator[Delivery | Message | TrackedLink]:
     """The big delivery, its links, and its messages."""
     yield Delivery(id=BIG, contact_at=START)
     for number in range(LINKS):
-        yield TrackedLink(delivery_id=BIG, id=str(2 + number), url=f"https://shop.example/{number}", label=f"Item {number}")
+        yield TrackedLink(
+            delivery_id=BIG, id=str(2 + number), url=f"https://shop.example/{number}", label=f"Item {number}"
+        )
     for number in range(max(1, total // 10)):
         yield Message(
             id=str(number),
@@ -153,6 +161,8 @@ def figures(engine: Engine, total: int, folder: Path) -> Figures:
         by_hand = _seconds(opened.hand_written)
         slots = _seconds(lambda: store.slots(query))
         rows = _seconds(opened.slots_of_events)
+        if opened.slots_of_events() != store.slots(query):
+            raise RuntimeError(f"{engine.name}: slots and the events that they were made of do not agree")
         page = _seconds(lambda: list(store.scan(Query(recipient_id="r7", limit=PAGE_ROWS))), 9)
         size = opened.size()
     return Figures(
