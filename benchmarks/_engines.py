@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -26,7 +26,7 @@ _PAGES = "kind in ('click', 'mirror-page-view', 'opt-out-click')"
 _MASK = "max(case when kind = 'open' then 1 else 0 end) + max(case when kind = 'click' then 2 else 0 end) + " + (
     "max(case when kind = 'mirror-page-view' then 4 else 0 end) + max(case when kind = 'opt-out-click' then 8 else 0 end)"
 )
-_DAY_US, _SLOT_US = 86_400_000_000, 300_000_000
+_DAY_US, _SLOT_US, _SLOT_SECONDS = 86_400_000_000, 300_000_000, 300
 
 # Before 1970 nothing happened here, so plain division will do.
 _HAND_WRITTEN = (
@@ -100,10 +100,22 @@ def _filled(statement: str, divide: str) -> str:
     )
 
 
-def _by_hand(run: Callable[[str], object], divide: str = "/") -> tuple[Callable[[], object], Callable[[], object]]:
+def _by_hand(run: Callable[[str], Any], divide: str = "/") -> tuple[Callable[[], object], Callable[[], object]]:
     statements = [_filled(statement, divide) for statement in _HAND_WRITTEN]
     slots = _filled(_SLOTS, divide)
-    return (lambda: [run(statement) for statement in statements]), (lambda: run(slots))
+    return (lambda: [run(statement) for statement in statements]), (lambda: {BIG: _nested(run(slots))})
+
+
+def _nested(rows: Iterable[tuple[str, str | None, int, int]]) -> dict[str, dict[str, dict[int, int]]]:
+    """The rows as a store gives its slots: by kind, link and second that the slot begins at."""
+    found: dict[str, dict[str, dict[int, int]]] = {}
+    for kind, link_id, slot, times in sorted(rows, key=_place):
+        found.setdefault(kind, {}).setdefault(link_id or "", {})[slot * _SLOT_SECONDS] = times
+    return found
+
+
+def _place(row: tuple[str, str | None, int, int]) -> tuple[str, str, int]:
+    return row[0], row[1] or "", row[2]
 
 
 def _bare_columns(id_type: str, text: str) -> str:

@@ -32,12 +32,18 @@ def new_since(
     after: int | None = None,
     delivery_ids: Iterable[str] | None = None,
     ids: Iterable[str | bytes] | None = None,
+    *,
+    last: int | None = None,
 ) -> New:
-    """The events that came after the one of this number, or those of these deliveries ("" is none) or ids, or all."""
+    """The events that came after the one of this number, up to the ``last``, or those of these deliveries ("" is none) or ids,
+    or all.
+    """
     events = tables.events.c
     conditions: list[ColumnElement[bool]] = [events.left_out == 0]
     if after is not None:
         conditions.append(events.seq > after)
+    if last is not None:
+        conditions.append(events.seq <= last)
     if ids is not None:
         conditions.append(events.id.in_([*ids]))
     if delivery_ids is not None:
@@ -76,9 +82,13 @@ def _added(
     return operations.add_up(table, rows)
 
 
-def note(execute: Execute, tables: Tables, operations: Operations, *, after: int) -> None:
-    """Count in the events with numbers greater than ``after``; in the transaction that brought them, with no other writer."""
-    for statement in statements(tables, operations, new_since(tables, after)):
+def note(execute: Execute, tables: Tables, operations: Operations, *, after: int, last: int | None = None) -> None:
+    """Count in the events with numbers greater than ``after``; in the transaction that brought them, with no other writer.
+
+    ``last`` is the greatest number there is: an engine that knows nothing of its rows yet takes a range with two ends for a
+    few of them, and goes by the index, where it would read the whole table otherwise.
+    """
+    for statement in statements(tables, operations, new_since(tables, after, last=last)):
         execute(statement)
 
 

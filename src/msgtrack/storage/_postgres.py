@@ -54,6 +54,8 @@ class Postgres(SqlEngine):
     reading: ClassVar[dict[str, Any]] = {"isolation_level": "REPEATABLE READ"}
     writing: ClassVar[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
 
+    staged_rows: ClassVar[int] = 200
+
     def create(self, url: URL, busy_seconds: float) -> Engine:
         """An engine whose connections are looked at before they are used again."""
         plain = url.set(drivername=url.drivername.replace("postgres+", "postgresql+")) if "+" in url.drivername else url
@@ -84,14 +86,13 @@ class Postgres(SqlEngine):
         )
 
     def make_stage(self, connection: Connection, table: Table) -> None:
-        """A temporary table with a number for the order of arrival."""
+        """A temporary table; rows lie in it in the order of arrival."""
         dialect = connection.dialect
         name = _stage_name(dialect, table)
         connection.exec_driver_sql(
             f"CREATE TEMP TABLE {name} AS SELECT {names_of(dialect, columns_of(table))} FROM "
             f"{dialect.identifier_preparer.format_table(table)} WITH NO DATA"
         )
-        connection.exec_driver_sql(f"ALTER TABLE {name} ADD COLUMN nr BIGSERIAL")
 
     def stage(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
         """By COPY."""
@@ -108,9 +109,10 @@ class Postgres(SqlEngine):
         name, columns = _stage_name(dialect, table), names_of(dialect, columns_of(table))
         if replace:
             unique = names_of(dialect, unique_of(table))
-            source = f"SELECT DISTINCT ON ({unique}) {columns} FROM {name} ORDER BY {unique}, nr DESC"
+            source = f"SELECT DISTINCT ON ({unique}) {columns} FROM {name} ORDER BY {unique}, ctid DESC"
         else:
-            source = f"SELECT {columns} FROM {name} ORDER BY nr"
+            # No sort: a temporary table is always read by one process and from its first row on, and no row of this one moves.
+            source = f"SELECT {columns} FROM {name}"
         return connection.exec_driver_sql(self.insert_sql(dialect, table, source, replace=replace)).rowcount
 
     def drop_stage(self, connection: Connection, table: Table) -> None:

@@ -91,6 +91,8 @@ class Writing:
         further = next(batches, None)
         if further is not None:
             return self._write_staged(chain(held, (further,), batches))
+        if sum(len(rows) for batch in held for _, rows, _ in batch) >= self._kind.staged_rows:
+            return self._write_staged(held)
         return self._database.attempt(lambda connection: self._apply(connection, held), self._tables) if held else 0
 
     def _write_staged(self, batches: Iterable[list[Rows]]) -> int:
@@ -130,7 +132,7 @@ class Writing:
                 taken = self._kind.take_over(connection, table, replace=replace)
                 added += taken if table is self._tables.events else 0
             if added:
-                note(connection.execute, self._tables, self._operations, after=before)
+                self._note(connection, before)
         return added
 
     def _apply(self, connection: Connection, batches: Iterable[list[Rows]]) -> int:
@@ -148,8 +150,12 @@ class Writing:
                         self._kind.insert_new(connection, table, rows)
         if added and before is not None:
             with self._database.errors():
-                note(connection.execute, self._tables, self._operations, after=before)
+                self._note(connection, before)
         return added
+
+    def _note(self, connection: Connection, before: int) -> None:
+        last = self._last_number(connection)
+        note(connection.execute, self._tables, self._operations, after=before, last=last)
 
     def _last_number(self, connection: Connection) -> int:
         """The greatest number of an event; those that come in this transaction have greater ones, for nobody else writes."""
