@@ -262,6 +262,28 @@ def test_several_iterators_are_read_in_turns_within_a_snapshot(url):
         assert seen == [(str(n), f"{n:04}") for n in range(1500)]
 
 
+def test_counts_are_made_while_an_iterator_of_the_snapshot_is_half_read(url):
+    with open_store(url) as store:
+        store.ingest(clicks(2500))
+        with store.snapshot():
+            events = store.scan()
+            next(events)
+            counts = store.counts()
+            assert len(list(events)) == 2499
+            assert store.counts() == counts
+        assert counts.persons == store.counts().persons
+        assert sum(counts.deliveries["1"].slots["click"][""].values()) == 2500
+
+
+def test_a_call_of_few_rows_and_one_of_some_hundred_bring_the_same(url):
+    with open_store(url) as store:
+        assert store.ingest(clicks(150)) == Ingested(added=150)
+        assert store.ingest(clicks(400)) == Ingested(added=250, known=150)
+        store.put(Delivery(id=str(n % 300), label=str(n)) for n in range(600))
+        assert [delivery.label for delivery in store.deliveries(Query(delivery_ids=["0", "299"]))] == ["300", "599"]
+        assert sum(store.slots()["1"]["click"][""].values()) == 400
+
+
 def test_a_page_is_cut_by_the_engine(url):
     with open_store(url) as store:
         store.ingest(clicks(50))

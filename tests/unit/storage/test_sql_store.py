@@ -54,7 +54,7 @@ def clicks(count, **fields):
 
 
 def test_our_own_ids_are_kept_as_bytes_and_all_others_as_text(path):
-    ids = ["ab" * 16, "AB" * 16, "aB" * 16, "ab" * 15, "0" * 31 + "g", "e1", "\x00" * 16]
+    ids = ["ab" * 16, "AB" * 16, "aB" * 16, "ab" * 15, "0" * 31 + "g", "ab " * 10 + "ab", "e1", "\x00" * 16]
     with opened(path) as store:
         store.ingest(Open(id=id_, occurred_at=NOON) for id_ in ids)
         assert [event.id for event in store.scan()] == sorted(ids)
