@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import sys
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -48,7 +47,7 @@ class SqlEngine(ABC):
     """Whether rows of a long call are laid aside first and taken over in one statement; or else they are written one batch after the other,
     while the lock is held."""
 
-    staged_rows: ClassVar[int] = sys.maxsize
+    staged_rows: ClassVar[float] = math.inf
     """Rows of a shorter call from which on it is treated as a long one."""
 
     reading: ClassVar[dict[str, Any]] = {}

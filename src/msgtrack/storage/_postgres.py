@@ -54,7 +54,7 @@ class Postgres(SqlEngine):
     reading: ClassVar[dict[str, Any]] = {"isolation_level": "REPEATABLE READ"}
     writing: ClassVar[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
 
-    staged_rows: ClassVar[int] = 200
+    staged_rows: ClassVar[float] = 200
 
     def create(self, url: URL, busy_seconds: float) -> Engine:
         """An engine whose connections are looked at before they are used again."""
