@@ -64,7 +64,7 @@ class FrozenCounts:
     delivery_id: str = field(converter=text_id)
     audience: str = field(converter=_audience)
     zone: str = field(converter=_zone)
-    frozen_at: datetime = field(converter=utc)
+    frozen_at: datetime | None = field(default=None, converter=optional_utc)
     first_at: datetime | None = field(default=None, converter=optional_utc)
     last_at: datetime | None = field(default=None, converter=optional_utc)
     body: str = field(default="", converter=as_text)
@@ -73,7 +73,7 @@ class FrozenCounts:
 @closed
 @frozen(kw_only=True)
 class AuditEntry:
-    """That something was purged or erased: when, by what rule, and how much of each kind.
+    """That something was purged or erased: when (None where nobody said), by what rule, and how much of each kind.
 
     ``subject`` is the digest of the erased recipient's id (:func:`msgtrack.storage.subject_digest`). ``secret`` is there while the work is
     under way, so that it can be taken up again, and empty in a finished entry. ``done`` counts what was touched, by kind.
@@ -81,7 +81,7 @@ class AuditEntry:
 
     id: str = field(converter=text_id)
     action: str = field(converter=_action)
-    started_at: datetime = field(converter=utc)
+    started_at: datetime | None = field(default=None, converter=optional_utc)
     status: str = field(default="started", converter=_status)
     subject: str = field(default="", converter=as_text)
     secret: str = field(default="", converter=as_text, repr=False)

@@ -25,7 +25,6 @@ IMPURE_CALLS = {
 # What the core may do all the same, and why. A row that is no longer needed fails too.
 ALLOWED: dict[tuple[str, str], str] = {
     ("redirect/handler.py", "uuid.uuid4"): "the default of new_source_id, which callers may replace",
-    ("storage/base.py", "datetime.now"): "the moment of an audit entry, which callers may give",
     (
         "storage/_erasing.py",
         "secrets",

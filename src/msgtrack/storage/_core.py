@@ -33,6 +33,7 @@ from msgtrack.tally import fold
 
 __all__ = [
     "EVERYTHING",
+    "LONG_AGO",
     "RECORD_KINDS",
     "CoreStore",
     "RecordT",
@@ -51,7 +52,8 @@ RecordT = TypeVar("RecordT", bound=Record)
 Spans = Mapping[str | None, tuple[datetime, datetime]]
 """By delivery id (None: events that name none) the moments of its first and last event."""
 
-_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""Where what has no moment stands among what has one."""
 
 RECORD_KINDS: tuple[type[Record], ...] = (
     *(Delivery, Message, TrackedLink, WorkflowRun, FrozenCounts, AuditEntry),
@@ -103,7 +105,7 @@ def admits(query: Query, record: Record) -> bool:
 
 def in_order(records: Iterable[RecordT]) -> list[RecordT]:
     """Records of one class in the order that listings promise: by key; run records and audit entries by their start, the
-    latest first.
+    latest first and what has none last.
     """
     ordered = sorted(records, key=record_key)
     # Sorting keeps the order of equals, so runs of one moment stay ordered by id.
@@ -111,7 +113,7 @@ def in_order(records: Iterable[RecordT]) -> list[RecordT]:
 
 
 def _start(record: Record) -> datetime:
-    return record.started_at if isinstance(record, WorkflowRun | AuditEntry) else _LONG_AGO
+    return (record.started_at if isinstance(record, WorkflowRun | AuditEntry) else None) or LONG_AGO
 
 
 def paged(query: Query, events: Iterable[Event]) -> Iterator[Event]:

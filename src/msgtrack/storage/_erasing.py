@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from attrs import evolve, frozen
 
-from msgtrack._borders import text_id, utc
+from msgtrack._borders import optional_utc, text_id
 from msgtrack.events import Event
 from msgtrack.facts import (
     AddressState,
@@ -140,13 +140,13 @@ def _visitor_of(view: SharedView) -> tuple[str, str | None]:
     return (view.delivery_id, view.visitor_id)
 
 
-def erase(store: CoreStore, recipient_id: str, *, now: datetime, anonymise: bool) -> AuditEntry:
+def erase(store: CoreStore, recipient_id: str, *, now: datetime | None, anonymise: bool) -> AuditEntry:
     """See :meth:`msgtrack.storage.BaseStore.erase`."""
     recipient_id = text_id(recipient_id)
     # An adapter that cannot rewrite anything says so before anything is written.
     store.revise()
     how = "anonymised" if anonymise else "removed"
-    entry = _begun(store, recipient_id, utc(now), how)
+    entry = _begun(store, recipient_id, optional_utc(now), how)
     work = _Erasure(store, recipient_id, _Pseudonyms(entry.secret), anonymise=anonymise)
     work.run()
     done = Counter(entry.done) + work.done
@@ -155,14 +155,14 @@ def erase(store: CoreStore, recipient_id: str, *, now: datetime, anonymise: bool
     return finished
 
 
-def _begun(store: CoreStore, recipient_id: str, now: datetime, how: str) -> AuditEntry:
+def _begun(store: CoreStore, recipient_id: str, now: datetime | None, how: str) -> AuditEntry:
     """The entry of an erasure that broke off, else a new one."""
     subject = subject_digest(recipient_id)
     for entry in store.audits():
         if (entry.action, entry.status, entry.subject) == ("erase", "started", subject):
             return entry
     entry = AuditEntry(
-        id=new_entry_id(store, now, "erase", now.isoformat(), subject),
+        id=new_entry_id(store, now, "erase", subject),
         action="erase",
         started_at=now,
         subject=subject,

@@ -32,7 +32,12 @@ _NARROWING_SLOTS = ("message_ids", "recipient_id", "labels", "categories", "doma
 
 
 def freeze(
-    store: CoreStore, delivery_id: str, span: tuple[datetime, datetime] | None, zones: Iterable[str], *, now: datetime
+    store: CoreStore,
+    delivery_id: str,
+    span: tuple[datetime, datetime] | None,
+    zones: Iterable[str],
+    *,
+    now: datetime | None,
 ) -> list[FrozenCounts]:
     """The counts of a delivery for every question that can be answered from them later: in each zone for all audiences and for
     each one, and without any event.

@@ -10,13 +10,13 @@ from typing import TypeVar
 
 from attrs import evolve
 
-from msgtrack._borders import utc, zone_of
+from msgtrack._borders import optional_utc, zone_of
 from msgtrack.errors import InvalidValue
 from msgtrack.events import event_id
 from msgtrack.facts import Exclusion, SharedView, Visitor
 from msgtrack.model import Delivery, Message
 from msgtrack.protocols import AuditEntry, Query, Record
-from msgtrack.storage._core import CoreStore
+from msgtrack.storage._core import LONG_AGO, CoreStore
 from msgtrack.storage._frozen import freeze
 from msgtrack.upkeep import cutoffs
 
@@ -36,15 +36,16 @@ def batches(values: Iterable[_T]) -> Iterator[list[_T]]:
         yield batch
 
 
-def new_entry_id(store: CoreStore, now: datetime, *parts: str) -> str:
+def new_entry_id(store: CoreStore, now: datetime | None, *parts: str) -> str:
     """An id for the audit trail that no entry has: the same work at the same moment leaves two entries, not one in place of the other."""
     taken = {entry.id for entry in store.audits()}
-    ids = (event_id(now, *parts, *([str(number)] if number else [])) for number in count())
+    moment = "" if now is None else now.isoformat()
+    ids = (event_id(now or LONG_AGO, *parts, moment, *([str(number)] if number else [])) for number in count())
     return next(made for made in ids if made not in taken)
 
 
 def purge(
-    store: CoreStore, before: datetime | Mapping[str, datetime], *, now: datetime, zones: tuple[str, ...]
+    store: CoreStore, before: datetime | Mapping[str, datetime], *, now: datetime | None, zones: tuple[str, ...]
 ) -> AuditEntry:
     """See :meth:`msgtrack.storage.BaseStore.purge`."""
     moments = cutoffs(before)
@@ -52,11 +53,12 @@ def purge(
         zone_of(zone)
     if not zones:
         raise InvalidValue("counts are frozen in one time zone at least, as in zones=('UTC',)")
+    now = optional_utc(now)
     # An adapter that cannot take anything out says so before anything is written.
     store.revise()
     detail = ", ".join(f"{kind} before {moment.isoformat()}" for kind, moment in sorted(moments.items()))
     entry = AuditEntry(
-        id=new_entry_id(store, utc(now), "purge", now.isoformat(), detail),
+        id=new_entry_id(store, now, "purge", detail),
         action="purge",
         started_at=now,
         detail=detail,
@@ -75,7 +77,7 @@ class _Purge:
         store: CoreStore,
         moments: Mapping[str, datetime],
         zones: tuple[str, ...],
-        now: datetime,
+        now: datetime | None,
         done: Counter[str],
     ) -> None:
         self.store = store
@@ -189,7 +191,9 @@ class _Purge:
 
         def is_old(entry: AuditEntry) -> bool:
             # What an erasure began it takes up by its entry; a purge that broke off has nothing to take up.
-            return entry.started_at < before and (entry.status == "finished" or entry.action == "purge")
+            # Of what has no moment nobody can say that it is too old.
+            is_past = entry.started_at is not None and entry.started_at < before
+            return is_past and (entry.status == "finished" or entry.action == "purge")
 
         self._remove("audits", self.store.audits(), is_old)
 

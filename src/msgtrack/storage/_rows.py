@@ -18,6 +18,7 @@ from msgtrack.facts import FACT_KEYS, Fact, delivery_of, fact_key, recipient_of
 from msgtrack.model import Delivery, Message, Part, TrackedLink
 from msgtrack.protocols import Checkpoint, Record, WorkflowRun
 from msgtrack.records import SCHEMA_VERSION, from_dict, to_dict
+from msgtrack.storage._core import LONG_AGO
 from msgtrack.storage._schema import Tables, microseconds, moment, pack_id, term
 from msgtrack.upkeep import AuditEntry, FrozenCounts
 
@@ -144,7 +145,7 @@ SHELVES: dict[type, Shelf] = {
     TrackedLink: Shelf("links", ("delivery_id", "id"), _link_extra),
     WorkflowRun: Shelf("runs", ("id",), lambda run: (microseconds(run.started_at),)),
     FrozenCounts: Shelf("frozen", ("delivery_id", "audience", "zone")),
-    AuditEntry: Shelf("audit", ("id",), lambda entry: (microseconds(entry.started_at),)),
+    AuditEntry: Shelf("audit", ("id",), lambda entry: (microseconds(entry.started_at or LONG_AGO),)),
 }
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Self
 
 from attrs import evolve
@@ -116,14 +116,14 @@ class BaseStore(CoreStore):
 
         Args:
             recipient_id: whom.
-            now: the moment that the audit trail notes; None: that of the system's clock.
+            now: the moment that the audit trail notes; None: it notes none.
             anonymise: keep rows without names, or keep none.
 
         Raises:
             NotSupported: the adapter cannot take out what it keeps.
         """
         self.check_open()
-        return erase(self, recipient_id, now=_moment(now), anonymise=anonymise)
+        return erase(self, recipient_id, now=now, anonymise=anonymise)
 
     def purge(
         self,
@@ -140,14 +140,14 @@ class BaseStore(CoreStore):
         later still is kept, found by ``scan``, and counts no more.
 
         In batches: after a break the same call takes the work up again, and nothing goes that was not frozen. ``now`` is the moment that
-        the audit trail and the frozen counts note; None: that of the system's clock.
+        the audit trail and the frozen counts note; None: they note none.
 
         Raises:
             InvalidOption: no such kind, or no such zone.
             NotSupported: the adapter cannot take out what it keeps.
         """
         self.check_open()
-        return purge(self, before, now=_moment(now), zones=tuple(zones))
+        return purge(self, before, now=now, zones=tuple(zones))
 
     def put_deliveries(self, *deliveries: Delivery) -> None:
         """:meth:`put` for deliveries given one by one."""
@@ -191,7 +191,3 @@ def _without(query: Query, frozen: _Frozen) -> Query:
     if query.delivery_ids is not None:
         return evolve(query, delivery_ids=[name for name in query.delivery_ids if name not in frozen])
     return evolve(query, except_delivery_ids=(*query.except_delivery_ids, *frozen))
-
-
-def _moment(now: datetime | None) -> datetime:
-    return datetime.now(UTC) if now is None else now
