@@ -15,7 +15,7 @@ from msgtrack.errors import StoreError
 from msgtrack.storage._engines import SqlEngine
 from msgtrack.storage._schema import Tables
 
-__all__ = ["Connections"]
+__all__ = ["Connections", "Passing"]
 
 T = TypeVar("T")
 
@@ -24,7 +24,7 @@ _ATTEMPTS = 6
 _FIRST_PAUSE_SECONDS = 0.02
 
 
-class _Passing(StoreError):
+class Passing(StoreError):
     """The engine asks to do the same again: a deadlock, or writers that it could not put in an order."""
 
 
@@ -83,7 +83,7 @@ class Connections:
             yield
         except (SQLAlchemyError, self._driver_error) as error:
             said = getattr(error, "orig", None) or error
-            raised = _Passing if self.kind.passes(said) else StoreError
+            raised = Passing if self.kind.passes(said) else StoreError
             raise raised(f"the store {self.name} failed: {said}") from error
 
     @contextmanager
@@ -221,7 +221,7 @@ class Connections:
             try:
                 with self.writing(tables, connection) as open_connection:
                     return work(open_connection)
-            except _Passing:
+            except Passing:
                 # Whoever was in the way goes on meanwhile.
                 time.sleep(pause)
         with self.writing(tables, connection) as open_connection:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from sqlalchemy import Connection, inspect, select
 
 from msgtrack.errors import SchemaMismatch
-from msgtrack.storage._connections import Connections
+from msgtrack.storage._connections import Connections, Passing
 from msgtrack.storage._migrations import migrate
 from msgtrack.storage._operations import operations_for
 from msgtrack.storage._schema import SCHEMA_VERSION, Tables
@@ -21,8 +23,8 @@ def prepare(database: Connections, tables: Tables) -> None:
         StoreError: the engine refused something.
     """
     database.first_steps()
-    # Reading first: opening must not wait for a writer.
-    with database.reading() as connection:
+    # Reading first: opening must not wait for a writer. Who is making the tables right now is waited for below.
+    with suppress(Passing), database.reading() as connection:
         if _version(connection, database, tables) == SCHEMA_VERSION:
             return
     place = f"{tables.metadata.schema}.{tables.schema.name}"

@@ -27,8 +27,8 @@ from msgtrack.storage._schema import Tables
 
 __all__ = ["MariaDb"]
 
-_AGAIN = frozenset({1020, 1213})
-"""A row changed under a snapshot, deadlock."""
+_AGAIN = frozenset({1020, 1213, 1412})
+"""A row changed under a snapshot, deadlock, a table made or changed under a snapshot."""
 
 _ADDRESS_OPTIONS = frozenset(
     {"charset", "connect_timeout", "read_timeout", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket", "write_timeout"}
@@ -128,7 +128,7 @@ class MariaDb(SqlEngine):
         connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {_stage_name(connection.dialect, table)}")
 
     def passes(self, error: BaseException) -> bool:
-        """A deadlock, or a snapshot that was overtaken."""
+        """A deadlock, or a snapshot that was overtaken by rows or by tables."""
         number = error.args[0] if error.args else None
         return number in _AGAIN
 

@@ -228,6 +228,22 @@ def test_several_open_a_new_database_at_once(server_url):
     assert failed == []
 
 
+def test_tables_that_another_makes_while_we_look_for_them_are_used(server_url):
+    """MariaDB lists a table that was made after the snapshot began, and refuses to read it."""
+    engine, others = create_engine(server_url), []
+
+    @event.listens_for(engine, "before_cursor_execute")
+    def another_makes_them(connection, cursor, statement, *_):
+        if not others and ("SHOW FULL TABLES" in statement or "pg_class" in statement):
+            others.append(open_store(server_url))
+
+    with SqlStore(engine=engine) as store:
+        others[0].put_deliveries(Delivery(id="1"))
+        assert store.get_delivery("1") == Delivery(id="1")
+    others[0].close()
+    engine.dispose()
+
+
 def together(works):
     threads = [threading.Thread(target=work) for work in works]
     for thread in threads:
