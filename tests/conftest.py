@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
+import skips
+from chromium import Chromium
 from hypothesis import HealthCheck, settings
 
 if TYPE_CHECKING:
@@ -55,6 +57,12 @@ def root() -> Path:
     return ROOT
 
 
+@pytest.fixture
+def browse(tmp_path: Path) -> Chromium:
+    """A browser with a profile of its own."""
+    return Chromium(tmp_path / "profile")
+
+
 @pytest.fixture(scope="session")
 def corpora() -> Path:
     """The folder of real samples, which is no part of the project; tests that need it skip without it."""
@@ -99,8 +107,10 @@ ENGINES = pytest.StashKey[Engines]()
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Begin with no engine."""
+    """Begin with no engine; the build machine minds what skips."""
     config.stash[ENGINES] = Engines()
+    if IN_CI:
+        config.pluginmanager.register(skips)
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -3,32 +3,20 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
+from chromium import Chromium, needs_chromium
 
 from msgtrack import Keyring, Tracker
 from msgtrack.decide import decide
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request
 
-CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
-FLAGS = (
-    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-    "--disable-component-update", "--disable-sync", "--hide-scrollbars", "--enable-logging=stderr", "--timeout=15000",
-    "--virtual-time-budget=5000",
-)  # fmt: skip
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = needs_chromium
 
 
 class Site:
@@ -101,21 +89,7 @@ def site() -> Iterator[Site]:
     served.server.server_close()
 
 
-@pytest.fixture
-def browse(tmp_path: Path) -> Callable[..., tuple[str, str]]:
-    def run(url: str, *more: str) -> tuple[str, str]:
-        """The document after its scripts ran, and what the browser logged."""
-        command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", *more, url]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-        assert done.stdout, done.stderr[-2000:]
-        return done.stdout, done.stderr
-
-    return run
-
-
-def test_the_page_is_shown_within_its_policy_and_does_nothing_by_itself(
-    site: Site, browse: Callable[..., tuple[str, str]]
-) -> None:
+def test_the_page_is_shown_within_its_policy_and_does_nothing_by_itself(site: Site, browse: Chromium) -> None:
     document, log = browse(site.opt_out)
     assert "Do you want to stop receiving these messages?" in document
     # A style that its hash did not let in would be told here.
@@ -123,7 +97,7 @@ def test_the_page_is_shown_within_its_policy_and_does_nothing_by_itself(
     assert site.kinds() == ["opt-out-click"]
 
 
-def test_the_button_acts(site: Site, browse: Callable[..., tuple[str, str]]) -> None:
+def test_the_button_acts(site: Site, browse: Chromium) -> None:
     site.script = "<script>document.querySelector('button').click()</script>"
     document, log = browse(site.opt_out)
     assert "You have unsubscribed" in document
@@ -131,7 +105,7 @@ def test_the_button_acts(site: Site, browse: Callable[..., tuple[str, str]]) -> 
     assert site.kinds() == ["opt-out-click", "unsubscribed"]
 
 
-def test_nothing_else_gets_into_the_page(site: Site, browse: Callable[..., tuple[str, str]]) -> None:
+def test_nothing_else_gets_into_the_page(site: Site, browse: Chromium) -> None:
     site.script = (
         "<style>h1 { display: none }</style><img src='/stolen.gif'><form action='https://elsewhere.example/' method=post>"
         "<button id=b>x</button></form><script>document.getElementById('b').click()</script>"
@@ -144,7 +118,7 @@ def test_nothing_else_gets_into_the_page(site: Site, browse: Callable[..., tuple
 
 
 @pytest.mark.parametrize("width", [390])
-def test_the_page_needs_no_scrolling_sideways(site: Site, browse: Callable[..., tuple[str, str]], width: int) -> None:
+def test_the_page_needs_no_scrolling_sideways(site: Site, browse: Chromium, width: int) -> None:
     site.may_frame = True
     site.pages["/frame"] = (
         f"<iframe src='{site.opt_out}' style='width:{width}px;height:700px;border:0'></iframe><script>onload = () => "
@@ -158,7 +132,7 @@ def test_the_page_needs_no_scrolling_sideways(site: Site, browse: Callable[..., 
     assert int(found[2]) >= 44
 
 
-def test_nobody_may_frame_the_page(site: Site, browse: Callable[..., tuple[str, str]]) -> None:
+def test_nobody_may_frame_the_page(site: Site, browse: Chromium) -> None:
     site.pages["/frame"] = f"<iframe src='{site.opt_out}'></iframe>"
     _, log = browse(f"{site.url}/frame")
     assert "frame-ancestors" in log

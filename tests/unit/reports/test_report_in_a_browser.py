@@ -3,34 +3,14 @@
 from __future__ import annotations
 
 import re
-import shutil
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from threading import Thread
 
 import pytest
+from chromium import Chromium, needs_chromium
 
-CHROMIUM = next((path for path in map(shutil.which, ("chromium", "chromium-browser", "google-chrome")) if path), None)
-FLAGS = (
-    "--headless",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--hide-scrollbars",
-    "--enable-logging=stderr",
-    "--timeout=15000",
-)
-
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on this machine"),
-]
+pytestmark = needs_chromium
 
 
 class Site:
@@ -66,24 +46,12 @@ def site() -> Iterator[Site]:
     served.server.server_close()
 
 
-@pytest.fixture
-def browse(tmp_path: Path) -> Callable[..., tuple[str, str]]:
-    def run(url: str, *more: str) -> tuple[str, str]:
-        """The document after its scripts ran, and what the browser logged."""
-        command = [str(CHROMIUM), *FLAGS, f"--user-data-dir={tmp_path / 'profile'}", "--dump-dom", *more, url]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=90, check=False)
-        assert done.stdout, done.stderr[-2000:]
-        return done.stdout, done.stderr
-
-    return run
-
-
 def without_policy(page: str) -> str:
     return re.sub(r'<meta http-equiv="Content-Security-Policy"[^>]*>', "", page)
 
 
 def test_the_page_runs_its_script_within_its_policy_and_asks_for_nothing(
-    site: Site, browse: Callable[..., tuple[str, str]], page: str
+    site: Site, browse: Chromium, page: str
 ) -> None:
     site.pages["/report"] = page
     document, log = browse(f"{site.url}/report")
@@ -95,9 +63,7 @@ def test_the_page_runs_its_script_within_its_policy_and_asks_for_nothing(
     assert set(site.asked) - {"/favicon.ico"} == {"/report"}
 
 
-def test_what_is_smuggled_into_the_page_neither_runs_nor_loads(
-    site: Site, browse: Callable[..., tuple[str, str]], page: str
-) -> None:
+def test_what_is_smuggled_into_the_page_neither_runs_nor_loads(site: Site, browse: Chromium, page: str) -> None:
     smuggled = (
         "<img src='/stolen.gif'><script>document.title = 'owned'</script><style>@import '/stolen.css';</style></main>"
     )
@@ -114,9 +80,7 @@ def test_what_is_smuggled_into_the_page_neither_runs_nor_loads(
 
 
 @pytest.mark.parametrize("width", [390, 1280])
-def test_the_page_needs_no_scrolling_sideways(
-    site: Site, browse: Callable[..., tuple[str, str]], page: str, width: int
-) -> None:
+def test_the_page_needs_no_scrolling_sideways(site: Site, browse: Chromium, page: str, width: int) -> None:
     site.pages["/report"] = without_policy(page)
     site.pages["/frame"] = (
         f"<iframe src='/report' style='width:{width}px;height:900px'></iframe><script>onload = () => "
@@ -128,7 +92,7 @@ def test_the_page_needs_no_scrolling_sideways(
     assert int(found[1]) <= width
 
 
-def test_tables_sort_and_filter(site: Site, browse: Callable[..., tuple[str, str]], page: str) -> None:
+def test_tables_sort_and_filter(site: Site, browse: Chromium, page: str) -> None:
     steps = """<script>
       const table = document.querySelector("[data-table=links]");
       const first = () => table.tBodies[0].rows[0].querySelector("data").value;
