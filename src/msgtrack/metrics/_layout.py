@@ -84,44 +84,35 @@ class RowsLayout:
 
 
 @frozen(kw_only=True)
-class SharesLayout:
+class _OwnNumbers:
+    """A block whose numbers are no indicators of the catalogue."""
+
+    name: str = field(converter=text)
+    title: str = field(converter=text)
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """None."""
+        return ()
+
+
+@frozen(kw_only=True)
+class SharesLayout(_OwnNumbers):
     """A block of variants: of the messages delivered of each, the share that showed a reaction, with its interval."""
 
-    name: str = field(converter=text)
-    title: str = field(converter=text)
     kind: str = field(converter=text)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """None: these numbers are no indicators of the catalogue."""
-        return ()
 
 
 @frozen(kw_only=True)
-class DifferencesLayout:
+class DifferencesLayout(_OwnNumbers):
     """A block of pairs of variants: by how much their shares of a reaction differ, and whether by more than chance."""
 
-    name: str = field(converter=text)
-    title: str = field(converter=text)
     kind: str = field(converter=text)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """None: these numbers are no indicators of the catalogue."""
-        return ()
 
 
 @frozen(kw_only=True)
-class IntervalLayout:
+class IntervalLayout(_OwnNumbers):
     """A block with the bounds between which the number of messages read lies; it needs the facts of every audience."""
-
-    name: str = field(converter=text)
-    title: str = field(converter=text)
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """None: the bounds are no indicators of the catalogue."""
-        return ()
 
 
 BlockLayout = LinesLayout | RowsLayout | SharesLayout | DifferencesLayout | IntervalLayout
