@@ -9,7 +9,7 @@ from itertools import islice
 
 from attrs import evolve
 
-from msgtrack.counts import CLICK_ROW_KINDS, DeliveryCounts, LinkFacts, local_day
+from msgtrack.counts import CLICK_ROW_KINDS, MOBILE_CLICK, DeliveryCounts, LinkFacts, local_day
 from msgtrack.metrics._groups import GROUPINGS, Cut, link_name
 from msgtrack.metrics._indicator import REPORTS_PAGE, Indicator
 from msgtrack.metrics._scope import Scope
@@ -23,6 +23,8 @@ OTHERS = "Others"
 _SCREEN = "v8 reporting/delivery-reports (screenshot)"
 _LINK_GROUPS = ("label", "link", "url", "category")
 _NO_LINK = LinkFacts()
+_CLICK_ROWS = CLICK_ROW_KINDS | {MOBILE_CLICK}
+"""Rows of a link as sums name them: slots know a click on a notification as a click, sums tell it apart."""
 
 _NAMES: dict[str, Callable[[LinkFacts], str]] = {
     "label": lambda link: link.label or link.url,
@@ -53,7 +55,7 @@ def _clicks_beyond(sums: Sums) -> int:
 
 
 def _clicks(sums: Sums) -> int:
-    return int(sums["clicks"] or 0) if sums.numbers else sum(sums.rows.get(kind, 0) for kind in CLICK_ROW_KINDS)
+    return int(sums["clicks"] or 0) if sums.numbers else sum(sums.rows.get(kind, 0) for kind in _CLICK_ROWS)
 
 
 def _cut_first(by: str) -> Cut:
