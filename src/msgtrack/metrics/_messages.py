@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal
 
-from msgtrack.events import PageVisit, Transaction
+from msgtrack.counts import MOBILE_CLICK, REACTION_KINDS, DeliveryCounts
+from msgtrack.events import Click, PageVisit, Transaction
 from msgtrack.metrics._sums import Sums
 from msgtrack.model import FailureReason
 
 __all__ = [
     "all_of",
+    "channel_of",
     "derived",
     "failed",
     "failed_for",
@@ -18,7 +20,10 @@ __all__ = [
     "persons",
     "processed",
     "rows_overlap",
+    "together",
+    "unbrowsed",
     "unmeasured",
+    "unnamed",
     "unobserved",
     "untagged",
 ]
@@ -50,10 +55,46 @@ def unobserved(sums: Sums) -> tuple[str, ...]:
     return () if is_there else ("no-data",)
 
 
+def unnamed(*kinds: str, mobile: bool = True) -> Callable[[Sums], tuple[str, ...]]:
+    """The caveat of distinct messages where there are reactions of these kinds (of any, when none is named) and none of them
+    names its message, as with those whose policy is ``aggregate``.
+
+    ``mobile``: whether a click on a notification is a click.
+    """
+    wanted = set(kinds) or {*REACTION_KINDS, MOBILE_CLICK}
+    if mobile and Click.kind in wanted:
+        wanted.add(MOBILE_CLICK)
+
+    def doubts(sums: Sums) -> tuple[str, ...]:
+        happened = any(sums.rows.get(kind) for kind in wanted)
+        return ("no-data",) if happened and not sums.distinct(*kinds, mobile=mobile) else ()
+
+    return doubts
+
+
+def unbrowsed(sums: Sums) -> tuple[str, ...]:
+    """The caveats of persons: there are clicks and none of them names a browser, or no set of them is left (:func:`together`)."""
+    is_silent = sums.total_recipient_click and persons(sums) == 0
+    return (*(("no-data",) if is_silent else ()), *together(sums))
+
+
+def together(sums: Sums) -> tuple[str, ...]:
+    """The caveat of distinct people over several deliveries of which some are numbers only, so that nobody can tell who is in
+    two of them.
+    """
+    deliveries = sums.counts.deliveries
+    return ("frozen",) if len(deliveries) > 1 and not deliveries.keys().isdisjoint(sums.counts.frozen) else ()
+
+
 def untagged(sums: Sums) -> tuple[str, ...]:
     """The caveat of pages and transactions where no tagged page was ever visited, whatever the row."""
-    deliveries = sums.counts.deliveries.values()
-    return () if any(delivery.rows(PageVisit.kind, Transaction.kind) for delivery in deliveries) else ("no-data",)
+    # Zeros inside counts are not kept: a kind that is there happened. Rows ask this one by one, so it must not add slots up.
+    is_there = any(
+        kind in delivery.slots
+        for delivery in sums.counts.deliveries.values()
+        for kind in (PageVisit.kind, Transaction.kind)
+    )
+    return () if is_there else ("no-data",)
 
 
 def derived(*names: str) -> Callable[[Sums], tuple[str, ...]]:
@@ -70,6 +111,11 @@ def derived(*names: str) -> Callable[[Sums], tuple[str, ...]]:
 def all_of(*doubts: Callable[[Sums], tuple[str, ...]]) -> Callable[[Sums], tuple[str, ...]]:
     """The caveats of several doubts together."""
     return lambda sums: tuple(code for doubt in doubts for code in doubt(sums))
+
+
+def channel_of(delivery: DeliveryCounts) -> str:
+    """The channel of a delivery as reports of one channel compare it: ``SMS`` is ``sms``."""
+    return delivery.channel.strip().lower()
 
 
 def known_persons(of_each: Iterable[int], together: Mapping[str, int] | None, name: str) -> int | None:

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 
 from msgtrack._borders import microseconds, zone_of
 from msgtrack.counts import SLOT_SECONDS, Visits, local_day
+from msgtrack.metrics._messages import together
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers
 from msgtrack.metrics._time import local
@@ -67,6 +68,11 @@ class Programs:
     def unread(self, sums: Sums) -> tuple[str, ...]:
         """Marks numbers where no user agent told a family."""
         return () if any(self._family(row) for row in sums.counts.visits) else ("no-data",)
+
+    def unseen(self, sums: Sums) -> tuple[str, ...]:
+        """Marks visitors: as above, and where pages name neither a browser nor a message, or no set of visitors is left."""
+        is_silent = pages(sums) and not visitors(sums)
+        return (*self.unread(sums), *(("no-data",) if is_silent else ()), *together(sums))
 
     def _ranked(self, scope: Scope) -> dict[str, list[Visits]]:
         families = dict(_grouped(scope.counts.visits, self._family))

@@ -10,8 +10,10 @@ from itertools import islice
 from attrs import evolve
 
 from msgtrack.counts import CLICK_ROW_KINDS, MOBILE_CLICK, DeliveryCounts, LinkFacts, local_day
+from msgtrack.events import Click
 from msgtrack.metrics._groups import GROUPINGS, Cut, link_name
 from msgtrack.metrics._indicator import REPORTS_PAGE, Indicator
+from msgtrack.metrics._messages import all_of, unnamed
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers, of_whole
 
@@ -118,14 +120,25 @@ def _over_peers(number_of: Callable[[Sums], int | None]) -> Callable[[Sums], int
     return measure
 
 
-def _partly(sums: Sums) -> tuple[str, ...]:
-    peers = _peers(sums)
-    return ("partly-undefined",) if peers is not None and peers.partly_estimated else ()
-
-
 def _sketched(sums: Sums) -> tuple[str, ...]:
     peers = sums.scope.peers
     return ("sketched",) if peers is not None and peers.distinct_error > 0 else ()
+
+
+def _of_peers(doubts: Callable[[Sums], tuple[str, ...]]) -> Callable[[Sums], tuple[str, ...]]:
+    def of_peers(sums: Sums) -> tuple[str, ...]:
+        peers = _peers(sums)
+        return () if peers is None else doubts(peers)
+
+    return of_peers
+
+
+def _partly(peers: Sums) -> tuple[str, ...]:
+    return ("partly-undefined",) if peers.partly_estimated else ()
+
+
+def _unbrowsed(peers: Sums) -> tuple[str, ...]:
+    return ("no-data",) if peers.total_recipient_click and not _persons(peers) else ()
 
 
 def _persons(peers: Sums) -> int:
@@ -175,7 +188,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(sum(recipient_click), sum(estimated_recipient_open)) over PEERS",
         measure=_over_peers(lambda s: s.recipient_click),
         over=_over_peers(lambda s: s.estimated_recipient_open),
-        doubts=_partly,
+        doubts=_of_peers(all_of(_partly, unnamed(Click.kind))),
         inputs=("recipient_click", "estimated_recipient_open", *_PEER_FIELDS),
         estimated=True,
         notes=_PEERS,
@@ -186,7 +199,7 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Platform average - Distinct clicks",
         formula="pct(sum(person_click), sum(success)) over PEERS",
         measure=_over_peers(_persons),
-        doubts=_sketched,
+        doubts=all_of(_sketched, _of_peers(_unbrowsed)),
         over=_over_peers(lambda s: s.success),
         inputs=("person_click", "success", *_PEER_FIELDS),
         notes=f"{_PEERS} Persons are summed, as messages are: one who clicked in two deliveries is in twice.",

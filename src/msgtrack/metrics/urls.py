@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from functools import partial
 
+from msgtrack.events import Click
 from msgtrack.metrics._indicator import Indicator
+from msgtrack.metrics._messages import unbrowsed, unnamed
 
 __all__ = ["INDICATORS"]
 
+_unclicked = unnamed(Click.kind)
 _LINK_GROUPS = ("link", "label", "url", "category")
 
 _indicator = partial(Indicator, report="URLs and click streams")
@@ -21,7 +24,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(recipient_click, estimated_recipient_open)",
         measure=lambda s: s.recipient_click,
         over=lambda s: s.estimated_recipient_open,
-        doubts=lambda s: ("partly-undefined",) if s.partly_estimated else (),
+        doubts=lambda s: (*(("partly-undefined",) if s.partly_estimated else ()), *_unclicked(s)),
         inputs=("recipient_click", "estimated_recipient_open"),
         estimated=True,
         notes="The estimated reactivity of the tracking indicators under its short name.",
@@ -34,6 +37,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(person_click, success)",
         measure=lambda s: s.person_click,
         over=lambda s: s.success,
+        doubts=unbrowsed,
         inputs=("person_click", "success"),
         notes="A rate, although the name says clicks.",
         caveats=("browsers",),
