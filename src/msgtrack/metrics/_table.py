@@ -34,7 +34,7 @@ class Table(Mapping[str, Value]):
     Equal to any mapping of the same values.
     """
 
-    counts: Counts
+    counts: Counts = field(repr=False)
     delivery_ids: tuple[str, ...]
     audiences: tuple[Audience, ...] | None = None
     since: datetime | None = None
