@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import ValuesView
 from datetime import UTC, datetime
 from typing import Any
 
@@ -158,7 +157,7 @@ class Walked(dict[str, DomainCounts]):
 
     times = 0
 
-    def values(self) -> ValuesView[DomainCounts]:
+    def values(self) -> Any:
         self.times += 1
         return super().values()
 
