@@ -19,13 +19,17 @@ __all__ = [
     "known_persons",
     "persons",
     "processed",
+    "reject_of",
     "rows_overlap",
     "together",
+    "told",
+    "total_target_of",
     "unbrowsed",
     "unmeasured",
     "unnamed",
     "unobserved",
     "untagged",
+    "untold",
 ]
 
 
@@ -106,6 +110,39 @@ def derived(*names: str) -> Callable[[Sums], tuple[str, ...]]:
         return ("derived",) if is_derived else ()
 
     return doubts
+
+
+def told(number_of: Callable[[DeliveryCounts], int | None]) -> Callable[[Sums], int | None]:
+    """The sum over deliveries that say the number; None when none does."""
+
+    def measure(sums: Sums) -> int | None:
+        known = [number for d in sums.counts.deliveries.values() if (number := number_of(d)) is not None]
+        return sum(known) if known else None
+
+    return measure
+
+
+def untold(*numbers_of: Callable[[DeliveryCounts], int | None]) -> Callable[[Sums], tuple[str, ...]]:
+    """The caveat of a sum that some deliveries have a part in and others do not."""
+
+    def doubts(sums: Sums) -> tuple[str, ...]:
+        for number_of in numbers_of:
+            said = {number_of(delivery) is not None for delivery in sums.counts.deliveries.values()}
+            if len(said) > 1:
+                return ("partly-undefined",)
+        return ()
+
+    return doubts
+
+
+def total_target_of(delivery: DeliveryCounts) -> int | None:
+    """The initial target that a delivery knows of."""
+    return delivery.total_target
+
+
+def reject_of(delivery: DeliveryCounts) -> int | None:
+    """How many recipients a delivery knows to be left out."""
+    return delivery.reject
 
 
 def all_of(*doubts: Callable[[Sums], tuple[str, ...]]) -> Callable[[Sums], tuple[str, ...]]:

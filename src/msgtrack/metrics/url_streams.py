@@ -10,8 +10,9 @@ from itertools import islice
 from attrs import evolve
 
 from msgtrack.counts import CLICK_ROW_KINDS, MOBILE_CLICK, DeliveryCounts, LinkFacts, local_day
+from msgtrack.domains import OTHERS
 from msgtrack.events import Click
-from msgtrack.metrics._groups import GROUPINGS, Cut, link_name
+from msgtrack.metrics._groups import GROUPINGS, LINK_NAMES, Cut, link_name
 from msgtrack.metrics._indicator import REPORTS_PAGE, Indicator
 from msgtrack.metrics._messages import all_of, unnamed
 from msgtrack.metrics._scope import Scope
@@ -19,20 +20,11 @@ from msgtrack.metrics._sums import Sums, of_numbers, of_whole
 
 __all__ = ["INDICATORS"]
 
-OTHERS = "Others"
-"""The row of what is beyond the first rows; a group that bears this name falls under it."""
-
 _SCREEN = "v8 reporting/delivery-reports (screenshot)"
 _LINK_GROUPS = ("label", "link", "url", "category")
 _NO_LINK = LinkFacts()
 _CLICK_ROWS = CLICK_ROW_KINDS | {MOBILE_CLICK}
 """Rows of a link as sums name them: slots know a click on a notification as a click, sums tell it apart."""
-
-_NAMES: dict[str, Callable[[LinkFacts], str]] = {
-    "label": lambda link: link.label or link.url,
-    "url": lambda link: link.url,
-    "category": lambda link: link.category,
-}
 
 
 def _ranking(scope: Scope, by: str) -> list[tuple[str, int]]:
@@ -75,7 +67,10 @@ def _cut_beyond(by: str) -> Cut:
 
 
 def _cut_by_day(by: str) -> Cut:
-    """Stacks: on each day the first groups of the whole time in their order, and the others, as far as they were clicked."""
+    """Stacks: on each day the first groups of the whole time in their order, and the others, as far as they were clicked.
+
+    A group that bears the name of the others falls under it.
+    """
 
     def cut(scope: Scope) -> dict[str, Sums]:
         shown = dict.fromkeys(name for name in _first(scope, by) if name != OTHERS)
@@ -104,7 +99,7 @@ def _slots(delivery: DeliveryCounts) -> Iterable[tuple[str, Iterable[tuple[int, 
 def _group(scope: Scope, by: str, delivery_id: str, link_id: str) -> str:
     if by == "link":
         return link_name(scope, delivery_id, link_id)
-    return _NAMES[by](scope.counts.deliveries[delivery_id].links.get(link_id, _NO_LINK))
+    return LINK_NAMES[by](scope.counts.deliveries[delivery_id].links.get(link_id, _NO_LINK))
 
 
 def _peers(sums: Sums) -> Sums | None:
