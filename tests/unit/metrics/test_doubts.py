@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from attrs import evolve
 
+from msgtrack.counts import Counts, DeliveryCounts
 from msgtrack.events import Click, Event, Open, OptOutClick
 from msgtrack.facts import Service, SubscriptionChange
 from msgtrack.metrics import Table, catalogue, indicators
@@ -232,3 +233,29 @@ def test_a_channel_is_the_same_in_all_reports_however_it_is_written(channel: str
 @pytest.mark.parametrize(("channel", "key"), [("Email", "kpi_opens"), ("Direct_Mail", "kpi_sent_direct_mail")])
 def test_the_channel_of_a_start_page_may_begin_with_a_capital(channel: str, key: str) -> None:
     assert "no-data" not in reacted(channel=channel)[key].caveats
+
+
+def test_clicks_on_notifications_are_named_or_not_as_reports_take_them_for_clicks() -> None:
+    links = [TrackedLink(delivery_id="1", id="2", url="https://a.example/", type="mobile_click")]
+
+    def clicked(message_id: str | None) -> Table:
+        click = Click(occurred_at=AT, delivery_id="1", message_id=message_id, link_id="2")
+        return indicators.from_events(Delivery(id="1"), [], links, [click])
+
+    assert "no-data" in clicked(None)["recipient_click"].caveats
+    assert "no-data" not in clicked("7")["recipient_click"].caveats
+    # To dynamic reports they are no clicks, so that none lacks its message.
+    assert [clicked(name)["dr_unique_clicks"].caveats for name in (None, "7")] == [("not-additive",)] * 2
+    both = [
+        Click(occurred_at=AT, delivery_id="1", message_id=name, link_id=link)
+        for name, link in ((None, "3"), ("7", "2"))
+    ]
+    table = indicators.from_events(Delivery(id="1"), [], links, both)
+    assert (table["recipient_click"].value, table["recipient_click"].caveats) == (1, ())
+    assert (table["dr_unique_clicks"].value, "no-data" in table["dr_unique_clicks"].caveats) == (0, True)
+
+
+def test_what_is_frozen_elsewhere_doubts_nobody_here() -> None:
+    deliveries = {name: DeliveryCounts(persons=1) for name in "12"}
+    found = [indicators.from_counts(Counts(deliveries=deliveries, persons=2, frozen=(name,))) for name in "23"]
+    assert ["frozen" in table["person_click"].caveats for table in found] == [True, False]
