@@ -145,7 +145,8 @@ class Indicators:
     ) -> Table:
         """The indicators of counts that somebody made: another engine, a frozen snapshot, a test.
 
-        Days are those of ``counts.zone``. ``peers`` are the counts that platform averages are taken over.
+        Days are those of ``counts.zone``, bins those of ``zone``: give the same, or they do not meet. ``peers`` are the
+        counts that platform averages are taken over.
 
         Raises:
             InvalidOption: no such zone.
