@@ -17,6 +17,7 @@ __all__ = [
     "failed",
     "failed_for",
     "known_persons",
+    "partly_estimated",
     "persons",
     "processed",
     "reject_of",
@@ -143,6 +144,11 @@ def total_target_of(delivery: DeliveryCounts) -> int | None:
 def reject_of(delivery: DeliveryCounts) -> int | None:
     """How many recipients a delivery knows to be left out."""
     return delivery.reject
+
+
+def partly_estimated(sums: Sums) -> tuple[str, ...]:
+    """The caveat of estimates of opens where some deliveries have one and others, of text messages alone, have none."""
+    return ("partly-undefined",) if sums.partly_estimated else ()
 
 
 def all_of(*doubts: Callable[[Sums], tuple[str, ...]]) -> Callable[[Sums], tuple[str, ...]]:

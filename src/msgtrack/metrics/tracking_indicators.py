@@ -6,7 +6,16 @@ from functools import partial
 
 from msgtrack.events import Click
 from msgtrack.metrics._indicator import METRICS_PAGE, REPORTS_PAGE, Indicator
-from msgtrack.metrics._messages import all_of, derived, unbrowsed, unmeasured, unnamed, unobserved, untagged
+from msgtrack.metrics._messages import (
+    all_of,
+    derived,
+    partly_estimated,
+    unbrowsed,
+    unmeasured,
+    unnamed,
+    unobserved,
+    untagged,
+)
 from msgtrack.metrics._sums import Sums
 
 __all__ = ["INDICATORS"]
@@ -15,10 +24,6 @@ _PEOPLE_PAGE = "v7 reporting/person-people-recipients"
 _OPENS = ("image-loads",)
 _PEOPLE = ("browsers",)
 _TYPE = "Event.kind"
-
-
-def _partly(sums: Sums) -> tuple[str, ...]:
-    return ("partly-undefined",) if sums.partly_estimated else ()
 
 
 def _clipped(sums: Sums) -> tuple[str, ...]:
@@ -97,7 +102,7 @@ _OPENED = (
         field="@estimatedRecipientOpen",
         formula="0 if to_deliver - text == 0 else round(recipient_open * to_deliver / (to_deliver - text))",
         measure=lambda s: s.estimated_recipient_open,
-        doubts=all_of(_partly, unnamed()),
+        doubts=all_of(partly_estimated, unnamed()),
         inputs=("recipient_open", "to_deliver", "Delivery.text", "Message.format"),
         estimated=True,
         notes="Opens scaled up to the text messages, which cannot show any. Made per delivery, then summed.",
@@ -109,7 +114,7 @@ _OPENED = (
         field="@estimatedTotalRecipientOpen",
         formula="0 if to_deliver - text == 0 else round(total_recipient_open * to_deliver / (to_deliver - text))",
         measure=lambda s: s.estimated_total_recipient_open,
-        doubts=_partly,
+        doubts=partly_estimated,
         inputs=("total_recipient_open", "to_deliver", "Delivery.text", "Message.format"),
         estimated=True,
         notes="The same scaling for all opens.",
@@ -207,7 +212,7 @@ _RATES = (
         formula="pct(recipient_click, estimated_recipient_open)",
         measure=lambda s: s.recipient_click,
         over=lambda s: s.estimated_recipient_open,
-        doubts=all_of(_partly, unnamed(Click.kind)),
+        doubts=all_of(partly_estimated, unnamed(Click.kind)),
         inputs=("recipient_click", "estimated_recipient_open"),
         estimated=True,
         sources=(METRICS_PAGE, REPORTS_PAGE),
@@ -218,7 +223,7 @@ _RATES = (
         label="Distinct opens %",
         formula="pct(estimated_recipient_open, success)",
         measure=lambda s: s.estimated_recipient_open,
-        doubts=all_of(_partly, unnamed()),
+        doubts=all_of(partly_estimated, unnamed()),
         inputs=("estimated_recipient_open", "success"),
         estimated=True,
         notes="May pass 1: opens are scaled to the messages to deliver, of which only some were delivered.",
@@ -229,7 +234,7 @@ _RATES = (
         label="Sum of opens %",
         formula="pct(estimated_total_recipient_open, success)",
         measure=lambda s: s.estimated_total_recipient_open,
-        doubts=_partly,
+        doubts=partly_estimated,
         inputs=("estimated_total_recipient_open", "success"),
         estimated=True,
         notes="May pass 1: one message may be opened often.",

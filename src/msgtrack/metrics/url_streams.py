@@ -14,7 +14,7 @@ from msgtrack.domains import OTHERS
 from msgtrack.events import Click
 from msgtrack.metrics._groups import GROUPINGS, LINK_NAMES, Cut, link_name
 from msgtrack.metrics._indicator import REPORTS_PAGE, Indicator
-from msgtrack.metrics._messages import all_of, unnamed
+from msgtrack.metrics._messages import all_of, partly_estimated, unnamed
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers, of_whole
 
@@ -128,10 +128,6 @@ def _of_peers(doubts: Callable[[Sums], tuple[str, ...]]) -> Callable[[Sums], tup
     return of_peers
 
 
-def _partly(peers: Sums) -> tuple[str, ...]:
-    return ("partly-undefined",) if peers.partly_estimated else ()
-
-
 def _unbrowsed(peers: Sums) -> tuple[str, ...]:
     return ("no-data",) if peers.total_recipient_click and not _persons(peers) else ()
 
@@ -183,7 +179,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(sum(recipient_click), sum(estimated_recipient_open)) over PEERS",
         measure=_over_peers(lambda s: s.recipient_click),
         over=_over_peers(lambda s: s.estimated_recipient_open),
-        doubts=_of_peers(all_of(_partly, unnamed(Click.kind))),
+        doubts=_of_peers(all_of(partly_estimated, unnamed(Click.kind))),
         inputs=("recipient_click", "estimated_recipient_open", *_PEER_FIELDS),
         estimated=True,
         notes=_PEERS,

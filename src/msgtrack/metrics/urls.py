@@ -6,11 +6,10 @@ from functools import partial
 
 from msgtrack.events import Click
 from msgtrack.metrics._indicator import Indicator
-from msgtrack.metrics._messages import unbrowsed, unnamed
+from msgtrack.metrics._messages import all_of, partly_estimated, unbrowsed, unnamed
 
 __all__ = ["INDICATORS"]
 
-_unclicked = unnamed(Click.kind)
 _LINK_GROUPS = ("link", "label", "url", "category")
 
 _indicator = partial(Indicator, report="URLs and click streams")
@@ -24,7 +23,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(recipient_click, estimated_recipient_open)",
         measure=lambda s: s.recipient_click,
         over=lambda s: s.estimated_recipient_open,
-        doubts=lambda s: (*(("partly-undefined",) if s.partly_estimated else ()), *_unclicked(s)),
+        doubts=all_of(partly_estimated, unnamed(Click.kind)),
         inputs=("recipient_click", "estimated_recipient_open"),
         estimated=True,
         notes="The estimated reactivity of the tracking indicators under its short name.",
