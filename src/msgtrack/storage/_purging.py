@@ -103,7 +103,8 @@ class _Purge:
         deliveries = {delivery.id: delivery for delivery in self.store.deliveries()}
         limit = max(self.moments[kind] for kind in ("events", "messages") if kind in self.moments)
         over = set()
-        named = {name for name in spans if name is not None} | deliveries.keys() | self.store.deliveries_of_messages()
+        named = {name for name in spans if name is not None} | deliveries.keys()
+        named |= self.store.deliveries_of_messages() | self.store.deliveries_of_facts()
         for delivery_id in sorted(named - frozen):
             span = spans.get(delivery_id)
             if self._is_over(delivery_id, span, deliveries.get(delivery_id), limit):
@@ -133,8 +134,9 @@ class _Purge:
                 moments.append(at)
                 if at >= limit:
                     return False
-        views = [view.occurred_at for view in self.store.facts(SharedView, named)]
-        return bool(moments or views) and all(view < limit for view in views)
+        moments += [view.occurred_at for view in self.store.facts(SharedView, named)]
+        moments += _known(*(visitor.created_at for visitor in self.store.facts(Visitor, named)))
+        return bool(moments) and max(moments) < limit
 
     def _events(self, delivery_id: str) -> int:
         before = self.moments.get("events")
