@@ -167,7 +167,7 @@ class SqlStore(ListingStore):
         self.check_open()
         with self.snapshot():
             ask = self._database.all
-            execute = None if self._database.is_half_read else ask
+            execute = ask if self._database.may_lay_aside() else None
             counts = counts_of(self, ask, query, self._tables, self._operations, execute=execute)
             return super().live_counts(query) if counts is None else counts
 
