@@ -24,12 +24,13 @@ from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._making import prepare
 from msgtrack.storage._mariadb import MariaDb
 from msgtrack.storage._operations import operations_for
+from msgtrack.storage._paging import is_page_of_all, page_asked
 from msgtrack.storage._postgres import Postgres
 from msgtrack.storage._rows import EventReader, EventWriter, checkpoint_row, read_checkpoint
 from msgtrack.storage._schema import PREFIX, moment, tables_of
 from msgtrack.storage._sqlite import Sqlite
 from msgtrack.storage._writing import Rows, Writing, batches_of, rows_of_events, rows_of_records
-from msgtrack.storage.base import EVERYTHING, Spans, kept_ids
+from msgtrack.storage.base import EVERYTHING, Spans, kept_ids, paged
 
 __all__ = ["SqlStore", "open_sql"]
 
@@ -151,8 +152,19 @@ class SqlStore(ListingStore):
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id; memory does not grow with them."""
         self.check_open()
+        if is_page_of_all(query):
+            return self._page(query)
         events = self._scan(query)
         return events if fits_in_sql(query) or query.limit is None else islice(events, query.limit)
+
+    def _page(self, query: Query) -> Iterator[Event]:
+        reader = EventReader()
+        with self.snapshot():
+            asked = page_asked(self._database.all, self._tables, query)
+            events = [reader.event(row) for statement in asked for row in self._database.all(statement)]
+        for event in paged(query, events):
+            self.check_open()
+            yield event
 
     def _scan(self, query: Query) -> Iterator[Event]:
         reader = EventReader()
