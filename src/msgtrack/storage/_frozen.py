@@ -85,12 +85,17 @@ def frozen_counts(store: CoreStore, query: Query, names: AbstractSet[str]) -> di
     found = _rows(store, query, names, audience)
     answers = {}
     for name in sorted(names):
-        kept = found.get(name, {})
-        if not kept:
-            zones = ", ".join(sorted({other.zone for other in store.frozen(Query(delivery_ids=name))}))
-            raise _refusal(name, f"days in the zone {query.zone}", hint=f"zones are: {zones}")
-        answers[name] = read_counts(_chosen(query, kept, audience, name).body)
+        if name not in found:
+            raise _missing(store, query, audience, name)
+        answers[name] = read_counts(_chosen(query, found[name], audience, name).body)
     return answers
+
+
+def _missing(store: CoreStore, query: Query, audience: str, delivery_id: str) -> EventsPurged:
+    zones = {kept.zone for kept in store.frozen(Query(delivery_ids=delivery_id))}
+    if query.zone in zones:
+        return _refusal(delivery_id, f"the audience {audience!r}")
+    return _refusal(delivery_id, f"days in the zone {query.zone}", hint=f"zones are: {', '.join(sorted(zones))}")
 
 
 def _chosen(query: Query, kept: Mapping[str, FrozenCounts], audience: str, delivery_id: str) -> FrozenCounts:

@@ -249,7 +249,8 @@ class UpkeepClauses:
         """S31: an empty choice admits no event, and views are counted all the same."""
         fill(revisable, "1")
         choices = ("audience", "kinds", "message_ids", "link_ids", "labels", "categories", "domains")
-        queries = [Query(**{name: ()}) for name in choices]
+        empty: list[dict[str, Any]] = [{name: ()} for name in choices]
+        queries = [Query(**choice) for choice in empty]
         queries += [Query(audience=(), until=NOON), Query(audience=(), until=LATER), Query(kinds=(), recipient_id="r1")]
         before = [(revisable.counts(query), revisable.slots(query)) for query in queries[:-1]]
         revisable.purge(LATER, now=LATER)
