@@ -129,7 +129,7 @@ class BaseStore(CoreStore):
         ``Retention().before(now)`` gives them.
 
         Deliveries and links stay, so redirects live on. Events and messages go from deliveries that are over (nothing about them is
-        younger), after their counts were frozen: for all audiences and for each, in each of ``zones``. An event that comes
+        younger), after their counts were frozen: for all audiences, for each and for none, in each of ``zones``. An event that comes
         later still is kept, found by ``scan``, and counts no more.
 
         In batches: after a break the same call takes the work up again, and nothing goes that was not frozen. ``now`` is the moment that

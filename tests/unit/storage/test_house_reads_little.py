@@ -124,3 +124,17 @@ def test_whoever_is_erased_has_his_own_rows_read(store, rows_read):
         AddressState(address="9@a.example")
     ]
     assert max(rows_read["messages"], rows_read["facts"], rows_read["events"]) < 50
+
+
+def test_a_purge_passes_over_what_was_purged_before(store, rows_read, monkeypatch):
+    for name in "123":
+        fill(store, name)
+    assert store.purge(LATER).done["frozen"] == 3
+    looked_at = []
+    scan = store.scan
+    monkeypatch.setattr(store, "scan", lambda query: looked_at.append(query.delivery_ids) or scan(query))
+    rows_read.clear()
+    store.ingest([Click(occurred_at=NOON, delivery_id="3", message_id="1")])
+    assert store.purge(LATER).done == {"events": 1}
+    assert rows_read["frozen"] == 0
+    assert looked_at == [("3",)]
