@@ -52,6 +52,19 @@ class SegmentHealth:
     unsynced: int
     error: str
 
+    @property
+    def alarm(self) -> str:
+        """What somebody should know: answered hits that are not in files any more, for as long as the writer lives, and
+        the trouble of this moment; empty text for nothing.
+        """
+        counts = {
+            "answered hits lost": self.lost,
+            "written hits removed": self.removed,
+            "written hits in doubt": self.in_doubt,
+        }
+        said = [f"{count} {what}" for what, count in counts.items() if count]
+        return "; ".join([*said, self.error] if self.error else said)
+
 
 class SegmentWriter:
     """Appends hits to a segment of its own in a folder, and starts a new one when it has grown or aged.

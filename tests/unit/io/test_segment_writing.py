@@ -451,6 +451,15 @@ def test_bad_options_are_named(tmp_path: Path, options: dict[str, float]) -> Non
 def test_health_counts_from_the_start(tmp_path: Path) -> None:
     with SegmentWriter(tmp_path) as writer:
         assert writer.health() == SegmentHealth(written=0, lost=0, removed=0, in_doubt=0, unsynced=0, error="")
+        assert writer.health().alarm == ""
+
+
+def test_an_alarm_says_what_is_gone_for_ever_and_what_is_wrong_now() -> None:
+    counts = {"written": 9, "lost": 3, "removed": 0, "in_doubt": 2, "unsynced": 1}
+    gone = "3 answered hits lost; 2 written hits in doubt"
+    assert SegmentHealth(**counts, error="").alarm == gone
+    assert SegmentHealth(**counts, error="No space left on device").alarm == gone + "; No space left on device"
+    assert SegmentHealth(written=1, lost=0, removed=0, in_doubt=0, unsynced=1, error="").alarm == ""
 
 
 def test_nothing_is_left_open(tmp_path: Path) -> None:
