@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from msgtrack import Keyring, Tracker, collect, open_store
 from msgtrack.errors import SourceError
 from msgtrack.hits import Hit, Rejected
 from msgtrack.io import SegmentFolder, SegmentWriter, compress_segments
@@ -254,6 +255,20 @@ def test_a_full_disk_leaves_the_segment_as_it_is(tmp_path: Path, monkeypatch: py
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="nowhere"):
         compress_segments(tmp_path / "nowhere")
+
+
+def test_the_checkpoint_of_a_store_holds_for_the_compressed_file(tmp_path: Path) -> None:
+    tracker = Tracker("https://t.example.com", Keyring.from_secrets("a secret that is long enough to sign with"))
+    runs = []
+    with open_store("memory:") as store, SegmentWriter(tmp_path, max_bytes=3_000) as writer:
+        for start in range(0, 300, 100):
+            for number in range(start, start + 100):
+                writer.write(hit(number))
+            runs.append(collect({"web": SegmentFolder(tmp_path)}, store, tracker=tracker, now=AT))
+            compress_segments(tmp_path)
+            runs.append(collect({"web": SegmentFolder(tmp_path)}, store, tracker=tracker, now=AT))
+    assert [run.hits for run in runs] == [100, 0, 100, 0, 100, 0]
+    assert sum(run.rejected for run in runs) == 0
 
 
 # Compressed files as others leave them ---------------------------------------------------------------------------------
