@@ -122,11 +122,11 @@ def run(args: argparse.Namespace) -> int:
         finally:
             # A server that had to hurry has not said goodbye to the application.
             ledger.close()
-    return 1 if writer.lost else 0
+    return 0 if ledger.is_whole else 1
 
 
 class _Ledger:
-    """Writes hits, and tells of those that were lost: of the first at once, of their number at the end."""
+    """Writes hits, and tells of those that were lost: of the first at once, of their numbers at the end."""
 
     def __init__(self, writer: SegmentWriter) -> None:
         self._writer = writer
@@ -143,8 +143,20 @@ class _Ledger:
             return
         self._closed = True
         self._writer.close()
-        if self._writer.lost:
-            complain(f"hits that were answered but could not be written: {self._writer.lost}")
+        health = self._writer.health()
+        for count, what in (
+            (health.lost, "hits that were answered but could not be written"),
+            (health.removed, "hits that stood in a segment which was removed or cut while it was written"),
+            (health.in_doubt, "hits that were written to a disk which could not be synced"),
+        ):
+            if count:
+                complain(f"{what}: {count}")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was answered is in files."""
+        health = self._writer.health()
+        return not (health.lost or health.removed or health.in_doubt)
 
 
 @contextmanager

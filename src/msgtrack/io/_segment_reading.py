@@ -64,12 +64,13 @@ class SegmentFolder:
                 yield _rejected(file, 1, "not-a-segment", _text(file.header), places)
 
     def _files(self) -> Iterator[_File]:
-        # In this order: a segment that is compressed meanwhile is seen once at least, and under one name.
-        plain = sorted(self.folder.glob(f"*{SUFFIX}"))
-        for path in [*plain, *sorted(self.folder.glob(f"*{PACKED}"))]:
-            found = _looked_at(path)
-            if found is not None:
-                yield found
+        # The folder is looked through again for compressed ones, and only then: what is compressed meanwhile would be
+        # missed else, and forgotten.
+        for ending in (SUFFIX, PACKED):
+            for path in sorted(self.folder.glob(f"*{ending}")):
+                found = _looked_at(path)
+                if found is not None:
+                    yield found
 
     def _read_file(self, file: _File, places: _Places) -> Iterator[Batch]:
         offset, number = max(places.get(file.name, (0, 0)), (len(file.header), 1))

@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from msgtrack import Keyring, Tracker, collect, open_store
 from msgtrack.errors import SourceError
 from msgtrack.hits import Hit, Rejected
-from msgtrack.io import SegmentFolder, SegmentWriter, compress_segments
+from msgtrack.io import SegmentFolder, SegmentWriter, _segment_reading, compress_segments
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 
@@ -97,6 +97,23 @@ def test_a_segment_that_is_compressed_while_it_is_read_is_read_on(tmp_path: Path
         position = batch.position
     assert sorted(urls(records)) == sorted(f"/a/{number}" for number in range(20))  # type: ignore[arg-type]
     assert read(tmp_path, position)[0] == []
+
+
+def test_a_segment_that_is_compressed_while_the_folder_is_looked_through_is_not_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(tmp_path, *range(5))
+    fill(tmp_path, *range(5, 10))
+    _, position = read(tmp_path)
+    looked_at = _segment_reading._looked_at
+
+    def late(path: Path) -> object:
+        compress_segments(tmp_path)
+        return looked_at(path)
+
+    monkeypatch.setattr(_segment_reading, "_looked_at", late)
+    assert read(tmp_path, position)[0] == []
+    assert len(read(tmp_path)[0]) == 10
 
 
 def test_a_segment_that_is_removed_while_it_is_read_is_passed_over(tmp_path: Path) -> None:
