@@ -211,3 +211,13 @@ def test_slow_and_half_open_clients_hinder_no_reader(tmp_path, keys, figures):
     found = [message_id for message_id in collected(folder) if message_id]
     assert sorted(answered) == found
     figures("slow clients among readers", slow=300, answered=len(answered))
+
+
+def test_the_end_waits_for_no_client(tmp_path, keys):
+    server = Server(tmp_path / "hits", keys, "--request-timeout=1s")
+    with contextlib.ExitStack() as stack:
+        for begun in (b"", b"GET /", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\n"):
+            connection = stack.enter_context(socket.create_connection(("127.0.0.1", server.port), timeout=30))
+            connection.sendall(begun)
+        assert server.stop() == ""
+    assert server.process.returncode == 0

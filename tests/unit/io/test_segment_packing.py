@@ -246,7 +246,9 @@ def test_a_longer_segment_replaces_what_was_compressed_and_a_shorter_one_does_no
     plain.write_bytes(shorter)
     (packed,) = compress_segments(tmp_path)
     plain.write_bytes(data)
+    (tmp_path / (packed.name + ".part")).write_bytes(b"what a killed process left of its try")
     compress_segments(tmp_path)
+    assert only(tmp_path) == packed
     assert gzip.decompress(packed.read_bytes()) == data
     plain.write_bytes(shorter)
     assert compress_segments(tmp_path) == []

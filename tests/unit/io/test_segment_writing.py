@@ -168,6 +168,21 @@ def test_a_disk_that_takes_no_hit_at_all_makes_no_heap_of_segments(tmp_path: Pat
     assert segments(tmp_path) == []
 
 
+def test_a_disk_that_takes_first_lines_only_makes_no_heap_of_segments(tmp_path: Path, disk: Disk) -> None:
+    bare = disk._write
+
+    def ailing(fd: int, data: bytes) -> int:
+        if b"segment" not in data:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return bare(fd, data)
+
+    disk._write = ailing  # type: ignore[method-assign]
+    with SegmentWriter(tmp_path) as writer:
+        assert not any(writer.write(hit(number)) for number in range(20))
+        assert len(segments(tmp_path)) == 1
+    assert segments(tmp_path) == []
+
+
 def test_a_hit_that_no_reader_would_take_is_lost(tmp_path: Path) -> None:
     with SegmentWriter(tmp_path) as writer:
         assert not writer.write(hit(1, user_agent="x" * (1 << 20)))
@@ -363,12 +378,14 @@ def test_a_folder_that_is_moved_away_keeps_its_hits_and_a_new_one_takes_the_next
     assert numbers(tmp_path / "hits") == [1]
 
 
-@pytest.mark.parametrize("left", [0, 1, 60, 150])
-def test_a_segment_that_is_cut_is_left_and_no_hit_stands_in_two(tmp_path: Path, left: int) -> None:
+@pytest.mark.parametrize("lines", [0, 1, 2])
+@pytest.mark.parametrize("more", [0, 1, 30])
+def test_a_segment_that_is_cut_is_left_and_no_hit_stands_in_two(tmp_path: Path, lines: int, more: int) -> None:
     with SegmentWriter(tmp_path) as writer:
         writer.write(hit(0))
         writer.write(hit(1))
-        os.truncate(segments(tmp_path)[0], left)
+        (path,) = segments(tmp_path)
+        os.truncate(path, len(b"".join(path.read_bytes().splitlines(keepends=True)[:lines])) + more)
         assert writer.write(hit(2))
         assert writer.write(hit(3))
         assert writer.health().removed == 2
