@@ -227,6 +227,29 @@ def test_so_many_hits_are_synced_before_their_time(tmp_path: Path, monkeypatch: 
         assert done.wait(10)
 
 
+def test_what_comes_while_the_disk_syncs_is_synced_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, go_on, again = threading.Event(), threading.Event(), threading.Event()
+    sizes: list[int] = []
+
+    def slow(fd: int) -> None:
+        sizes.append(os.fstat(fd).st_size)
+        at_work.set()
+        assert go_on.wait(20)
+        if len(sizes) == 2:
+            again.set()
+
+    monkeypatch.setattr(os, "fdatasync", slow, raising=False)
+    with SegmentWriter(tmp_path, sync_seconds=0.01) as writer:
+        writer.write(hit(0))
+        assert at_work.wait(20)
+        # Nobody waits for it.
+        assert writer.write(hit(1))
+        go_on.set()
+        assert again.wait(20)
+        assert sizes[1] == segments(tmp_path)[0].stat().st_size
+        assert writer.health().unsynced == 0
+
+
 def test_closing_syncs_what_waits(tmp_path: Path, synced: list[int]) -> None:
     with SegmentWriter(tmp_path, sync_seconds=3_000) as writer:
         writer.write(hit())
