@@ -40,7 +40,9 @@ def impatient(request_seconds: float) -> type[HttpToolsProtocol]:
             super().__init__(config, server_state, app_state, _loop)
             self._patience: asyncio.TimerHandle | None = None
             self._is_open = False
-            self._is_head = True
+            """Whether something came after the last whole request."""
+            self._done = self.cycle
+            """The last request that came whole; another one is there as soon as its head is."""
             self._head = 0
 
         def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
@@ -52,35 +54,18 @@ def impatient(request_seconds: float) -> type[HttpToolsProtocol]:
             super().connection_lost(exc)
 
         def data_received(self, data: bytes) -> None:
-            if self._is_head:
+            self._is_open = True
+            if self.cycle is self._done:
                 self._head += len(data)
             super().data_received(data)
-            if self.transport.is_closing():
-                self._wait(_LINGER_SECONDS)
-            elif self._is_head and self._head > MAX_HEAD:
-                self.transport.write(_TOO_LARGE)
-                self.transport.close()
-                self._wait(_LINGER_SECONDS)
-            elif self._is_open or self.cycle is None or self.cycle.response_complete:
-                # Also after an answer: empty lines between requests are no request.
-                if self._patience is None:
-                    self._wait(request_seconds)
-            elif self._patience is not None:
-                self._wait(None)
-
-        def on_message_begin(self) -> None:
-            self._is_open = True
-            self._is_head = True
-            super().on_message_begin()
-
-        def on_headers_complete(self) -> None:
-            self._is_head = False
-            self._head = 0
-            super().on_headers_complete()
+            # Nearly always the request is here, and nothing is to be done.
+            if self._is_open or self._patience is not None:
+                self._look_after()
 
         def on_message_complete(self) -> None:
             self._is_open = False
-            self._is_head = True
+            self._done = self.cycle
+            self._head = 0
             super().on_message_complete()
 
         def on_response_complete(self) -> None:
@@ -94,6 +79,19 @@ def impatient(request_seconds: float) -> type[HttpToolsProtocol]:
         def timeout_keep_alive_handler(self) -> None:
             super().timeout_keep_alive_handler()
             self._wait(_LINGER_SECONDS)
+
+        def _look_after(self) -> None:
+            if self.transport.is_closing():
+                self._wait(_LINGER_SECONDS)
+            elif not self._is_open:
+                self._wait(None)
+            elif self.cycle is self._done and self._head > MAX_HEAD:
+                self.transport.write(_TOO_LARGE)
+                self.transport.close()
+                self._wait(_LINGER_SECONDS)
+            elif self._patience is None:
+                # Empty lines between requests are no request, and time is up for them too.
+                self._wait(request_seconds)
 
         def _wait(self, seconds: float | None) -> None:
             if self._patience is not None:
