@@ -81,6 +81,13 @@ BUILT: dict[str, str] = {
     "msgtrack.reports:Report.text": "(self)",
     "msgtrack.reports:Report.fragment": "(self, name)",
     "msgtrack.web.asgi:TrackingApp": "(handler)",
+    "msgtrack.io:SegmentWriter": (
+        "(folder, *, max_bytes=67108864, max_age_seconds=86400.0, sync_seconds=0.05, sync_hits=1000, compress=False, clock=...)"
+    ),
+    "msgtrack.io:SegmentWriter.write": "(self, hit)",
+    "msgtrack.io:SegmentWriter.health": "(self)",
+    "msgtrack.io:SegmentFolder.read": "(self, position)",
+    "msgtrack.io:compress_segments": "(folder)",
     "msgtrack.storage:BaseStore.counts": "(self, query=...)",
     "msgtrack.storage:BaseStore.slots": "(self, query=...)",
     "msgtrack.storage:BaseStore.rebuild": "(self, delivery_ids=None)",
@@ -277,6 +284,7 @@ MODULES: Mapping[str, str] = {
     "msgtrack.metrics": "indicators catalogue Table Value",
     "msgtrack.reports": "delivery_report recipient_report Report",
     "msgtrack.web.asgi": "TrackingApp",
+    "msgtrack.io": "AccessLogFile ManifestRegistry SegmentFolder SegmentHealth SegmentWriter compress_segments",
     "msgtrack.testing": "StoreSuite StoreAgreement gateways strategies",
     "msgtrack.protocols": "Store Resolver Source Query Checkpoint WorkflowRun Capabilities AuditEntry FrozenCounts",
     "msgtrack.storage": "BaseStore MemoryStore open_store",

@@ -12,9 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
-from msgtrack.cli._common import add_tracker, command, complain, print_json, tracker_of
+from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, print_json, tracker_of
 from msgtrack.errors import InvalidOption, MissingExtra, ServerError
 from msgtrack.model import PeoplePolicy
 
@@ -41,6 +42,18 @@ def add(commands: Any) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: 8000)")
     parser.add_argument("--segments", required=True, metavar="DIR", help="folder for hit segments; made if missing")
+    parser.add_argument(
+        "--sync-seconds",
+        type=float,
+        default=0.05,
+        metavar="N",
+        help="how long a hit may wait for the disk (default: 0.05)",
+    )
+    parser.add_argument("--segment-age", default="1d", metavar="TIME", help="begin a new segment each 1h, 1d, ...")
+    parser.add_argument("--compress", action="store_true", help="gzip segments that are closed")
+    parser.add_argument(
+        "--request-timeout", default="10s", metavar="TIME", help="how long a client may take to ask (default: 10s)"
+    )
     parser.add_argument("--fallback-url", metavar="URL", help="where expired links lead")
     parser.add_argument("--people", default="cookie", metavar="KEY", help="cookie, hash or none (default: cookie)")
     parser.add_argument(
@@ -58,6 +71,8 @@ def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     try:
         import uvicorn
+
+        from msgtrack.web._uvicorn import impatient
     except ImportError as error:
         raise MissingExtra("the server needs the package 'uvicorn'", hint="pip install 'msgtrack[server]'") from error
     from msgtrack.io import SegmentWriter
@@ -66,13 +81,29 @@ def run(args: argparse.Namespace) -> int:
 
     handler = RedirectHandler(tracker_of(args), people=PeoplePolicy(key=args.people), fallback_url=args.fallback_url)
     clock = _clock(args)
+    patience = duration_seconds(args.request_timeout)
+    segment_age = duration_seconds(args.segment_age)
     listening = _listen(args.host, args.port)
-    writer = SegmentWriter(args.segments)
+    with ExitStack() as on_failure:
+        on_failure.callback(listening.close)
+        writer = SegmentWriter(
+            args.segments, max_age_seconds=segment_age, sync_seconds=args.sync_seconds, compress=args.compress
+        )
+        on_failure.pop_all()
     ledger = _Ledger(writer)
-    app = TrackingApp(handler, record=ledger.record, on_shutdown=ledger.close, clock=clock)
-    server = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", access_log=False, lifespan="on", server_header=False)
+    app = TrackingApp(handler, record=ledger.record, on_shutdown=ledger.close, body_seconds=patience, clock=clock)
+    config = uvicorn.Config(
+        app,
+        # A body that comes too late is answered; what comes later still is cut off.
+        http=impatient(2 * patience),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=max(1, ceil(2 * patience)),
     )
+    server = uvicorn.Server(config)
 
     def stop() -> None:
         server.should_exit = True
@@ -91,11 +122,11 @@ def run(args: argparse.Namespace) -> int:
         finally:
             # A server that had to hurry has not said goodbye to the application.
             ledger.close()
-    return 1 if writer.lost else 0
+    return 0 if ledger.is_whole else 1
 
 
 class _Ledger:
-    """Writes hits, and tells of those that were lost: of the first at once, of their number at the end."""
+    """Writes hits, and tells of those that were lost: of the first at once, of their numbers at the end."""
 
     def __init__(self, writer: SegmentWriter) -> None:
         self._writer = writer
@@ -112,8 +143,20 @@ class _Ledger:
             return
         self._closed = True
         self._writer.close()
-        if self._writer.lost:
-            complain(f"hits that were answered but could not be written: {self._writer.lost}")
+        health = self._writer.health()
+        for count, what in (
+            (health.lost, "hits that were answered but could not be written"),
+            (health.removed, "hits that stood in a segment which was removed or cut while it was written"),
+            (health.in_doubt, "hits that were written to a disk which could not be synced"),
+        ):
+            if count:
+                complain(f"{what}: {count}")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was answered is in files."""
+        health = self._writer.health()
+        return not (health.lost or health.removed or health.in_doubt)
 
 
 @contextmanager

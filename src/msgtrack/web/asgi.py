@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +17,7 @@ MAX_BODY = 65_536
 """Bytes of a posted body that are taken; more is answered with 413."""
 
 _TOO_MUCH = b"There is too much of this.\n"
+_TOO_SLOW = b"This took too long.\n"
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -36,6 +39,8 @@ class TrackingApp:
             It must not raise for trouble of its own: the reader's answer does not wait for it to be well.
             A request with too large a body (over :data:`MAX_BODY`) is refused and not recorded.
         on_shutdown: called when the server says goodbye, such as ``SegmentWriter(...).close``.
+        body_seconds: how long a posted body may take to come; then the answer is 408, and the request is not recorded.
+            It holds on servers that run on asyncio, as all but a few do.
         clock: gives the present; another clock lets a test or a demonstration run on a time scale of its own.
     """
 
@@ -45,11 +50,13 @@ class TrackingApp:
         *,
         record: Callable[[Hit], object] | None = None,
         on_shutdown: Callable[[], object] | None = None,
+        body_seconds: float = 10.0,
         clock: Callable[[], datetime] = utc_now,
     ) -> None:
         self._handler = handler
         self._record = record
         self._on_shutdown = on_shutdown
+        self._body_seconds = body_seconds
         self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -65,11 +72,15 @@ class TrackingApp:
         body: bytes | None = b""
         if scope["method"] == "POST":
             try:
-                body = await _body(scope, receive)
+                async with _at_most(self._body_seconds):
+                    body = await _body(scope, receive)
             except ConnectionError:
                 return
+            except TimeoutError:
+                await _refuse(send, 408, _TOO_SLOW)
+                return
         if body is None:
-            await _refuse(send)
+            await _refuse(send, 413, _TOO_MUCH)
             return
         outcome = self._handler.handle(_request(scope, received_at, body))
         if outcome.hit is not None and self._record is not None:
@@ -115,16 +126,24 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
             return body
 
 
-async def _refuse(send: Send) -> None:
+def _at_most(seconds: float) -> AbstractAsyncContextManager[object]:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return nullcontext()
+    return asyncio.timeout(seconds)
+
+
+async def _refuse(send: Send, status: int, text: bytes) -> None:
     # What is left of the body is not read, so the connection cannot serve another request.
     headers = [
         (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(_TOO_MUCH)).encode()),
+        (b"content-length", str(len(text)).encode()),
         (b"cache-control", b"no-store"),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": _TOO_MUCH})
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": text})
 
 
 def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
