@@ -145,6 +145,31 @@ class PageClauses:
                 deliveries = store.counts(asked).deliveries
                 assert store.slots(asked) == {name: c.slots for name, c in deliveries.items() if c.slots}
 
+    def test_S26_slots_hold_what_comes_late_and_nothing_twice(self, store: Store) -> None:
+        """S26: each event in the slot of its moment, once, whenever it comes; seeds, machines and deliveries without any apart."""
+        noon = int(NOON.timestamp())
+        store.put([Delivery(id="1"), Delivery(id="3"), Message(delivery_id="1", id="s", is_seed=True)])
+        first = [click(61, link_id="2"), opened(60), click(60, message_id="s", link_id="2")]
+        late = [click(0, id="late"), click(4.99), click(-0.01), click(0, delivery_id="2", verdict="machine")]
+        machines = {"2": {"click": {"": {noon: 1}}}}
+        people = {
+            "1": {
+                "click": {"": {noon - 300: 1, noon: 2}, "2": {noon + 3600: 1}},
+                "open": {"1": {noon + 3600: 1}},
+            }
+        }
+        store.ingest(first)
+        assert store.slots() == {"1": {"click": {"2": {noon + 3600: 1}}, "open": {"1": {noon + 3600: 1}}}}
+        for _ in range(2):
+            store.ingest([*first, *late])
+            assert store.slots() == {**people, **machines}
+            assert store.slots(Query(audience="machine")) == machines
+            assert store.slots(Query(since=NOON, until=NOON + timedelta(minutes=5), delivery_ids="1")) == {
+                "1": {"click": {"": {noon: 2}}}
+            }
+        store.put([Message(delivery_id="1", id="7", is_seed=True)])
+        assert store.slots() == machines
+
     def test_S27_rebuilding_changes_no_answer(self, store: Store) -> None:
         """S27: not of the deliveries named, nor of the others, nor of those that are not there."""
         store.put([Delivery(id="1"), Message(delivery_id="1", id="7", is_seed=True), Message(delivery_id="2", id="7")])
