@@ -82,6 +82,11 @@ class TestClickHouseStore(StoreSuite):
         return place.open
 
 
+def test_it_says_exactly_what_it_can(place, claims):
+    with place.open() as store:
+        assert store.capabilities == claims["ClickHouse" if SERVER else "ClickHouse in a folder"]
+
+
 class ClickHouseAgreement(StoreAgreement):
     """A database of its own for every sequence of steps."""
 
