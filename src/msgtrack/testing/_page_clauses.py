@@ -228,6 +228,21 @@ class PageClauses:
                     assert list(one.deliveries()) == []
                 assert len(list(one.scan())) == 2
 
+    def test_S38_counting_within_a_snapshot_holds_up_nobody(self, store_factory: StoreFactory) -> None:
+        """S38, where ``snapshots`` and ``concurrent_writers`` hold: counts are of that state as well, and others write on (S20)."""
+        asked = [Query(), Query(since=NOON - timedelta(seconds=7), audience="unsure")]
+        with store_factory() as one:
+            needs(one.capabilities, "snapshots")
+            needs(one.capabilities, "concurrent_writers")
+            one.put([Delivery(id="1"), Message(delivery_id="1", id="7", recipient_id="r")])
+            one.ingest(click(number, source_id=str(number)) for number in range(3))
+            with store_factory() as other:
+                with one.snapshot():
+                    before = [(one.counts(query), one.slots(query)) for query in asked]
+                    assert other.ingest(opened(number, source_id=str(number)) for number in range(4)).added == 4
+                    assert [(one.counts(query), one.slots(query)) for query in asked] == before
+                assert one.counts().deliveries["1"].rows("open") == 4
+
     def test_S38_a_snapshot_does_not_see_what_its_own_handle_writes(self, store: BaseStore) -> None:
         """S38, where ``snapshots`` holds: reading stays in one state, writing goes on."""
         needs(store.capabilities, "snapshots")
