@@ -105,6 +105,19 @@ class Writer:
         return max((int(said.split()[0]) for said in self.said("kept")), default=-1)
 
     @property
+    def looks(self) -> list[tuple[int, dict[str, Any]]]:
+        """What it found when it looked, each with the last batch that was confirmed by then; on ClickHouse more may be kept later,
+        when the engine has made room by merging.
+        """
+        confirmed, seen = -1, []
+        for word, *rest in self.lines:
+            if word == "kept":
+                confirmed = int(rest[0].split()[0])
+            elif word == "found":
+                seen.append((confirmed, json.loads(rest[0])))
+        return seen
+
+    @property
     def given(self) -> int:
         """How many events it gave, those given again counted again."""
         return sum(int(said.split()[1]) for said in self.said("try"))
