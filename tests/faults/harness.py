@@ -82,10 +82,10 @@ class Writer:
         self.process.kill()
         self._end()
 
-    def finish(self) -> None:
+    def finish(self, seconds: float = TIMEOUT_SECONDS) -> None:
         """Wait for its good end."""
         try:
-            self.process.wait(TIMEOUT_SECONDS)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             pytest.fail(f"the writer hangs: {self.lines[-3:]}")

@@ -9,7 +9,7 @@ import pytest
 import writer as program
 from calls import MOST_STEPS, READING, WRITING, Calls, break_every_read, break_every_step
 from cuts import DuckErrors, Proxy, SqliteErrors
-from harness import Writer
+from harness import TIMEOUT_SECONDS, Writer
 
 from msgtrack import open_store
 from msgtrack.errors import StoreError
@@ -62,7 +62,7 @@ def test_a_call_that_reads_is_broken(place, cuts, figures):
 def test_a_command_of_clickhouse_is_broken(place, name, figures):
     """In a process of its own, since the engine is never loaded into one of pytest."""
     running = Writer("break_clickhouse", place.url, name)
-    running.finish()
+    running.finish(5 * TIMEOUT_SECONDS)
     said = [json.loads(line) for line in running.said("figures")]
     assert [counted["call"] for counted in said] == ([*READING] if name == "reading" else [name])
     for counted in said:
