@@ -385,6 +385,17 @@ def test_files_may_have_any_name(scheme, name, tmp_path):
     assert (tmp_path / name).is_file()
 
 
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb", "chdb"])
+def test_half_characters_are_in_no_address_and_no_name(scheme, tmp_path):
+    pytest.importorskip({"duckdb": "duckdb", "chdb": "clickhouse_connect"}.get(scheme, "sqlalchemy"))
+    with pytest.raises(InvalidValue):
+        open_store(f"{scheme}:///{tmp_path}/\ud800")
+    if scheme == "sqlite":
+        with pytest.raises(InvalidValue):
+            open_store(f"{scheme}:///{tmp_path}/s.db", schema="\ud800")
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize("name", [*IDS[:12], "%s", "\0", "x" * 300])
 @pytest.mark.parametrize("engine", ["PostgreSQL", "MariaDB"])
 def test_a_database_that_is_not_there_is_an_error_of_ours(engine, name, database_server):
