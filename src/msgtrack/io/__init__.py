@@ -1,9 +1,10 @@
-"""All the file input and output: hit segments, access-log files, link manifests."""
+"""All the file input and output: hit segments, access-log files, link manifests; and the links of a store."""
 
 from __future__ import annotations
 
 from msgtrack.io.access_logs import AccessLogFile
 from msgtrack.io.manifests import ManifestRegistry
 from msgtrack.io.segments import SegmentFolder, SegmentWriter
+from msgtrack.io.store_registry import StoreRegistry
 
-__all__ = ["AccessLogFile", "ManifestRegistry", "SegmentFolder", "SegmentWriter"]
+__all__ = ["AccessLogFile", "ManifestRegistry", "SegmentFolder", "SegmentWriter", "StoreRegistry"]
