@@ -116,8 +116,10 @@ class StoreRegistry:
         with self._changing:
             for delivery_id in delivery_ids:
                 self._known.pop(delivery_id, None)
-            for key in links:
+            for key, link in links.items():
                 self._strangers.pop(key, None)
+                if self._scan:
+                    self._deliveries[key] = link.delivery_id
 
     def find(self, key: str) -> TrackedLink | None:
         """The link of a key, or None. Any text may be asked for.

@@ -35,7 +35,7 @@ def retargeted(
     """
     if link is None:
         raise InvalidValue(f"no link of the key {shown(key)} was published here")
-    if not isinstance(url, str) or (url and (destination(url, base="")[1] is not LinkReason.TRACKED or "<%" in url)):
+    if not isinstance(url, str) or (url and (destination(url, base="") != (url, LinkReason.TRACKED) or "<%" in url)):
         raise InvalidValue(f"a link can lead to an http(s) URL without placeholders, not to {shown(url)}")
     moment = utc(at)
     said = {

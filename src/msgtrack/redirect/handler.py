@@ -202,8 +202,11 @@ class _Exchange:
 
     def _decided(self, hit: Hit) -> Decision:
         # With a registry that is away or damaged, what the URL says is not known now, and may be when the log is read.
-        handler = self._handler
-        return self._got(tried("resolver", decide, hit, handler._resolver, tags=handler._tags)) or _UNREAD
+        handler, tags = self._handler, self._handler._tags
+        decision = self._got(tried("resolver", decide, hit, handler._resolver, tags=tags))
+        if decision is not None:
+            return decision
+        return evolve(_UNREAD, is_tag=tags is not None and tags.read(hit.url) is not None)
 
     def _response(self, hit: Hit, decision: Decision) -> Response:
         resolution, reason = decision.resolution, decision.reason

@@ -15,10 +15,13 @@ def location(url: str) -> str | None:
     """A destination fit for a Location header: ASCII, percent-encoded where it must be, IDN as punycode; None if it
     is not http(s).
     """
+    # Looked at before it is parsed: a parser passes over blanks and breaks that a header would keep, escaped.
+    if not url[:8].lower().startswith(("http://", "https://")):
+        return None
     try:
         parts = urlsplit(url)
         host = parts.hostname
-        if parts.scheme not in ("http", "https") or not host:
+        if not host:
             return None
         if not host.isascii():
             url = url.replace(parts.netloc, _with_ascii_host(parts.netloc), 1)
