@@ -13,8 +13,9 @@ from datetime import datetime
 
 from attrs import evolve
 
+from msgtrack.errors import NotSupported
 from msgtrack.events import Click, Event, PageVisit, Transaction
-from msgtrack.protocols import Query
+from msgtrack.protocols import Query, Store
 from msgtrack.storage.base import BaseStore
 
 __all__ = ["complete_visits", "completed"]
@@ -53,7 +54,7 @@ def completed(visits: Iterable[Event], clicks: Iterable[Event]) -> Iterator[Even
             )
 
 
-def complete_visits(store: BaseStore, *, since: datetime | None = None) -> int:
+def complete_visits(store: Store, *, since: datetime | None = None) -> int:
     """Name the visits in a store that can be named now, and say how many they were.
 
     Args:
@@ -64,6 +65,8 @@ def complete_visits(store: BaseStore, *, since: datetime | None = None) -> int:
         NotSupported: the store cannot rewrite what it keeps (``revisable``).
         StoreError: the store fails.
     """
+    if not isinstance(store, BaseStore):
+        raise NotSupported(f"{type(store).__name__} has no revise yet", hint="derive it from msgtrack.storage.BaseStore")
     visits = [
         visit
         for visit in store.scan(Query(kinds=(PageVisit, Transaction), since=since))

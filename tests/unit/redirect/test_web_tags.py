@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from msgtrack import Keyring, Policy, Tracker, collect, open_store
 from msgtrack.decide import Decision, decide
-from msgtrack.errors import InvalidOption, InvalidValue
+from msgtrack.errors import InvalidOption, InvalidValue, NotSupported
 from msgtrack.events import Click, PageVisit, Transaction
 from msgtrack.hits import Hit
 from msgtrack.links import MemoryRegistry
@@ -443,7 +443,7 @@ def test_collected_visits_are_named_afterwards() -> None:
     assert sorted(event.kind for event in before.values() if event.message_id is None) == ["page-visit"] * 2 + [
         "transaction"
     ]
-    assert complete_visits(store) == 2  # type: ignore[arg-type]
+    assert complete_visits(store) == 2
     after = {event.id: event for event in store.scan()}
     assert after.keys() == before.keys()
     unnamed = [event for event in after.values() if event.message_id is None]
@@ -451,7 +451,9 @@ def test_collected_visits_are_named_afterwards() -> None:
     bought = next(store.scan(Query(kinds=(Transaction,))))
     assert (bought.delivery_id, bought.message_id) == ("230", "7")
     assert store.counts(Query(delivery_ids="230")) is not None
-    assert complete_visits(store) == 0  # type: ignore[arg-type]
+    assert complete_visits(store) == 0
+    with pytest.raises(NotSupported, match="revise"):
+        complete_visits(object())  # type: ignore[arg-type]
 
 
 def test_which_click_names_a_visit() -> None:
