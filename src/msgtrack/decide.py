@@ -12,6 +12,7 @@ from typing import Any
 
 from attrs import evolve, frozen
 
+from msgtrack._trusted import trusted
 from msgtrack.events import (
     Click,
     Event,
@@ -72,7 +73,7 @@ class Reason(StrEnum):
     UNAVAILABLE = "unavailable"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)  # so that its layout is that of its fields alone: see _trusted
 class Decision:
     """The meaning of one hit: why, what its URL says, and the event it makes (None when it makes none).
 
@@ -87,6 +88,8 @@ class Decision:
     is_tag: bool = False
     may_key: bool = False
 
+
+_decision = trusted(Decision)
 
 _REACTIONS: dict[LinkType, tuple[type[Event], Reason]] = {
     LinkType.OPEN: (Open, Reason.OPEN),
@@ -175,7 +178,7 @@ def decide(
         source=source,
         request_id=hit.request_id,
     )
-    return Decision(reason=reason, resolution=resolution, consent=consent, event=event, may_key=may_key)
+    return _decision(reason, resolution, consent, event, may_key=may_key)
 
 
 def _visited(

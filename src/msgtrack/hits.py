@@ -36,12 +36,15 @@ def _bytes(text: str) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
+_wish = one_of("privacy", ("", "no-key", "aggregate"))
+
+
 def _privacy(value: object) -> str:
-    return one_of("privacy", ("", "no-key", "aggregate"))(value)
+    return "" if value == "" else _wish(value)
 
 
 @closed
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)  # so that its layout is that of its fields alone: see _trusted
 class Hit:
     """One request, wherever it came from; a live request and its line in a log become the same value.
 

@@ -23,7 +23,7 @@ from msgtrack.redirect.pages import COMMON, PIXEL, ask_page, authors_page, done_
 from msgtrack.redirect.proxies import TrustedProxies
 from msgtrack.redirect.service import AppLinks, ServicePages
 from msgtrack.redirect.texts import PageTexts, languages_of, texts_for
-from msgtrack.redirect.visitors import Visitors, random_source_id
+from msgtrack.redirect.visitors import Visitors, made_hit, random_source_id
 from msgtrack.webtags import WebTags
 
 __all__ = ["RedirectHandler"]
@@ -142,7 +142,7 @@ class RedirectHandler:
             return service
         # Of headers that come twice the first counts; all of the cookies do.
         headers = dict(reversed(request.headers))
-        if "cookie" in headers:
+        if len(headers) < len(request.headers) and "cookie" in headers:
             headers["cookie"] = ";".join([value for name, value in request.headers if name == "cookie"])
         return _Exchange(self, request, headers).outcome()
 
@@ -189,7 +189,8 @@ class _Exchange:
     def _hit(self) -> Hit:
         request, headers, visitors = self._request, self._headers, self._handler._visitors
         purpose = next((value.lower() for name in _PURPOSE_HEADERS if (value := headers.get(name))), "")
-        hit = Hit(
+        # What is put in was made fit by the request; the words of ``purpose`` and ``privacy`` are ours.
+        hit = made_hit(
             method=request.method[:16],
             url=request.url[:_MAX_URL],
             received_at=request.received_at,

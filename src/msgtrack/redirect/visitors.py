@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from attrs import evolve
 
+from msgtrack._trusted import trusted
 from msgtrack.decide import Decision, Reason, person_key
 from msgtrack.errors import InvalidValue
 from msgtrack.hits import Hit
@@ -18,7 +19,10 @@ from msgtrack.redirect.guarding import tried
 from msgtrack.redirect.proxies import TrustedProxies, truncated_address
 from msgtrack.webtags import WebMode, WebTags
 
-__all__ = ["Visitors", "random_source_id"]
+__all__ = ["Visitors", "made_hit", "random_source_id"]
+
+made_hit = trusted(Hit)
+"""A hit of fields that hold already: each click makes two."""
 
 Cookies = tuple[tuple[str, str], ...]
 
@@ -26,6 +30,14 @@ Cookies = tuple[tuple[str, str], ...]
 def random_source_id() -> str:
     """A fresh person key: 32 random hexadecimal digits."""
     return uuid.uuid4().hex
+
+
+def _keyed(hit: Hit, source_id: str) -> Hit:
+    # In the order of the fields, as evolve would do it with every converter.
+    return made_hit(
+        hit.method, hit.url, hit.received_at, hit.user_agent, hit.referrer, hit.purpose, hit.client_ip, source_id, hit.status,
+        hit.request_id, hit.privacy, hit.session, hit.earlier,
+    )  # fmt: skip
 
 
 def _fresh(new_source_id: Callable[[], str]) -> str:
@@ -99,7 +111,7 @@ class Visitors:
         people = self.people
         known = cookie_of(headers, people.cookie_name, SOURCE_ID)
         if known is not None:
-            return evolve(hit, source_id=known), (), ()
+            return _keyed(hit, known), (), ()
         tags = self._tags
         is_new = tags is not None and tags.track_visitors and tags.mode.is_anonymous
         # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
@@ -109,7 +121,7 @@ class Visitors:
         if isinstance(fresh, Failure):
             return hit, (), (fresh,)
         cookie = set_cookie(people, people.cookie_name, fresh, is_lasting=True, is_secure=self._is_secure)
-        return evolve(hit, source_id=fresh), (cookie,), ()
+        return _keyed(hit, fresh), (cookie,), ()
 
     def _session_cookies(self, token: str) -> Cookies:
         people, tags = self.people, self._tags
