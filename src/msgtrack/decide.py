@@ -243,11 +243,9 @@ def _unasked(hit: Hit, tag: WebTag) -> Reason | None:
 
 def _visitor(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> Resolution | None:
     """The message whose recipient visits, if it is known: by the page's own word, by the session, or by an earlier one."""
-    if hit.privacy:
-        return None
     if asked.recipient is not None:
         return None if tags.identify is None else tags.identify(asked)
-    if not isinstance(resolver, Sessions):
+    if hit.privacy or not isinstance(resolver, Sessions):
         return None
     if hit.session and (who := resolver.read_session(hit.session)).outcome is ResolutionOutcome.VALID:
         return who

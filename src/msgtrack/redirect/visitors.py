@@ -19,10 +19,10 @@ from msgtrack.redirect.guarding import tried
 from msgtrack.redirect.proxies import TrustedProxies, truncated_address
 from msgtrack.webtags import WebMode, WebTags
 
-__all__ = ["Visitors", "made_hit", "random_source_id"]
+__all__ = ["Visitors", "random_source_id"]
 
+# A hit of fields that hold already: each click makes two.
 made_hit = trusted(Hit)
-"""A hit of fields that hold already: each click makes two."""
 
 Cookies = tuple[tuple[str, str], ...]
 

@@ -338,6 +338,23 @@ def test_the_page_may_say_who_its_reader_is() -> None:
     assert ask(handler(), "/r/1?tagid=home&rcpid=email%3Dann%40example.com", sent).reason == "visitor"
 
 
+@pytest.mark.parametrize(("gpc", "message_id"), [("no-key", "1001"), ("aggregate", None)])
+def test_the_wish_of_a_browser_and_the_word_of_a_page(gpc: str, message_id: str | None) -> None:
+    """R31, R36."""
+    tags = attrs.evolve(TAGS, identify=identify)
+    here = handler(tags, people=PeoplePolicy(gpc=gpc))
+    sent = jar(ask(handler(), click_url()))
+    outcome = ask(here, "/r/1?tagid=home&jobid=ff&rcpid=email%3Dann%40example.com", sent, sec_gpc="1")
+    event = meant(outcome, tags).event
+    assert event is not None
+    assert (event.delivery_id, event.message_id, event.source_id) == ("255", message_id, None)
+    # A hit from elsewhere that holds both the wish and a token: the token is not heard.
+    token = cookies_of(ask(handler(), click_url()))["nlid"]
+    odd = Hit(method="GET", url="/r/1?tagid=home", received_at=AT, privacy=gpc, session=token)
+    assert decide(odd, TRACKER, tags=TAGS).reason == "visitor"
+    assert decide(attrs.evolve(odd, privacy=""), TRACKER, tags=TAGS).reason == "web"
+
+
 def test_an_identify_that_fails_still_shows_the_image() -> None:
     """R24, R25."""
 
