@@ -37,7 +37,8 @@ class StoreRegistry:
     """Registered links in a store.
 
     Args:
-        store: where they are; it is asked by one thread at a time, whatever threads look up.
+        store: where they are; a handle of its own, that nothing else uses. It is asked by one thread at a time, whatever
+            threads look up.
         keep: deliveries whose links stay in memory, those last used.
         fresh_seconds: how long the links of a delivery are believed; a link led elsewhere by another process leads there
             after this time at most.

