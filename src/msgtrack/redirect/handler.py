@@ -169,9 +169,7 @@ class _Exchange:
             # What was refused is no event, live and read from the log: the hit says so.
             hit = evolve(hit, status=response.status)
             decision = decision if decision.reason is Reason.UNAVAILABLE else self._decided(hit)
-        hit, cookies, failed = visitors.known(
-            self._request, self._headers, hit, decision, is_followed=response.status == 302
-        )
+        hit, cookies, failed = visitors.known(self._request, self._headers, hit, decision)
         self._failures += failed
         if cookies:
             response = evolve(response, headers=(*response.headers, *cookies))

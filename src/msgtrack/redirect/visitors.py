@@ -84,12 +84,9 @@ class Visitors:
         return evolve(hit, session=session, earlier=earlier) if session or earlier else hit
 
     def known(
-        self, request: Request, headers: Mapping[str, str], hit: Hit, decision: Decision, *, is_followed: bool
+        self, request: Request, headers: Mapping[str, str], hit: Hit, decision: Decision
     ) -> tuple[Hit, Cookies, tuple[Failure, ...]]:
-        """The hit with what is known of its reader, the cookies to set, and what failed on the way.
-
-        ``is_followed``: the answer leads to where a link of a message leads.
-        """
+        """The hit with what is known of its reader, the cookies to set, and what failed on the way."""
         if not decision.may_key:
             return hit, (), ()
         people = self.people
@@ -101,7 +98,7 @@ class Visitors:
             key = person_key(evolve(hit, client_ip=self._address(request)), self._resolver)
             return evolve(hit, source_id=key), (), ()
         hit, cookies, failures = self._by_cookie(headers, hit, decision)
-        if is_followed and self._sessions is not None and decision.reason is Reason.CLICK:
+        if self._sessions is not None and decision.reason is Reason.CLICK:
             cookies += self._session_cookies(self._sessions.session_token(decision.resolution))
         return hit, cookies, failures
 

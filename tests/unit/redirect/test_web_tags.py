@@ -431,6 +431,16 @@ def test_keys_for_people_whom_nobody_knows(mode: WebMode, tracks: bool) -> None:
     assert outcome.hit.source_id == ("fresh-person-1" if is_given else None)
 
 
+@pytest.mark.parametrize("mode", MODES)
+def test_a_session_alone_gives_no_key_but_where_everybody_gets_one(mode: WebMode) -> None:
+    """R40."""
+    token = cookies_of(ask(handler(), click_url()))["nlid"]
+    for tracks in (True, False):
+        outcome = ask(handler(with_mode(mode, track_visitors=tracks)), "/r/1?tagid=home", f"nlid={token}")
+        assert outcome.reason == "web"
+        assert bool(cookies_of(outcome)) is (tracks and mode.is_anonymous)
+
+
 def test_tags_at_the_place_of_health() -> None:
     """R35, R43."""
     assert ask(handler(), "/r/test?tagid=home").reason == "visitor"
