@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import attrs
 import pytest
 
 from msgtrack import Keyring, Tracker, open_store
@@ -114,6 +115,15 @@ def test_only_web_pages_are_taken(site: Site, url: Any) -> None:
     with pytest.raises(InvalidValue, match="can lead to"):
         site.registry.retarget(site.key, url, at=AT)
     assert site.target() == (OWN, "7")
+
+
+@pytest.mark.parametrize("target", ["javascript:alert(1)", "data:text/html,x", "//a.example/", "ftp://a.example/"])
+def test_a_target_that_somebody_else_wrote_is_not_heard(target: str) -> None:
+    """R48, R50."""
+    site = Site(MemoryRegistry(), None)
+    forged = MemoryRegistry([attrs.evolve(site.compiled.links[0], target_url=target)])
+    assert Tracker("https://t.example.com", KEYS, registry=forged).resolve(site.url).destination == OWN
+    assert site.target(forged) == (OWN, "7")
 
 
 def test_what_is_not_there_cannot_be_led(site: Site) -> None:

@@ -441,6 +441,19 @@ def test_a_session_alone_gives_no_key_but_where_everybody_gets_one(mode: WebMode
         assert bool(cookies_of(outcome)) is (tracks and mode.is_anonymous)
 
 
+def test_no_address_is_kept_of_people_whom_nobody_knows() -> None:
+    """R33, R40."""
+    here = handler(with_mode("anonymous-last", track_visitors=True), people=PeoplePolicy(client_ip="truncated"))
+    kept = []
+    for cookies in ("", jar(ask(here, click_url()))):
+        sent = [("cookie", cookies)]
+        request = Request(method="GET", url="/r/1?tagid=home", headers=sent, client_ip="192.0.2.77", received_at=AT)
+        outcome = here.handle(request)
+        assert outcome.hit is not None
+        kept.append(outcome.hit.client_ip)
+    assert kept == ["", "192.0.2.0"]
+
+
 def test_tags_at_the_place_of_health() -> None:
     """R35, R43."""
     assert ask(handler(), "/r/test?tagid=home").reason == "visitor"
