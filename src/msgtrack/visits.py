@@ -66,7 +66,9 @@ def complete_visits(store: Store, *, since: datetime | None = None) -> int:
         StoreError: the store fails.
     """
     if not isinstance(store, BaseStore):
-        raise NotSupported(f"{type(store).__name__} has no revise yet", hint="derive it from msgtrack.storage.BaseStore")
+        raise NotSupported(
+            f"{type(store).__name__} has no revise yet", hint="derive it from msgtrack.storage.BaseStore"
+        )
     visits = [
         visit
         for visit in store.scan(Query(kinds=(PageVisit, Transaction), since=since))
