@@ -8,9 +8,11 @@ from __future__ import annotations
 import hashlib
 import hmac
 from enum import StrEnum
+from typing import Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
+from msgtrack._trusted import trusted
 from msgtrack.events import (
     Click,
     Event,
@@ -33,7 +35,8 @@ from msgtrack.model import (
     Resolution,
     ResolutionOutcome,
 )
-from msgtrack.protocols import Resolver
+from msgtrack.protocols import Resolver, Sessions
+from msgtrack.webtags import TagRequest, WebMode, WebTag, WebTags
 
 __all__ = ["Decision", "Reason", "decide", "person_key"]
 
@@ -46,7 +49,8 @@ class Reason(StrEnum):
     page was looked at. ``other``: a link of a type that no indicator counts. ``anonymous-link``: a good link whose
     identity does not hold. ``expired``, ``unknown``: see :class:`~msgtrack.model.ResolutionOutcome`. ``head``,
     ``prefetch``, ``method``: no reader asked. ``refused``: the answer was an error. ``not-followed``: the recipient does
-    not wish to be counted.
+    not wish to be counted. ``visitor``: a tagged page was seen by somebody whom the mode of web tags does not keep.
+    ``unavailable``: what the URL says could not be looked up just now (of the redirect handler only).
     """
 
     CLICK = "click"
@@ -65,20 +69,27 @@ class Reason(StrEnum):
     METHOD = "method"
     REFUSED = "refused"
     NOT_FOLLOWED = "not-followed"
+    VISITOR = "visitor"
+    UNAVAILABLE = "unavailable"
 
 
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)  # so that its layout is that of its fields alone: see _trusted
 class Decision:
     """The meaning of one hit: why, what its URL says, and the event it makes (None when it makes none).
 
-    ``consent`` is how far the reader may be followed; where nobody asked or nobody is known, not at all.
+    ``consent`` is how far the reader may be followed; where nobody asked or nobody is known, not at all. ``is_tag``: the
+    URL is that of a web tag. ``may_key``: a person key may be read and kept with the hit.
     """
 
     reason: Reason
     resolution: Resolution
     consent: Consent = Consent.NONE
     event: Event | None = None
+    is_tag: bool = False
+    may_key: bool = False
 
+
+_decision = trusted(Decision)
 
 _REACTIONS: dict[LinkType, tuple[type[Event], Reason]] = {
     LinkType.OPEN: (Open, Reason.OPEN),
@@ -97,7 +108,14 @@ _PAGES: dict[HostedPage | None, Reason] = {
 _CLIENT_CLOSED = 499
 
 
-def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, source: str = "") -> Decision:
+def decide(
+    hit: Hit,
+    resolver: Resolver,
+    *,
+    people: PeoplePolicy | None = None,
+    source: str = "",
+    tags: WebTags | None = None,
+) -> Decision:
     """What ``hit`` means, given who knows the tracked URLs.
 
     Args:
@@ -106,12 +124,15 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
         people: with ``key="hash"``, hits without a person key get one by :func:`person_key`. Other policies, and
             None, add none.
         source: the name of the source, kept in the event.
+        tags: the web tags there are, and whose visits are kept; None knows no tags.
 
     Any hit gives a decision; nothing is raised. A hit means an event only when a reader asked (``GET``, no
     prefetch), the URL is ours and not expired, the server that took it did not answer with an error, and the
     recipient's policy admits it. A ``POST`` means one on our own opt-out alone: ``Unsubscribed``, which names the
     message whatever the policy, because it is the recipient's own wish.
     """
+    if tags is not None and (asked := tags.read(hit.url)) is not None:
+        return _visited(hit, resolver, people, source, tags, asked)
     resolution = resolver.resolve(hit.url, at=hit.received_at)
     outcome = resolution.outcome
     is_wish = hit.method == "POST" and resolution.hosted is HostedPage.OPT_OUT
@@ -128,7 +149,7 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
         reason = Reason.REFUSED
     if reason is not None:
         return Decision(reason=reason, resolution=resolution)
-    consent = _consent(resolution)
+    consent = _consent(resolution, hit)
     if is_wish:
         left = _wish(hit, resolution, consent, source)
         return Decision(reason=Reason.OPT_OUT, resolution=resolution, consent=consent, event=left)
@@ -141,7 +162,7 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
     identified = consent is Consent.IDENTIFIED
     source_id = hit.source_id
     # Whoever leaves is not told apart from others on the way out.
-    may_key = identified and resolution.hosted is not HostedPage.OPT_OUT
+    may_key = identified and resolution.hosted is not HostedPage.OPT_OUT and not hit.privacy
     if source_id is None and people is not None and people.key == "hash" and may_key:
         source_id = person_key(hit, resolver)
     event = kind(
@@ -157,7 +178,86 @@ def decide(hit: Hit, resolver: Resolver, *, people: PeoplePolicy | None = None, 
         source=source,
         request_id=hit.request_id,
     )
-    return Decision(reason=reason, resolution=resolution, consent=consent, event=event)
+    return _decision(reason, resolution, consent, event, may_key=may_key)
+
+
+def _visited(
+    hit: Hit, resolver: Resolver, people: PeoplePolicy | None, source: str, tags: WebTags, asked: TagRequest
+) -> Decision:
+    """What a request for a web tag means, under the mode that is asked for."""
+    tag = tags.tag_of(asked)
+    if tag is None:
+        nothing = Resolution(outcome=ResolutionOutcome.UNKNOWN, link_type=LinkType.WEB)
+        return Decision(reason=Reason.UNKNOWN, resolution=nothing, is_tag=True)
+    said = Resolution(
+        outcome=ResolutionOutcome.VALID, link_type=tag.type, link_id=tag.link_id, expires_at=tag.expires_at
+    )
+    reason = _unasked(hit, tag)
+    if reason is not None:
+        return Decision(reason=reason, resolution=said, is_tag=True)
+    who = _visitor(hit, resolver, tags, asked)
+    if who is None and not tags.mode.is_anonymous:
+        return Decision(reason=Reason.VISITOR, resolution=said, is_tag=True)
+    if who is None:
+        # Whoever it is, nobody asked: the page was seen, by a browser that others of its visits may name one day.
+        consent, may_key = Consent.AGGREGATE, not hit.privacy
+        who = Resolution(
+            outcome=ResolutionOutcome.ANONYMOUS, delivery_id=asked.delivery_id if tags.mode.is_forced else None
+        )
+    else:
+        consent = _consent(who, hit)
+        may_key = consent is Consent.IDENTIFIED and not hit.privacy
+    if consent is Consent.NONE:
+        return Decision(reason=Reason.NOT_FOLLOWED, resolution=said, consent=consent, is_tag=True)
+    source_id = hit.source_id
+    if source_id is None and people is not None and people.key == "hash" and may_key:
+        source_id = person_key(hit, resolver)
+    shared: dict[str, Any] = {
+        "occurred_at": hit.received_at,
+        "delivery_id": who.delivery_id,
+        "message_id": _named(who, consent),
+        "link_id": tag.link_id,
+        "source_id": source_id if may_key else None,
+        "client": Client(user_agent=hit.user_agent) if consent is Consent.IDENTIFIED and hit.user_agent else None,
+        "is_seed": who.is_seed,
+        "is_proof": who.is_proof,
+        "source": source,
+        "request_id": hit.request_id,
+    }
+    is_bought = tag.type is LinkType.TRANSACTION
+    event = Transaction(**shared, amount=asked.amount, article=asked.article) if is_bought else PageVisit(**shared)
+    return Decision(reason=Reason.WEB, resolution=said, consent=consent, event=event, is_tag=True, may_key=may_key)
+
+
+def _unasked(hit: Hit, tag: WebTag) -> Reason | None:
+    """Why a request for a tag is none of a reader's; None where it is."""
+    if hit.method != "GET":
+        return Reason.HEAD if hit.method == "HEAD" else Reason.METHOD
+    if hit.purpose:
+        return Reason.PREFETCH
+    if tag.expires_at is not None and hit.received_at >= tag.expires_at:
+        return Reason.EXPIRED
+    is_refused = hit.status is not None and hit.status >= 400 and hit.status != _CLIENT_CLOSED
+    return Reason.REFUSED if is_refused else None
+
+
+def _visitor(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> Resolution | None:
+    """The message whose recipient visits, if it is known: by the page's own word, by the session, or by an earlier one."""
+    if asked.recipient is not None:
+        return None if tags.identify is None else tags.identify(asked)
+    if hit.privacy or not isinstance(resolver, Sessions):
+        return None
+    if hit.session and (who := resolver.read_session(hit.session)).outcome is ResolutionOutcome.VALID:
+        return who
+    if tags.mode is WebMode.SESSION or not hit.earlier:
+        return None
+    who = resolver.read_session(hit.earlier)
+    if who.outcome is not ResolutionOutcome.VALID:
+        return None
+    if tags.mode.is_forced and asked.delivery_id not in (None, who.delivery_id):
+        # The visit is of another delivery, of which no message of this recipient is known.
+        return evolve(who, delivery_id=asked.delivery_id, message_id=None, pseudonym=None)
+    return who
 
 
 def _wish(hit: Hit, resolution: Resolution, consent: Consent, source: str) -> Unsubscribed:
@@ -173,12 +273,13 @@ def _wish(hit: Hit, resolution: Resolution, consent: Consent, source: str) -> Un
     )
 
 
-def _consent(resolution: Resolution) -> Consent:
+def _consent(resolution: Resolution, hit: Hit) -> Consent:
     # Whose policy it was cannot be known any more: whoever it was may have refused to be followed.
     if resolution.outcome is ResolutionOutcome.ANONYMOUS:
         return Consent.AGGREGATE
     policy = resolution.policy
-    return policy.opens if resolution.link_type is LinkType.OPEN else policy.clicks
+    consent = policy.opens if resolution.link_type is LinkType.OPEN else policy.clicks
+    return Consent.AGGREGATE if hit.privacy == "aggregate" and consent is not Consent.NONE else consent
 
 
 def _named(resolution: Resolution, consent: Consent) -> str | None:

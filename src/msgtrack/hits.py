@@ -6,7 +6,7 @@ from datetime import datetime
 
 from attrs import field, frozen
 
-from msgtrack._borders import closed, count, optional_count, optional_id, utc
+from msgtrack._borders import closed, count, one_of, optional_count, optional_id, utc
 from msgtrack._borders import text as as_text
 
 __all__ = ["MAX_HEADER", "Hit", "Rejected", "header_text"]
@@ -36,8 +36,15 @@ def _bytes(text: str) -> bytes:
         return text.encode("utf-8", "backslashreplace")
 
 
+_wish = one_of("privacy", ("", "no-key", "aggregate"))
+
+
+def _privacy(value: object) -> str:
+    return "" if value == "" else _wish(value)
+
+
 @closed
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)  # so that its layout is that of its fields alone: see _trusted
 class Hit:
     """One request, wherever it came from; a live request and its line in a log become the same value.
 
@@ -45,6 +52,11 @@ class Hit:
     and ``prefetch`` when the client said that nobody looks yet. ``status`` is what a foreign server answered; None
     when the answer was ours, unless we refused a page of our own. ``client_ip`` is empty unless a policy keeps it.
     ``request_id`` is the server's own name of the request, if it gave one.
+
+    ``privacy`` is what the browser's ``Sec-GPC`` signal came to under the policy of the server: ``no-key`` tells nobody
+    from another, ``aggregate`` names no message either; empty where there was none. ``session`` and ``earlier`` are
+    kept with visits of tagged pages alone: the signed tokens of the message whose link this browser followed, in the
+    session that still lasts and at any time before.
     """
 
     method: str = field(converter=as_text)
@@ -57,6 +69,9 @@ class Hit:
     source_id: str | None = field(default=None, converter=optional_id)
     status: int | None = field(default=None, converter=optional_count)
     request_id: str = field(default="", converter=as_text)
+    privacy: str = field(default="", converter=_privacy)
+    session: str = field(default="", converter=as_text)
+    earlier: str = field(default="", converter=as_text)
 
 
 def _shortened(value: object) -> str:

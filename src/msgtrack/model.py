@@ -77,6 +77,14 @@ def _people_key(value: object) -> str:
     return one_of("key", ("cookie", "hash", "none"))(value)
 
 
+def _kept_address(value: object) -> str:
+    return one_of("client_ip", ("none", "truncated"))(value)
+
+
+def _gpc(value: object) -> str:
+    return one_of("gpc", ("no-key", "aggregate", "ignore"))(value)
+
+
 @closed
 @frozen(kw_only=True)
 class Policy:
@@ -109,20 +117,32 @@ class PeoplePolicy:
     ``key``: ``cookie`` sets a first-party cookie of ``cookie_days`` (at most 395, thirteen months); ``hash`` makes
     a key of address and user agent under a secret of the day, so it lasts a day and also works for access logs,
     which hold no cookies; ``none`` knows no persons.
+
+    ``gpc`` is what the signal ``Sec-GPC: 1`` of a browser comes to: no key and no cookie (``no-key``), and no message
+    named either (``aggregate``), or nothing (``ignore``). ``client_ip`` is what a hit keeps of the address of who may
+    be identified: nothing, or its network (``truncated``: 24 bits of IPv4, 48 of IPv6). ``session_cookie`` and
+    ``earlier_cookie`` are set where pages are tagged; see ``msgtrack.webtags``.
     """
 
     key: str = field(default="cookie", converter=_people_key)
     cookie_name: str = field(default="uuid230", converter=as_text)
     cookie_days: int = field(default=395, converter=count)
     cookie_domain: str = field(default="", converter=as_text)
+    gpc: str = field(default="no-key", converter=_gpc)
+    client_ip: str = field(default="none", converter=_kept_address)
+    session_cookie: str = field(default="nlid", converter=as_text)
+    earlier_cookie: str = field(default="nllast", converter=as_text)
 
     def __attrs_post_init__(self) -> None:
         """Refuse what no cookie may be."""
         if self.cookie_days > 395:
             raise InvalidOption(f"cookie_days={self.cookie_days} is over 395 (thirteen months)")
-        for name, value in (("cookie_name", self.cookie_name), ("cookie_domain", self.cookie_domain)):
-            if not _COOKIE_TOKEN.fullmatch(value) and (name == "cookie_name" or value):
+        for name in ("cookie_name", "session_cookie", "earlier_cookie", "cookie_domain"):
+            value: str = getattr(self, name)
+            if not _COOKIE_TOKEN.fullmatch(value) and (name != "cookie_domain" or value):
                 raise InvalidOption(f"{name}={shown(value)} may hold letters, digits, '.', '_' and '-' only")
+        if len({self.cookie_name, self.session_cookie, self.earlier_cookie}) < 3:
+            raise InvalidOption("cookie_name, session_cookie and earlier_cookie must be three names")
 
 
 @closed
@@ -222,7 +242,8 @@ class TrackedLink:
     """One tracked link of one delivery and part.
 
     ``id`` counts from "2" within a delivery; ``key`` is its name in a registry; ``url`` the destination, entities
-    decoded; ``variant`` the content variant it belongs to.
+    decoded; ``variant`` the content variant it belongs to. ``target_url`` is where it leads instead, once a registry was
+    told so after sending; empty otherwise.
     """
 
     delivery_id: str = field(converter=text_id)
@@ -236,6 +257,7 @@ class TrackedLink:
     part: Part = field(default=Part.HTML, converter=vocabulary.part)
     variant: str = field(default="", converter=as_text)
     expires_at: datetime | None = field(default=None, converter=optional_utc)
+    target_url: str = field(default="", converter=as_text)
 
 
 @closed

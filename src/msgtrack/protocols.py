@@ -33,6 +33,7 @@ __all__ = [
     "Query",
     "Record",
     "Resolver",
+    "Sessions",
     "Slots",
     "Source",
     "Store",
@@ -187,6 +188,19 @@ class Resolver(Protocol):
 
     def person_salt(self, day: str) -> bytes:
         """A secret of one day (``2026-11-21``), for person keys made by hashing."""
+        ...
+
+
+@runtime_checkable
+class Sessions(Protocol):
+    """Who signs and reads the tokens of sessions, for web tags; ``msgtrack.Tracker`` does."""
+
+    def session_token(self, resolution: Resolution) -> str:
+        """The token of the message of a click; empty for one whose recipient may not be identified."""
+        ...
+
+    def read_session(self, token: str) -> Resolution:
+        """What a token says; ``unknown`` when it is none of ours. Any text may be asked for."""
         ...
 
 

@@ -48,7 +48,7 @@ def _zone(value: object) -> str:
 
 
 def _action(value: object) -> str:
-    return one_of("action", ("purge", "erase"))(value)
+    return one_of("action", ("purge", "erase", "retarget"))(value)
 
 
 def _status(value: object) -> str:
@@ -76,7 +76,8 @@ class FrozenCounts:
 @closed
 @frozen(kw_only=True)
 class AuditEntry:
-    """That something was purged or erased: when (None where nobody said), by what rule, and how much of each kind.
+    """That something was purged, erased or led elsewhere: when (None where nobody said), by what rule, and how much of each
+    kind.
 
     ``subject`` is the digest of the erased recipient's id (:func:`msgtrack.storage.subject_digest`). ``secret`` is there while the work is
     under way, so that it can be taken up again, and empty in a finished entry. ``done`` counts what was touched, by kind.

@@ -20,6 +20,7 @@ from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, collected_id, identified
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Batch, Checkpoint, Resolver, Source, Store, WorkflowRun
+from msgtrack.webtags import WebTags
 
 __all__ = ["collect"]
 
@@ -36,6 +37,7 @@ def collect(
     consent: None = None,
     now: datetime | Callable[[], datetime],
     people: PeoplePolicy | None = None,
+    tags: WebTags | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> WorkflowRun:
     """Read every source on from its checkpoint, and keep what happened.
@@ -49,6 +51,7 @@ def collect(
         consent: consents withdrawn after sending; not there yet.
         now: the present, aware: a moment, or a function that gives it.
         people: with ``key="hash"``, hits without a person key (those of access logs) get one.
+        tags: the web tags that the redirect server answers, the same as there.
         progress: called with the number of records read since it was last called.
 
     Events and checkpoint of a batch move together, so a run may be killed anywhere and run again. Opens of one
@@ -70,10 +73,12 @@ def collect(
         raise InvalidValue(f"sources must be a mapping of names to sources, not {type(sources).__name__}")
     if people is not None and not isinstance(people, PeoplePolicy):
         raise InvalidValue(f"people must be a PeoplePolicy, not {people!r:.80}")
+    if tags is not None and not isinstance(tags, WebTags):
+        raise InvalidValue(f"tags must be WebTags, not {tags!r:.80}")
     readers = {text_id(name): _reader(name, source) for name, source in sources.items()}
     clock = now if callable(now) else lambda: now
     started_at = utc(clock())
-    collector = _Collector(store=store, tracker=tracker, people=people, clock=clock, progress=progress)
+    collector = _Collector(store=store, tracker=tracker, people=people, tags=tags, clock=clock, progress=progress)
     errors = []
     for name, reader in readers.items():
         try:
@@ -132,6 +137,7 @@ class _Collector:
     store: Store
     tracker: Resolver
     people: PeoplePolicy | None
+    tags: WebTags | None
     clock: Callable[[], datetime]
     progress: Callable[[int], None] | None
     hits: int = 0
@@ -163,7 +169,7 @@ class _Collector:
                 continue
             if isinstance(record, Hit):
                 self.hits += 1
-                decision = decide(record, self.tracker, people=self.people, source=name)
+                decision = decide(record, self.tracker, people=self.people, source=name, tags=self.tags)
                 if decision.event is None:
                     self.skipped[decision.reason.value] += 1
                     continue

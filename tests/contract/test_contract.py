@@ -49,7 +49,7 @@ BUILT: dict[str, str] = {
     "msgtrack:Policy": "(*, opens=..., clicks=...)",
     "msgtrack:open_store": "(url)",
     "msgtrack.storage.sql:SqlStore": "(url=None, *, engine=None, schema=None, prefix='msgtrack_', busy_seconds=30.0)",
-    "msgtrack:collect": "(sources, store, *, tracker, judge=None, consent=None, now)",
+    "msgtrack:collect": "(sources, store, *, tracker, judge=None, consent=None, now, tags=None)",
     "msgtrack.links:CompiledMessage.render": "(self, *, message_id, values=..., policy=..., seed=False, unsubscribe=None)",
     "msgtrack.links:CompiledMessage.restore": "(self, text)",
     "msgtrack.links:MemoryRegistry": "()",
@@ -61,11 +61,32 @@ BUILT: dict[str, str] = {
     "msgtrack.links:ManifestRegistry": "(folder)",
     "msgtrack.links:ManifestRegistry.publish": "(self, compiled)",
     "msgtrack.redirect:RedirectHandler": (
-        "(tracker, links=None, deliveries=None, mirror=None, preferences=None, people=..., fallback_url=None, new_source_id=...)"
+        "(tracker, links=None, deliveries=None, mirror=None, preferences=None, people=..., fallback_url=None, new_source_id=..., *, "
+        "check=None, block_unsigned=False, tags=None, texts=..., language=None, proxies=None, health=None, app_links=None, favicon=None)"
     ),
     "msgtrack.redirect:RedirectHandler.handle": "(self, request)",
     "msgtrack.redirect:Request": "(*, method, url, headers=(), body=b'', client_ip='', received_at)",
-    "msgtrack.redirect:PeoplePolicy": "()",
+    "msgtrack.redirect:PeoplePolicy": "(*, key='cookie', cookie_domain='', gpc='no-key', client_ip='none')",
+    "msgtrack.redirect:PageTexts": "(*, language='en', direction='ltr')",
+    "msgtrack.redirect:TrustedProxies": "(*, networks=(), header='x-forwarded-for', local=False)",
+    "msgtrack.redirect:TrustedProxies.client_of": "(self, request)",
+    "msgtrack.redirect:AppLinks": "(*, apple=(), android=...)",
+    "msgtrack.webtags:WebTag": "(*, identifier, type=..., label='', source_url='', folder='', expires_at=None)",
+    "msgtrack.webtags:WebTags": (
+        "(*, tags=..., mode=..., on_the_fly=True, track_visitors=False, hex_job_ids=True, identify=None)"
+    ),
+    "msgtrack.webtags:WebTags.read": "(self, url)",
+    "msgtrack.webtags:WebTags.learnt": "(self, url)",
+    "msgtrack.webtags:tag_code": "(base_url, tag, parameters=())",
+    "msgtrack.visits:completed": "(visits, clicks)",
+    "msgtrack.visits:complete_visits": "(store, *, since=None)",
+    "msgtrack.links:StoreRegistry": "(store)",
+    "msgtrack.links:StoreRegistry.publish": "(self, compiled)",
+    "msgtrack.links:StoreRegistry.retarget": "(self, key, url, *, at, by='')",
+    "msgtrack.links:ManifestRegistry.retarget": "(self, key, url, *, at, by='')",
+    "msgtrack.links:MemoryRegistry.retarget": "(self, key, url, *, at, by='')",
+    "msgtrack.links:check_links": "(links, *, tracker, at=None)",
+    "msgtrack.links:SentLink": "(*, url, destination='', delivery_id=None, message_id=None)",
     "msgtrack.logs:parse": "(lines, format='combined', tracker=None, judge=None)",
     "msgtrack.logs:formats.names": "()",
     "msgtrack.metrics:indicators.__call__": (
@@ -104,7 +125,6 @@ BUILT: dict[str, str] = {
 
 # Names that are to come, by the signature they will have.
 PLANNED: dict[str, str] = {
-    "msgtrack.links:StoreRegistry": "(store)",
     "msgtrack.logs:webhooks.receive": "(provider, *, headers, body, credentials, url=None, received_at, identify=None)",
     "msgtrack.logs:bounces.parse": "(raw_message, *, received_at, identify=None)",
     "msgtrack.verdicts:Judge": "()",

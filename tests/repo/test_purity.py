@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 SOURCE = Path(__file__).resolve().parents[2] / "src" / "msgtrack"
-EDGES = ("io", "workflow.py", "web", "mailers", "reports", "testing", "cli", "__init__.py")
+EDGES = ("io", "visits.py", "workflow.py", "web", "mailers", "reports", "testing", "cli", "__init__.py")
 MAX_LINES = 400
 
 IMPURE_MODULES = {
@@ -24,11 +24,15 @@ IMPURE_CALLS = {
 
 # What the core may do all the same, and why. A row that is no longer needed fails too.
 ALLOWED: dict[tuple[str, str], str] = {
-    ("redirect/handler.py", "uuid.uuid4"): "the default of new_source_id, which callers may replace",
+    ("redirect/visitors.py", "uuid.uuid4"): "the default of new_source_id, which callers may replace",
     (
         "storage/_erasing.py",
         "secrets",
     ): "nobody, the caller included, may be able to make the pseudonyms of an erased recipient again",
+}
+# Who may catch whatever is raised, and why.
+CATCHES_ALL: dict[str, str] = {
+    "redirect/guarding.py": "functions and registries of the application raise what they like, and no reader is left with a 500"
 }
 # The database stores are edges that live on floor 3, beside what they implement.
 DATABASE_STORES = {
@@ -110,6 +114,8 @@ def test_nothing_shipped_asserts_or_swallows(path: Path) -> None:
                 {ast.unparse(item) for item in getattr(node.type, "elts", [node.type])} if node.type else {"everything"}
             )
             is_passed_on = any(isinstance(inner, ast.Raise) and inner.exc is None for inner in node.body)
+            if path.relative_to(SOURCE).as_posix() in CATCHES_ALL:
+                continue
             assert is_passed_on or not caught & {"everything", "Exception", "BaseException"}, (
                 f"{where} catches too much"
             )

@@ -26,14 +26,24 @@ from msgtrack.decide import Decision, decide
 from msgtrack.events import Click, Event, Open
 from msgtrack.hits import Hit, Rejected
 from msgtrack.io import AccessLogFile, SegmentFolder, SegmentWriter
-from msgtrack.links import CompiledMessage, LinkDecision, MemoryRegistry, RenderedMessage
+from msgtrack.links import (
+    CompiledMessage,
+    LinkCheck,
+    LinkDecision,
+    MemoryRegistry,
+    RenderedMessage,
+    SentLink,
+    check_links,
+)
 from msgtrack.logs import parse
 from msgtrack.metrics import Table, Value, catalogue, indicators
 from msgtrack.model import PeoplePolicy, Resolution
 from msgtrack.protocols import Batch, Query, Source, Store, WorkflowRun
-from msgtrack.redirect import Outcome, RedirectHandler, Request
+from msgtrack.redirect import AppLinks, Failure, Outcome, PageTexts, RedirectHandler, Request, TrustedProxies
 from msgtrack.reports import Report, delivery_report
+from msgtrack.visits import complete_visits
 from msgtrack.web.asgi import TrackingApp
+from msgtrack.webtags import WebTag, WebTags, tag_code
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -79,6 +89,29 @@ def serve(tracker: Tracker) -> TrackingApp:
     if outcome.hit is not None:
         assert_type(decide(outcome.hit, tracker), Decision)
     return TrackingApp(handler, record=SegmentWriter("hits").write)
+
+
+def serve_more(tracker: Tracker, registry: MemoryRegistry, store: Store) -> tuple[Failure, ...]:
+    tags = WebTags(tags=[WebTag(identifier="home", type="transaction")], mode="permanent-last")
+    handler = RedirectHandler(
+        tracker,
+        people=PeoplePolicy(gpc="aggregate", client_ip="truncated"),
+        check=lambda said: said.destination != "https://gone.example/",
+        block_unsigned=True,
+        tags=tags,
+        texts=[PageTexts(language="fr", ask_title="Se désabonner")],
+        language=lambda said: said.delivery_id,
+        proxies=TrustedProxies(networks=["10.0.0.0/8"], header="forwarded"),
+        health=lambda: "",
+        app_links=AppLinks(apple=["ABCDE12345.example.shop"], android={"example.shop": ["AB"]}),
+    )
+    assert_type(tag_code("https://t.example.com/", WebTag(identifier="home"), {"amount": "5"}), str)
+    assert_type(complete_visits(store, since=NOON), int)
+    for check in check_links([SentLink(url="/x/y", delivery_id=1), "/z"], tracker=tracker, at=NOON):
+        assert_type(check, LinkCheck)
+    registry.retarget("00000000", "https://shop.example/", at=NOON, by="ann")
+    collect({}, store, tracker=tracker, now=NOON, tags=tags)
+    return handler.handle(Request(method="GET", url="/", received_at=NOON)).failures
 
 
 class MySource:

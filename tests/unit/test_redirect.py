@@ -84,6 +84,7 @@ def test_an_open_gets_the_image_and_no_cookie() -> None:
 
 
 def test_a_known_browser_keeps_its_key_and_a_strange_one_gets_one() -> None:
+    """R10, R30."""
     fresh = headers(ask(CLICK))["set-cookie"]
     assert fresh == "uuid230=fresh-person-1; Max-Age=34128000; Path=/; Secure; HttpOnly; SameSite=Lax"
     known = ask(CLICK, cookie="uuid230=known-person")
@@ -127,6 +128,7 @@ def test_who_is_not_identified_gets_no_key(policy: Policy) -> None:
 
 
 def test_a_damaged_identity_gives_no_key_to_whoever_it_was() -> None:
+    """R5, R10."""
     refused = urls(policy=Policy(opens="none", clicks="none"))[0]
     for url in (refused[:-1] + ("x" if refused[-1] != "x" else "y"), refused.rpartition("/")[0]):
         outcome = ask(url, cookie="uuid230=known-person", user_agent="Browser/1")
@@ -152,12 +154,13 @@ def test_a_damaged_identity_still_redirects() -> None:
     "damage", [str.upper, lambda url: url + ")", lambda url: url + "?utm=1", lambda url: url + "&amp;x=y"]
 )
 def test_known_damage_is_undone(damage: Any) -> None:
+    """R4."""
     outcome = ask(damage(CLICK))
     assert (outcome.response.status, outcome.reason) == (302, "click")
 
 
 @pytest.mark.parametrize(
-    "url", ["/", "/favicon.ico", "/a/b", "/../../etc/passwd", "/" + "x" * 20_000, "", "http://[", "//", "/%00/%ff"]
+    "url", ["/", "/favicon.png", "/a/b", "/../../etc/passwd", "/" + "x" * 20_000, "", "http://[", "//", "/%00/%ff"]
 )
 def test_what_is_not_ours_gets_a_plain_page(url: str) -> None:
     """R3, R7."""
@@ -221,6 +224,7 @@ def test_an_expired_link_goes_to_the_substitution_page() -> None:
 
 
 def test_registered_links_may_come_from_a_registry_of_the_handlers_own() -> None:
+    """R4, R7."""
     registry = MemoryRegistry()
     tracker = Tracker("https://t.example.com", KEYS, registry=registry, link_style="registered")
     message = tracker.compile(html='<a href="https://shop.example/">x</a>', delivery_id="1")
@@ -255,6 +259,7 @@ def test_locations_are_ascii_and_otherwise_as_written(written: str, location: st
 
 
 def test_service_pages() -> None:
+    """R43, R44."""
     health = ask("/r/test")
     assert (health.response.status, health.hit, health.reason) == (200, None, "health")
     assert health.response.body == b"<redir status='OK' date='2026-11-21 10:00:00.000Z'/>\n"
@@ -263,6 +268,7 @@ def test_service_pages() -> None:
 
 
 def test_bad_arguments_are_named() -> None:
+    """R1."""
     with pytest.raises(NaiveDatetime):
         Request(method="GET", url="/", received_at=datetime(2026, 1, 1))
     with pytest.raises(InvalidValue, match="Request"):

@@ -1,10 +1,11 @@
-"""All the file input and output: hit segments, access-log files, link manifests."""
+"""All the file input and output: hit segments, access-log files, link manifests; and the links of a store."""
 
 from __future__ import annotations
 
 from msgtrack.io.access_logs import AccessLogFile
 from msgtrack.io.manifests import ManifestRegistry
 from msgtrack.io.segments import SegmentFolder, SegmentHealth, SegmentWriter, compress_segments
+from msgtrack.io.store_registry import StoreRegistry
 
 __all__ = [
     "AccessLogFile",
@@ -12,5 +13,6 @@ __all__ = [
     "SegmentFolder",
     "SegmentHealth",
     "SegmentWriter",
+    "StoreRegistry",
     "compress_segments",
 ]

@@ -4,7 +4,7 @@ Publishing writes one JSON file for each delivery and content, once, whole (a te
 renamed), and never again; and it appends a line for each link to an index by the first two characters of its key::
 
     manifests/<32 hex digits>.json      the links of one publication, named by a hash of what is in it
-    keys/<two characters>.txt           lines "<key> <32 hex digits>"
+    keys/<two characters>.txt           lines "<key> <32 hex digits>", and "<key>><JSON>" for links led elsewhere since
 
 A look-up reads one index file and one manifest, both kept in memory as long as they are in use. An index file is a
 thousandth of all keys: with 10,000 deliveries of 30 links some 300 lines, 13 KB; all of them together 13 MB. That a
@@ -22,15 +22,20 @@ import threading
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Generic, TypeVar
 
-from msgtrack.errors import InvalidOption, InvalidValue, UnreadableInput
+from attrs import evolve
+
+from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, UnreadableInput
 from msgtrack.links.alphabet import ALPHABET, is_token_text
 from msgtrack.links.registry import HasLinks, refuse_other
+from msgtrack.links.retargeting import retargeted
 from msgtrack.links.tokens import KEY_LENGTH
 from msgtrack.model import TrackedLink
-from msgtrack.records import from_dict, to_dict
+from msgtrack.records import from_dict, from_json, to_dict, to_json
+from msgtrack.upkeep import AuditEntry
 
 __all__ = ["ManifestRegistry"]
 
@@ -105,35 +110,57 @@ class ManifestRegistry:
         """
         if not _is_key(key):
             return None
-        name = self._name_of(key)
+        lines = self._lines(key)
+        name = _name_in(lines, key)
         if name is None:
             return None
         links = self._links.get(name, lambda: self._read(name))
         link = links.get(key)
         if link is None:
             raise UnreadableInput(f"{self._path(name)} does not hold the key {key!r} that the index finds there")
-        return link
+        entry = _last_entry(lines, key)
+        return link if entry is None else evolve(link, target_url=_target(entry, link))
 
-    def _name_of(self, key: str) -> str | None:
+    def retarget(self, key: str, url: str, *, at: datetime, by: str = "") -> AuditEntry:
+        """Lead the link of a key to ``url`` from now on (empty: to its own again), in every process that shares the folder.
+
+        What was done is an entry of the audit trail, and a line of the index that nothing ever changes.
+
+        Raises:
+            InvalidValue: there is no such link, or ``url`` is no http(s) URL without placeholders.
+            UnreadableInput: a file is damaged, or cannot be read or written.
+        """
+        with self._publishing:
+            _, entry = retargeted(self.find(key), key, url, at=at, by=by)
+            with _readable(self._folder):
+                _append(self._keys / f"{key[:_PREFIX]}.txt", f"\n{key}>{to_json(entry)}\n".encode())
+            return entry
+
+    def audits(self) -> tuple[AuditEntry, ...]:
+        """What was led elsewhere, by the moment it was done.
+
+        Raises:
+            UnreadableInput: a file cannot be read.
+        """
+        found = []
+        with _readable(self._keys):
+            for path in sorted(self._keys.glob("*.txt")):
+                found += [entry for line in path.read_bytes().split(b"\n") if (entry := _entry(line[9:])) is not None]
+        return tuple(sorted(found, key=lambda entry: (str(entry.started_at), entry.id)))
+
+    def _lines(self, key: str) -> bytes:
+        """What the index file of a key holds; nothing where there is none."""
         path = self._keys / f"{key[:_PREFIX]}.txt"
         with _readable(path):
             try:
                 size = path.stat().st_size
             except FileNotFoundError:
-                return None
+                return b""
             kept = self._index.get(path.name, lambda: (size, path.read_bytes()))
             if kept[0] != size:
                 kept = (size, path.read_bytes())
                 self._index.put(path.name, kept)
-        # A line that was cut short by a crash is followed by a whole one: every line begins and ends with a break.
-        lines, start = kept[1], f"\n{key} ".encode()
-        place = lines.find(start)
-        while place >= 0:
-            name = lines[place + len(start) : place + len(start) + _NAME + 1]
-            if len(name) == _NAME + 1 and name.endswith(b"\n") and name[:-1].isalnum():
-                return name[:-1].decode()
-            place = lines.find(start, place + 1)
-        return None
+        return kept[1]
 
     def _path(self, name: str) -> Path:
         return self._manifests / f"{name}.json"
@@ -182,6 +209,49 @@ class _Kept(Generic[_ValueT]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def _name_in(lines: bytes, key: str) -> str | None:
+    # A line that was cut short by a crash is followed by a whole one: every line begins and ends with a break.
+    start = f"\n{key} ".encode()
+    place = lines.find(start)
+    while place >= 0:
+        name = lines[place + len(start) : place + len(start) + _NAME + 1]
+        if len(name) == _NAME + 1 and name.endswith(b"\n") and name[:-1].isalnum():
+            return name[:-1].decode()
+        place = lines.find(start, place + 1)
+    return None
+
+
+def _last_entry(lines: bytes, key: str) -> AuditEntry | None:
+    """The last whole entry that tells where the link of a key leads."""
+    start = f"\n{key}>".encode()
+    place = lines.rfind(start)
+    while place >= 0:
+        end = lines.find(b"\n", place + 1)
+        entry = _entry(lines[place + len(start) : end]) if end >= 0 else None
+        if entry is not None:
+            return entry
+        place = lines.rfind(start, 0, place)
+    return None
+
+
+def _entry(line: bytes) -> AuditEntry | None:
+    if not line.startswith(b"{"):
+        return None
+    try:
+        entry = from_json(line.decode(), AuditEntry)
+    except (MsgtrackError, UnicodeDecodeError):
+        return None
+    return entry if entry.action == "retarget" else None
+
+
+def _target(entry: AuditEntry, link: TrackedLink) -> str:
+    try:
+        target = json.loads(entry.detail)["to"]
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return ""
+    return target if isinstance(target, str) and target != link.url else ""
 
 
 def _is_key(key: str) -> bool:

@@ -1,6 +1,7 @@
 """Links: tracked URLs made and read. Compile a message once, render it for many, resolve what comes back.
 
-``ManifestRegistry``, the registry in a folder, is defined in ``msgtrack.io`` and loaded when first asked for.
+``ManifestRegistry`` and ``StoreRegistry``, the registries in a folder and in a store, are defined in ``msgtrack.io`` and loaded
+when first asked for.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from typing import Any
 from msgtrack import plugins
 from msgtrack.links.auditing import AUDIT_PROBLEMS, Problem, audit
 from msgtrack.links.campaign import CampaignFormat
+from msgtrack.links.checking import CHECK_PROBLEMS, LinkCheck, SentLink, check_links
 from msgtrack.links.compiled import CompiledMessage, RenderedMessage
 from msgtrack.links.decisions import Edit, Finding, LinkDecision, LinkReason, Placeholder
 from msgtrack.links.findings import FINDINGS
@@ -26,6 +28,7 @@ from msgtrack.links.verp import MailAddresses, MessageIds
 
 __all__ = [
     "AUDIT_PROBLEMS",
+    "CHECK_PROBLEMS",
     "FINDINGS",
     "INSTRUCTION_ERRORS",
     "LINK_PROBLEMS",
@@ -38,6 +41,7 @@ __all__ = [
     "Edit",
     "Finding",
     "Keyring",
+    "LinkCheck",
     "LinkDecision",
     "LinkMemory",
     "LinkReason",
@@ -54,15 +58,21 @@ __all__ = [
     "Problem",
     "RenderedMessage",
     "Rule",
+    "SentLink",
+    "StoreRegistry",
     "Syntax",
     "Tag",
     "TagKind",
     "Tracker",
     "UrlFormat",
     "audit",
+    "check_links",
 ]
 
-_FROM_ABOVE = {"ManifestRegistry": plugins.Builtin("msgtrack.io.manifests:ManifestRegistry")}
+_FROM_ABOVE = {
+    "ManifestRegistry": plugins.Builtin("msgtrack.io.manifests:ManifestRegistry"),
+    "StoreRegistry": plugins.Builtin("msgtrack.io.store_registry:StoreRegistry"),
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,15 +1,21 @@
 """Registries: where the destinations of registered links live, by their keys.
 
-``ManifestRegistry``, the one in a folder, is in ``msgtrack.io.manifests``: the core opens no files.
+``ManifestRegistry``, the one in a folder, and ``StoreRegistry``, the one in a store, are in ``msgtrack.io``: the core opens
+no files and reads no clock.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Protocol, runtime_checkable
 
+from attrs import evolve
+
 from msgtrack.errors import InvalidValue
+from msgtrack.links.retargeting import retargeted
 from msgtrack.model import TrackedLink
+from msgtrack.upkeep import AuditEntry
 
 __all__ = ["HasLinks", "LinkRegistry", "MemoryRegistry", "refuse_other"]
 
@@ -25,7 +31,11 @@ class HasLinks(Protocol):
 
 @runtime_checkable
 class LinkRegistry(Protocol):
-    """Who knows registered links by key."""
+    """Who knows registered links by key.
+
+    A registry that keeps links by delivery may have one method more, ``find_in(key, delivery_id)``: it is asked first
+    where the URL says the delivery under a signature, and ``find`` when it gives None.
+    """
 
     def publish(self, compiled: HasLinks) -> None:
         """Make the links of a compiled message known. Idempotent; must be done before rendering."""
@@ -46,6 +56,7 @@ class MemoryRegistry:
 
     def __init__(self, links: Iterable[TrackedLink] = ()) -> None:
         self._links: dict[str, TrackedLink] = {}
+        self._audits: list[AuditEntry] = []
         self._add(links)
 
     def publish(self, compiled: HasLinks) -> None:
@@ -60,10 +71,28 @@ class MemoryRegistry:
         """The link of a key, or None."""
         return self._links.get(key)
 
+    def retarget(self, key: str, url: str, *, at: datetime, by: str = "") -> AuditEntry:
+        """Lead the link of a key to ``url`` from now on (empty: to its own again); what was done is an entry of the audit
+        trail.
+
+        Raises:
+            InvalidValue: there is no such link, or ``url`` is no http(s) URL without placeholders.
+        """
+        self._links[key], entry = retargeted(self._links.get(key), key, url, at=at, by=by)
+        self._audits.append(entry)
+        return entry
+
+    def audits(self) -> tuple[AuditEntry, ...]:
+        """What was led elsewhere, in the order it was done."""
+        return tuple(self._audits)
+
     def _add(self, links: Iterable[TrackedLink]) -> None:
         new = {link.key: link for link in links}
         for key, link in new.items():
-            refuse_other(self._links.get(key, link), link)
+            known = self._links.get(key, link)
+            refuse_other(known, link)
+            # Publishing again does not lead back what was led elsewhere since.
+            new[key] = evolve(link, target_url=known.target_url) if known.target_url else link
         self._links.update(new)
 
 

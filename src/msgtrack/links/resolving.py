@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 
 from msgtrack._trusted import trusted
@@ -63,7 +64,7 @@ class UrlReader:
             said = None if tail else said
             return self._open(said, at, parsed.repairs)
         is_key = len(part) == KEY_LENGTH and is_token_text(part)
-        link = _found(part, registry) if is_key else read_link(part, self._keyring, self._realm)
+        link = _found(part, registry, said) if is_key else read_link(part, self._keyring, self._realm)
         # A registry may hold what somebody else put there: only http(s) is ever followed.
         if link is None or not link.url[:8].lower().startswith(("http://", "https://")):
             return _resolution(_UNKNOWN, repairs=parsed.repairs)
@@ -105,6 +106,8 @@ class UrlReader:
         if said is not None and said.expires_at is not None and (end is None or said.expires_at < end):
             end = said.expires_at
         destination = url
+        if link.target_url and link.target_url[:8].lower().startswith(("http://", "https://")):
+            destination = link.target_url
         if at is not None and end is not None and at >= end:
             outcome, destination = _EXPIRED, None
         return self._made(
@@ -184,8 +187,13 @@ class UrlReader:
         return True
 
 
-def _found(key: str, registry: LinkRegistry | None) -> TrackedLink | None:
-    return None if registry is None else registry.find(key)
+def _found(key: str, registry: LinkRegistry | None, said: MessageToken | None) -> TrackedLink | None:
+    if registry is None:
+        return None
+    find_in: Callable[[str, str], TrackedLink | None] | None = getattr(registry, "find_in", None)
+    if find_in is not None and said is not None and (link := find_in(key, said.delivery_id)) is not None:
+        return link
+    return registry.find(key)
 
 
 def _agree(said: MessageToken, parsed: ParsedUrl, link: TrackedLink) -> bool:

@@ -22,6 +22,7 @@ from msgtrack.links.mail import CompiledMail, M, compile_mail
 from msgtrack.links.registry import LinkRegistry
 from msgtrack.links.resolving import UrlReader
 from msgtrack.links.rules import LinkRules
+from msgtrack.links.sessions import SessionTokens
 from msgtrack.links.signing import MessageSigner
 from msgtrack.links.syntaxes import Syntax, syntax_of
 from msgtrack.links.tokens import LinkKeys, LinkTexts
@@ -37,7 +38,7 @@ _pixel = one_of("pixel", ("bottom", "top", "none"))
 _link_style = one_of("link_style", ("stateless", "registered"))
 
 
-class Tracker(HostedUrls, MailAddresses):
+class Tracker(HostedUrls, MailAddresses, SessionTokens):
     """Makes tracked messages and reads tracked URLs, for one base URL and one realm.
 
     Args:

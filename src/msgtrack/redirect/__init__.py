@@ -8,8 +8,25 @@ signature or from the registry, never from the request. The clauses: ``docs/spec
 from __future__ import annotations
 
 from msgtrack.model import PeoplePolicy
-from msgtrack.redirect.exchange import Outcome, Request, Response
-from msgtrack.redirect.handler import RedirectHandler, random_source_id
+from msgtrack.redirect.exchange import Failure, Outcome, Request, Response
+from msgtrack.redirect.handler import RedirectHandler
 from msgtrack.redirect.pages import PIXEL
+from msgtrack.redirect.proxies import TrustedProxies, truncated_address
+from msgtrack.redirect.service import AppLinks
+from msgtrack.redirect.texts import PageTexts
+from msgtrack.redirect.visitors import random_source_id
 
-__all__ = ["PIXEL", "Outcome", "PeoplePolicy", "RedirectHandler", "Request", "Response", "random_source_id"]
+__all__ = [
+    "PIXEL",
+    "AppLinks",
+    "Failure",
+    "Outcome",
+    "PageTexts",
+    "PeoplePolicy",
+    "RedirectHandler",
+    "Request",
+    "Response",
+    "TrustedProxies",
+    "random_source_id",
+    "truncated_address",
+]

@@ -12,7 +12,7 @@ from msgtrack._borders import text as as_text
 from msgtrack.errors import InvalidValue
 from msgtrack.hits import Hit
 
-__all__ = ["Outcome", "Request", "Response"]
+__all__ = ["Failure", "Outcome", "Request", "Response"]
 
 
 def _pairs(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, str], ...]:
@@ -58,9 +58,29 @@ class Response:
 
 
 @frozen(kw_only=True)
+class Failure:
+    """That a function or registry which the handler asked raised, or gave what it must not.
+
+    ``where`` is one of ``resolver`` (its registry, ``identify`` of the web tags), ``deliveries``, ``check``, ``mirror``,
+    ``preferences``, ``language``, ``new-source-id`` and ``health``. As text a failure says that and the class of the
+    error: nothing of the request, no token and no address. ``error`` itself may hold more.
+    """
+
+    where: str
+    error: Exception = field(repr=False, eq=False)
+
+    def __str__(self) -> str:
+        return f"{self.where}: {type(self.error).__name__}"
+
+
+@frozen(kw_only=True)
 class Outcome:
-    """What a request came to: the response to send, the hit to log (None: nothing to log), and the reason."""
+    """What a request came to: the response to send, the hit to log (None: nothing to log), and the reason.
+
+    ``failures`` tells what went wrong on our side; the reader has got a safe answer all the same.
+    """
 
     response: Response
     hit: Hit | None
     reason: str
+    failures: tuple[Failure, ...] = ()

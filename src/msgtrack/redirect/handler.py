@@ -4,36 +4,36 @@ from __future__ import annotations
 
 import copy
 import re
-import uuid
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
-from urllib.parse import quote, urlsplit
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Protocol, TypeVar
 
 from attrs import evolve
 
-from msgtrack.decide import Decision, Reason, decide, person_key
+from msgtrack._borders import shown, switch
+from msgtrack.decide import Decision, Reason, decide
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.hits import Hit, header_text
-from msgtrack.model import Consent, Delivery, HostedPage, LinkType, PeoplePolicy, Resolution, ResolutionOutcome
-from msgtrack.protocols import Resolver
-from msgtrack.redirect.exchange import Outcome, Request, Response
+from msgtrack.model import Delivery, HostedPage, LinkType, PeoplePolicy, Resolution, ResolutionOutcome
+from msgtrack.protocols import Resolver, Sessions
+from msgtrack.redirect.exchange import Failure, Outcome, Request, Response
+from msgtrack.redirect.guarding import tried
+from msgtrack.redirect.locations import location
 from msgtrack.redirect.opting_out import asks_to_leave
 from msgtrack.redirect.pages import COMMON, PIXEL, ask_page, authors_page, done_page, lost_page, plain_page
+from msgtrack.redirect.proxies import TrustedProxies
+from msgtrack.redirect.service import AppLinks, ServicePages
+from msgtrack.redirect.texts import PageTexts, languages_of, texts_for
+from msgtrack.redirect.visitors import Visitors, made_hit, random_source_id
+from msgtrack.webtags import WebTags
 
-__all__ = ["RedirectHandler", "random_source_id"]
+__all__ = ["RedirectHandler"]
 
+_T = TypeVar("_T")
 _MAX_URL = 16_384
-# IDNA 2003, which Python knows, maps these to others; the rules of today keep them.
-_DEVIATING = re.compile("[\u00df\u1e9e\u03c2\u200c\u200d]")
-_SOURCE_ID = re.compile(r"[A-Za-z0-9-]{8,64}")
 _PURPOSE_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
 _PREFETCH = ("prefetch", "prerender", "preview")
 _ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:\S*\s*")
-
-
-def random_source_id() -> str:
-    """A fresh person key: 32 random hexadecimal digits."""
-    return uuid.uuid4().hex
+_UNREAD = Decision(reason=Reason.UNAVAILABLE, resolution=Resolution(outcome=ResolutionOutcome.UNKNOWN))
 
 
 class _Links(Protocol):
@@ -51,12 +51,21 @@ class RedirectHandler:
             Without it mirror URLs lead nowhere.
         preferences: the same for the preferences page; it may also give the http(s) URL of a page elsewhere.
         people: how browsers are told apart.
-        fallback_url: where expired links lead when their delivery names no page.
+        fallback_url: where expired links lead when their delivery names no page, and links that cannot be looked up.
         new_source_id: makes person keys; random by default.
+        check: asked before a reader is led on: False, and the link is answered by a page that says it was switched off.
+        block_unsigned: whether links whose identity does not hold lead nowhere, instead of on without a name.
+        tags: web tags that this server answers.
+        texts: what our own pages say, in one language or several; the first is for whoever wants another.
+        language: the language of a message, such as ``pt-BR``, or None; it wins over that of the browser.
+        proxies: whose word on the client's address is taken; None takes that of the connection.
+        health: what is wrong with the server, empty text for nothing; shown by ``/r/test``.
+        app_links: apps that may open tracked links.
+        favicon: the bytes of an icon.
 
     Raises:
-        InvalidOption: ``fallback_url`` is not http(s).
-        InvalidValue: ``mirror`` or ``preferences`` cannot be called, or ``people`` is no PeoplePolicy.
+        InvalidOption: ``fallback_url`` is not http(s), or ``block_unsigned`` is neither True nor False.
+        InvalidValue: another argument is not what it must be.
     """
 
     def __init__(
@@ -69,205 +78,260 @@ class RedirectHandler:
         people: PeoplePolicy | None = None,
         fallback_url: str | None = None,
         new_source_id: Callable[[], str] = random_source_id,
+        *,
+        check: Callable[[Resolution], bool] | None = None,
+        block_unsigned: bool = False,
+        tags: WebTags | None = None,
+        texts: PageTexts | Iterable[PageTexts] | None = None,
+        language: Callable[[Resolution], str | None] | None = None,
+        proxies: TrustedProxies | None = None,
+        health: Callable[[], str] | None = None,
+        app_links: AppLinks | None = None,
+        favicon: bytes | None = None,
     ) -> None:
-        for name, hook in (("mirror", mirror), ("preferences", preferences)):
+        hooks = {"mirror": mirror, "preferences": preferences, "check": check, "language": language}
+        for name, hook in hooks.items():
             if hook is not None and not callable(hook):
-                raise InvalidValue(f"{name} must be a function of a Resolution, not {hook!r:.80}")
-        if people is not None and not isinstance(people, PeoplePolicy):
-            raise InvalidValue(f"people must be a PeoplePolicy, not {people!r:.80}")
-        if fallback_url is not None and (not isinstance(fallback_url, str) or _location(fallback_url) is None):
-            raise InvalidOption(f"fallback_url={fallback_url!r:.120} is no http(s) URL")
+                raise InvalidValue(f"{name} must be a function of a Resolution, not {shown(hook)}")
+        for name, value, kind in (
+            ("people", people, PeoplePolicy),
+            ("tags", tags, WebTags),
+            ("proxies", proxies, TrustedProxies),
+        ):
+            if value is not None and not isinstance(value, kind):
+                raise InvalidValue(f"{name} must be a {kind.__name__}, not {shown(value)}")
+        if tags is not None and not isinstance(tracker, Sessions):
+            raise InvalidValue("tags need a tracker that signs sessions: session_token and read_session")
+        self._fallback = None
+        if fallback_url is not None:
+            self._fallback = location(fallback_url) if isinstance(fallback_url, str) else None
+            if self._fallback is None:
+                raise InvalidOption(f"fallback_url={fallback_url!r:.120} is no http(s) URL")
         if links is not None:
             tracker = copy.copy(tracker)
             tracker.registry = links  # type: ignore[attr-defined]  # every tracker has one; the Resolver protocol need not
         self._resolver = tracker
         self._deliveries = deliveries if deliveries is not None else {}
-        self._people = people if people is not None else PeoplePolicy()
-        self._fallback = fallback_url
-        self._new_source_id = new_source_id
         self._hooks = {HostedPage.MIRROR: mirror, HostedPage.PREFERENCES: preferences}
-        base = getattr(tracker, "base_url", "https://")
-        self._secure = base.startswith("https://")
+        self._check = check
+        self._blocks_unsigned = switch("block_unsigned", block_unsigned)
+        self._tags = tags
+        self._languages = languages_of(PageTexts() if texts is None else texts)
+        self._language = language
+        self._service = ServicePages(health, app_links, favicon)
+        self._visitors = Visitors(
+            people if people is not None else PeoplePolicy(),
+            tracker,
+            new_source_id,
+            tags,
+            proxies,
+            is_secure=getattr(tracker, "base_url", "https://").startswith("https://"),
+        )
 
     def handle(self, request: Request) -> Outcome:
-        """The outcome of one request. Any request gives one; nothing is raised for what a client sends.
+        """The outcome of one request. Any request gives one; nothing is raised for what a client sends, nor for what
+        a function of the application raises: that is told in ``outcome.failures``.
 
         Raises:
-            InvalidValue: ``request`` is no Request, or ``mirror`` or ``preferences`` gave something that is no text.
+            InvalidValue: ``request`` is no Request.
         """
         if not isinstance(request, Request):
             raise InvalidValue(f"handle takes a Request, not {type(request).__name__}")
-        service = _service_page(request)
+        service = self._service.answer(request)
         if service is not None:
             return service
-        hit = self._hit(request)
-        decision = decide(hit, self._resolver)
-        response = self._response(request, hit, decision)
-        if decision.resolution.hosted is not None and response.status >= 400:
-            # A page that was refused is no event, live and read from the log: the hit says so.
-            hit = evolve(hit, status=response.status)
-            decision = decide(hit, self._resolver)
-        hit, cookie = self._person(request, hit, decision)
-        if cookie:
-            response = evolve(response, headers=(*response.headers, ("set-cookie", cookie)))
-        if request.method == "HEAD":
-            response = evolve(response, body=b"")
-        return Outcome(response=response, hit=hit, reason=decision.reason.value)
+        # Of headers that come twice the first counts; all of the cookies do.
+        headers = dict(reversed(request.headers))
+        if len(headers) < len(request.headers) and "cookie" in headers:
+            headers["cookie"] = ";".join([value for name, value in request.headers if name == "cookie"])
+        return _Exchange(self, request, headers).outcome()
 
-    def _hit(self, request: Request) -> Hit:
-        purpose = next((value for name in _PURPOSE_HEADERS if (value := request.header(name).lower())), "")
-        return Hit(
+
+class _Exchange:
+    """One request on its way to an answer: what is asked of functions that may fail is asked here."""
+
+    def __init__(self, handler: RedirectHandler, request: Request, headers: Mapping[str, str]) -> None:
+        self._handler = handler
+        self._request = request
+        self._headers = headers
+        self._failures: tuple[Failure, ...] = ()
+
+    def outcome(self) -> Outcome:
+        visitors = self._handler._visitors
+        hit = self._hit()
+        decision = self._decided(hit)
+        response = self._response(hit, decision)
+        if response.status >= 400 and (
+            decision.event is not None
+            or decision.resolution.hosted is not None
+            or decision.reason is Reason.UNAVAILABLE
+        ):
+            # What was refused is no event, live and read from the log: the hit says so.
+            hit = evolve(hit, status=response.status)
+            decision = decision if decision.reason is Reason.UNAVAILABLE else self._decided(hit)
+        hit, cookies, failed = visitors.known(self._request, self._headers, hit, decision)
+        self._failures += failed
+        if cookies:
+            response = evolve(response, headers=(*response.headers, *cookies))
+        if hit.method == "HEAD":
+            response = evolve(response, body=b"")
+        return Outcome(response=response, hit=hit, reason=decision.reason.value, failures=self._failures)
+
+    def _got(self, result: _T | Failure) -> _T | None:
+        """A result, or None where there was a failure, which is kept."""
+        if isinstance(result, Failure):
+            self._failures += (result,)
+            return None
+        return result
+
+    def _hit(self) -> Hit:
+        request, headers, visitors = self._request, self._headers, self._handler._visitors
+        purpose = next((value.lower() for name in _PURPOSE_HEADERS if (value := headers.get(name))), "")
+        # What is put in was made fit by the request; the words of ``purpose`` and ``privacy`` are ours.
+        hit = made_hit(
             method=request.method[:16],
             url=request.url[:_MAX_URL],
             received_at=request.received_at,
-            user_agent=header_text(request.header("user-agent")),
-            referrer=header_text(request.header("referer")),
-            purpose="prefetch" if any(word in purpose for word in _PREFETCH) else "",
+            user_agent=header_text(headers.get("user-agent", "")),
+            referrer=header_text(headers.get("referer", "")),
+            purpose="prefetch" if purpose and any(word in purpose for word in _PREFETCH) else "",
+            privacy=visitors.privacy(headers),
         )
+        return hit if self._handler._tags is None else visitors.with_sessions(hit, headers)
 
-    def _person(self, request: Request, hit: Hit, decision: Decision) -> tuple[Hit, str]:
-        people = self._people
-        if decision.consent is not Consent.IDENTIFIED or people.key == "none":
-            return hit, ""
-        # Whoever leaves is not told apart from others on the way out.
-        if decision.resolution.hosted is HostedPage.OPT_OUT:
-            return hit, ""
-        if people.key == "hash":
-            key = person_key(evolve(hit, client_ip=request.client_ip), self._resolver)
-            return evolve(hit, source_id=key), ""
-        known = _cookie(request, people.cookie_name)
-        if known is not None:
-            return evolve(hit, source_id=known), ""
-        # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
-        if decision.resolution.link_type is LinkType.OPEN:
-            return hit, ""
-        fresh = self._new_source_id()
-        return evolve(hit, source_id=fresh), self._set_cookie(fresh)
+    def _decided(self, hit: Hit) -> Decision:
+        # With a registry that is away or damaged, what the URL says is not known now, and may be when the log is read.
+        handler, tags = self._handler, self._handler._tags
+        decision = self._got(tried("resolver", decide, hit, handler._resolver, tags=tags))
+        if decision is not None:
+            return decision
+        return evolve(_UNREAD, is_tag=tags is not None and tags.read(hit.url) is not None)
 
-    def _set_cookie(self, value: str) -> str:
-        people = self._people
-        parts = [f"{people.cookie_name}={value}", f"Max-Age={people.cookie_days * 86_400}", "Path=/"]
-        if people.cookie_domain:
-            parts.append(f"Domain={people.cookie_domain}")
-        if self._secure:
-            parts.append("Secure")
-        return "; ".join([*parts, "HttpOnly", "SameSite=Lax"])
-
-    def _response(self, request: Request, hit: Hit, decision: Decision) -> Response:
+    def _response(self, hit: Hit, decision: Decision) -> Response:
         resolution, reason = decision.resolution, decision.reason
         page = resolution.hosted
         allowed = ("GET", "HEAD", "POST") if page is HostedPage.OPT_OUT else ("GET", "HEAD")
         if reason is not Reason.UNKNOWN and hit.method not in allowed:
-            refused = plain_page(405, "Not possible", "This address can only be looked at.")
+            texts = self._texts(resolution)
+            refused = plain_page(405, texts.method_title, texts.method_text, texts)
             return evolve(refused, headers=(*refused.headers, ("allow", ", ".join(allowed))))
         if page is HostedPage.OPT_OUT:
-            return _opt_out(request, decision)
+            return self._opt_out(decision)
         if page is not None and resolution.outcome is ResolutionOutcome.VALID:
             return self._authors_page(page, resolution)
-        if resolution.link_type is LinkType.OPEN and resolution.destination is None:
+        if decision.is_tag or (resolution.link_type is LinkType.OPEN and resolution.destination is None):
             # The image is drawn whatever the token says: a broken picture helps nobody.
             status = 404 if reason is Reason.UNKNOWN else 200
             return Response(status=status, headers=(*COMMON, ("content-type", "image/gif")), body=PIXEL)
-        target = resolution.destination or self._substitute(decision)
-        location = None if target is None else _location(target)
-        if location is not None:
-            return Response(status=302, headers=(*COMMON, ("location", location)))
-        if resolution.expires_at is not None and resolution.destination is None:
-            return plain_page(410, "This link has expired", "The page it led to is no longer offered.")
-        return _nowhere()
+        if reason is Reason.UNAVAILABLE:
+            return self._elsewhere(resolution)
+        if resolution.destination is not None:
+            return self._led_on(resolution.destination, resolution)
+        substitute = self._substitute(resolution)
+        if substitute is not None:
+            return _found(substitute)
+        texts = self._texts(resolution)
+        if resolution.expires_at is not None:
+            return plain_page(410, texts.expired_title, texts.expired_text, texts)
+        return self._nowhere(resolution)
+
+    def _led_on(self, destination: str, resolution: Resolution) -> Response:
+        """To where a link leads, unless somebody has a word against it."""
+        target = location(destination)
+        if target is None or (self._handler._blocks_unsigned and resolution.outcome is ResolutionOutcome.ANONYMOUS):
+            return self._nowhere(resolution)
+        check = self._handler._check
+        if check is None:
+            return _found(target)
+        is_admitted = self._got(tried("check", _admitted, check, resolution))
+        if is_admitted is None:
+            return self._elsewhere(resolution)
+        if is_admitted:
+            return _found(target)
+        texts = self._texts(resolution)
+        return plain_page(403, texts.blocked_title, texts.blocked_text, texts)
+
+    def _opt_out(self, decision: Decision) -> Response:
+        """The page asks, whatever the token; only a ``POST`` acts, and one that says nothing else than that."""
+        texts = self._texts(decision.resolution)
+        if self._request.method != "POST":
+            return ask_page(texts)
+        if not asks_to_leave(self._request):
+            return ask_page(texts, 400)
+        if decision.reason is Reason.UNKNOWN:
+            return lost_page(texts)
+        return done_page(texts) if decision.event is not None else ask_page(texts)
 
     def _authors_page(self, page: HostedPage, resolution: Resolution) -> Response:
-        hook = self._hooks[page]
-        made = None if hook is None else hook(resolution)
+        hook = self._handler._hooks[page]
+        if hook is None:
+            return self._nowhere(resolution)
+        made = tried(page.value, _made, hook, page, resolution)
         if made is None:
-            return _nowhere()
-        if not isinstance(made, str):
-            raise InvalidValue(f"the {page.value} page must be text or None, not {type(made).__name__}")
-        if page is not HostedPage.PREFERENCES or not _ADDRESS.fullmatch(made):
-            return authors_page(made)
-        location = _location(made.strip())
-        if location is None:
-            raise InvalidValue(f"the preferences page {made!r:.120} is neither HTML nor an http(s) URL")
-        return Response(status=302, headers=(*COMMON, ("location", location)))
+            return self._nowhere(resolution)
+        return self._got(made) or self._later(resolution)
 
-    def _substitute(self, decision: Decision) -> str | None:
-        resolution = decision.resolution
+    def _substitute(self, resolution: Resolution) -> str | None:
+        """Where an expired link leads instead, fit for a header."""
         if resolution.delivery_id is None:
             return None
-        delivery = self._deliveries.get(resolution.delivery_id)
-        return (delivery.expired_url if delivery is not None else "") or self._fallback
+        target = self._got(tried("deliveries", _expired_target, self._handler._deliveries, resolution.delivery_id))
+        return target or self._handler._fallback
+
+    def _elsewhere(self, resolution: Resolution) -> Response:
+        """To the page for such cases, if there is one: what the link says is not to be had, or not to be trusted now."""
+        fallback = self._handler._fallback
+        return self._later(resolution) if fallback is None else _found(fallback)
+
+    def _later(self, resolution: Resolution) -> Response:
+        texts = self._texts(resolution)
+        return plain_page(404, texts.later_title, texts.later_text, texts)
+
+    def _nowhere(self, resolution: Resolution) -> Response:
+        texts = self._texts(resolution)
+        return plain_page(404, texts.nowhere_title, texts.nowhere_text, texts)
+
+    def _texts(self, resolution: Resolution) -> PageTexts:
+        handler = self._handler
+        wanted = None
+        if handler._language is not None and resolution.delivery_id is not None:
+            wanted = self._got(tried("language", _language, handler._language, resolution))
+        return texts_for(handler._languages, wanted, self._headers.get("accept-language", ""))
 
 
-def _service_page(request: Request) -> Outcome | None:
-    path = request.url.partition("?")[0]
-    if request.method not in ("GET", "HEAD"):
+def _admitted(check: Callable[[Resolution], bool], resolution: Resolution) -> bool:
+    said: object = check(resolution)
+    if not isinstance(said, bool):
+        raise InvalidValue(f"check must give True or False, not {type(said).__name__}")
+    return said
+
+
+def _language(language: Callable[[Resolution], str | None], resolution: Resolution) -> str | None:
+    said: object = language(resolution)
+    if said is not None and not isinstance(said, str):
+        raise InvalidValue(f"language must give text or None, not {type(said).__name__}")
+    return said
+
+
+def _made(hook: Callable[[Resolution], str | None], page: HostedPage, resolution: Resolution) -> Response | None:
+    """The answer that an author's function makes of a page; None when it says that there is none."""
+    made: object = hook(resolution)
+    if made is None:
         return None
-    if path.endswith("/r/test"):
-        stamp = request.received_at.strftime("%Y-%m-%d %H:%M:%S.") + f"{request.received_at.microsecond // 1000:03d}Z"
-        body = f"<redir status='OK' date='{stamp}'/>\n".encode()
-        response = Response(status=200, headers=(*COMMON, ("content-type", "application/xml")), body=body)
-        return Outcome(response=response, hit=None, reason="health")
-    if path.endswith("/robots.txt"):
-        headers = (("cache-control", "max-age=86400"), ("content-type", "text/plain; charset=utf-8"))
-        return Outcome(
-            response=Response(status=200, headers=headers, body=b"User-agent: *\nDisallow: /\n"),
-            hit=None,
-            reason="robots",
-        )
-    return None
+    if not isinstance(made, str):
+        raise InvalidValue(f"the {page.value} page must be text or None, not {type(made).__name__}")
+    if page is not HostedPage.PREFERENCES or not _ADDRESS.fullmatch(made):
+        return authors_page(made)
+    target = location(made.strip())
+    if target is None:
+        raise InvalidValue("the preferences page is neither HTML nor an http(s) URL")
+    return _found(target)
 
 
-def _nowhere() -> Response:
-    return plain_page(404, "Page not found", "This address leads nowhere. It may have been damaged on its way to you.")
+def _expired_target(deliveries: Mapping[str, Delivery], delivery_id: str) -> str | None:
+    delivery = deliveries.get(delivery_id)
+    return None if delivery is None or not delivery.expired_url else location(delivery.expired_url)
 
 
-def _opt_out(request: Request, decision: Decision) -> Response:
-    """The page asks, whatever the token; only a ``POST`` acts, and one that says nothing else than that."""
-    if request.method != "POST":
-        return ask_page()
-    if not asks_to_leave(request):
-        return ask_page(400)
-    if decision.reason is Reason.UNKNOWN:
-        return lost_page()
-    return done_page() if decision.event is not None else ask_page()
-
-
-def _cookie(request: Request, name: str) -> str | None:
-    for known, header in request.headers:
-        if known == "cookie":
-            for pair in header.split(";"):
-                key, _, value = pair.strip().partition("=")
-                if key == name and _SOURCE_ID.fullmatch(value):
-                    return value
-    return None
-
-
-def _location(url: str) -> str | None:
-    """A destination fit for a Location header: ASCII, percent-encoded where it must be, IDN as punycode; None if it
-    is not http(s).
-    """
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname
-        if parts.scheme not in ("http", "https") or not host:
-            return None
-        if not host.isascii():
-            url = url.replace(parts.netloc, _with_ascii_host(parts.netloc), 1)
-        return quote(url, safe="/%:=&?~#+!$,;'@()*[]")
-    except ValueError:  # UnicodeError is one
-        return None
-
-
-def _with_ascii_host(netloc: str) -> str:
-    """The authority with its host in punycode; as it is where Python's rules and those of browsers differ.
-
-    Browsers read a percent-encoded host, so nothing is lost by leaving the work to them (URL standard, host parser).
-    """
-    user, at, place = netloc.rpartition("@")
-    host, colon, port = place.partition(":")
-    if _DEVIATING.search(host):
-        return netloc
-    try:
-        return f"{user}{at}{host.encode('idna').decode()}{colon}{port}"
-    except UnicodeError:
-        return netloc
+def _found(target: str) -> Response:
+    return Response(status=302, headers=(*COMMON, ("location", target)))

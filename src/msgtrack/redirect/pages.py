@@ -8,6 +8,7 @@ import html
 
 from msgtrack.redirect.exchange import Response
 from msgtrack.redirect.opting_out import FIELD, VALUE
+from msgtrack.redirect.texts import PageTexts
 
 __all__ = ["COMMON", "PIXEL", "ask_page", "authors_page", "done_page", "lost_page", "plain_page"]
 
@@ -24,7 +25,8 @@ COMMON = (
 
 _HTML = ("content-type", "text/html; charset=utf-8")
 _PAGE = (
-    '<!doctype html><html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+    '<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
+    '<meta name="viewport" content="width=device-width">'
     "<title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
 )
 _STYLE = """\
@@ -48,14 +50,14 @@ button {
 button:focus-visible { outline: 3px solid var(--ink); outline-offset: 3px; }
 """
 _HOSTED = (
-    '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+    '<!doctype html>\n<html lang="{language}" dir="{direction}">\n<head>\n<meta charset="utf-8">\n'
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     "<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{form}"
     "</main>\n</body>\n</html>\n"
 )
 _FORM = (
     f'<form method="post">\n<input type="hidden" name="{FIELD}" value="{VALUE}">\n'
-    '<button type="submit">Unsubscribe</button>\n</form>\n'
+    '<button type="submit">{button}</button>\n</form>\n'
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 _HOSTED_POLICY = (
@@ -68,33 +70,26 @@ _AUTHORS_POLICY = (
 )
 
 
-def plain_page(status: int, title: str, text: str) -> Response:
-    """A page that says one thing."""
-    body = _PAGE.format(title=html.escape(title), text=html.escape(text)).encode()
+def plain_page(status: int, title: str, text: str, texts: PageTexts) -> Response:
+    """A page that says one thing; ``texts`` tells its language."""
+    body = _PAGE.format(**_shown(title, text, texts)).encode("utf-8", "replace")
     policy = ("content-security-policy", "default-src 'none'")
     return Response(status=status, headers=(*COMMON, _HTML, policy), body=body)
 
 
-def ask_page(status: int = 200) -> Response:
+def ask_page(texts: PageTexts, status: int = 200) -> Response:
     """The page that asks whether to unsubscribe; its form is posted to where it came from."""
-    return _hosted(status, "Unsubscribe", "Do you want to stop receiving these messages?", _FORM)
+    return _hosted(status, texts.ask_title, texts.ask_text, texts, _FORM.format(button=html.escape(texts.ask_button)))
 
 
-def done_page() -> Response:
+def done_page(texts: PageTexts) -> Response:
     """The answer to a wish that was understood."""
-    return _hosted(
-        200, "You have unsubscribed", "Your wish is recorded. A message that is on its way already may still reach you."
-    )
+    return _hosted(200, texts.done_title, texts.done_text, texts)
 
 
-def lost_page() -> Response:
+def lost_page(texts: PageTexts) -> Response:
     """The answer to a wish of nobody we know."""
-    return _hosted(
-        200,
-        "This link was damaged",
-        "So we cannot tell who you are, and your wish could not be recorded. Please use the unsubscribe link of another "
-        "message, or reply to one.",
-    )
+    return _hosted(200, texts.lost_title, texts.lost_text, texts)
 
 
 def authors_page(page: str) -> Response:
@@ -103,7 +98,17 @@ def authors_page(page: str) -> Response:
     return Response(status=200, headers=(*COMMON, _HTML, policy), body=page.encode("utf-8", "replace"))
 
 
-def _hosted(status: int, title: str, text: str, form: str = "") -> Response:
-    body = _HOSTED.format(title=html.escape(title), text=html.escape(text), style=_STYLE, form=form).encode()
+def _hosted(status: int, title: str, text: str, texts: PageTexts, form: str = "") -> Response:
+    body = _HOSTED.format(**_shown(title, text, texts), style=_STYLE, form=form).encode("utf-8", "replace")
     policy = ("content-security-policy", _HOSTED_POLICY)
     return Response(status=status, headers=(*COMMON, _HTML, policy), body=body)
+
+
+def _shown(title: str, text: str, texts: PageTexts) -> dict[str, str]:
+    # Language and direction hold letters, digits and hyphens alone.
+    return {
+        "language": texts.language,
+        "direction": texts.direction,
+        "title": html.escape(title),
+        "text": html.escape(text),
+    }

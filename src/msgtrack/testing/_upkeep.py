@@ -24,7 +24,7 @@ def audits(*, id: SearchStrategy[str] | None = None) -> SearchStrategy[AuditEntr
     return st.builds(
         AuditEntry,
         id=ids() if id is None else id,
-        action=st.sampled_from(["purge", "erase"]),
+        action=st.sampled_from(["purge", "erase", "retarget"]),
         started_at=maybe(moments()),
         status=st.sampled_from(["started", "finished"]),
         subject=texts(max_size=20),

@@ -215,6 +215,7 @@ def links(
         part=members(Part),
         variant=texts(max_size=20),
         expires_at=maybe(moments()),
+        target_url=st.just("") | texts(),
     )
 
 

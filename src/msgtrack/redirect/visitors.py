@@ -1,0 +1,143 @@
+"""Who is behind a request, as far as its policy lets anybody know: person keys, sessions, addresses."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+
+from attrs import evolve
+
+from msgtrack._trusted import trusted
+from msgtrack.decide import Decision, Reason, person_key
+from msgtrack.errors import InvalidValue
+from msgtrack.hits import Hit
+from msgtrack.model import Consent, LinkType, PeoplePolicy, ResolutionOutcome
+from msgtrack.protocols import Resolver, Sessions
+from msgtrack.redirect.cookies import SOURCE_ID, TOKEN, cookie_of, set_cookie
+from msgtrack.redirect.exchange import Failure, Request
+from msgtrack.redirect.guarding import tried
+from msgtrack.redirect.proxies import TrustedProxies, truncated_address
+from msgtrack.webtags import WebMode, WebTags
+
+__all__ = ["Visitors", "random_source_id"]
+
+# A hit of fields that hold already: each click makes two.
+made_hit = trusted(Hit)
+
+Cookies = tuple[tuple[str, str], ...]
+
+
+def random_source_id() -> str:
+    """A fresh person key: 32 random hexadecimal digits."""
+    return uuid.uuid4().hex
+
+
+def _keyed(hit: Hit, source_id: str) -> Hit:
+    # In the order of the fields, as evolve would do it with every converter.
+    return made_hit(
+        hit.method, hit.url, hit.received_at, hit.user_agent, hit.referrer, hit.purpose, hit.client_ip, source_id, hit.status,
+        hit.request_id, hit.privacy, hit.session, hit.earlier,
+    )  # fmt: skip
+
+
+def _fresh(new_source_id: Callable[[], str]) -> str:
+    made: object = new_source_id()
+    if not isinstance(made, str) or not SOURCE_ID.fullmatch(made):
+        raise InvalidValue("new_source_id must give 8 to 64 letters, digits and hyphens")
+    return made
+
+
+class Visitors:
+    """Puts into a hit what may be known of its reader, and says which cookies to set."""
+
+    def __init__(
+        self,
+        people: PeoplePolicy,
+        resolver: Resolver,
+        new_source_id: Callable[[], str],
+        tags: WebTags | None,
+        proxies: TrustedProxies | None,
+        *,
+        is_secure: bool,
+    ) -> None:
+        self.people = people
+        self._resolver = resolver
+        self._sessions = resolver if tags is not None and isinstance(resolver, Sessions) else None
+        self._new_source_id = new_source_id
+        self._tags = tags
+        self._proxies = proxies
+        self._is_secure = is_secure
+
+    def privacy(self, headers: Mapping[str, str]) -> str:
+        """What the browser's wish comes to; see ``Hit.privacy``."""
+        if headers.get("sec-gpc", "").strip() != "1" or self.people.gpc == "ignore":
+            return ""
+        return self.people.gpc
+
+    def with_sessions(self, hit: Hit, headers: Mapping[str, str]) -> Hit:
+        """The hit of a web tag with the tokens of its browser, those that hold and are needed."""
+        tags = self._tags
+        if tags is None or self.people.key != "cookie" or hit.privacy or tags.read(hit.url) is None:
+            return hit
+        session = self._token(headers, self.people.session_cookie)
+        earlier = "" if session or tags.mode is WebMode.SESSION else self._token(headers, self.people.earlier_cookie)
+        return evolve(hit, session=session, earlier=earlier) if session or earlier else hit
+
+    def known(
+        self, request: Request, headers: Mapping[str, str], hit: Hit, decision: Decision
+    ) -> tuple[Hit, Cookies, tuple[Failure, ...]]:
+        """The hit with what is known of its reader, the cookies to set, and what failed on the way."""
+        if not decision.may_key:
+            return hit, (), ()
+        people = self.people
+        if people.client_ip == "truncated" and decision.consent is Consent.IDENTIFIED:
+            hit = evolve(hit, client_ip=truncated_address(self._address(request)))
+        if people.key == "none":
+            return hit, (), ()
+        if people.key == "hash":
+            key = person_key(evolve(hit, client_ip=self._address(request)), self._resolver)
+            return evolve(hit, source_id=key), (), ()
+        hit, cookies, failures = self._by_cookie(headers, hit, decision)
+        if self._sessions is not None and decision.reason is Reason.CLICK:
+            cookies += self._session_cookies(self._sessions.session_token(decision.resolution))
+        return hit, cookies, failures
+
+    def _by_cookie(
+        self, headers: Mapping[str, str], hit: Hit, decision: Decision
+    ) -> tuple[Hit, Cookies, tuple[Failure, ...]]:
+        people = self.people
+        known = cookie_of(headers, people.cookie_name, SOURCE_ID)
+        if known is not None:
+            return _keyed(hit, known), (), ()
+        tags = self._tags
+        is_new = tags is not None and tags.track_visitors and tags.mode.is_anonymous
+        # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
+        if decision.resolution.link_type is LinkType.OPEN or (decision.is_tag and not is_new):
+            return hit, (), ()
+        fresh = tried("new-source-id", _fresh, self._new_source_id)
+        if isinstance(fresh, Failure):
+            return hit, (), (fresh,)
+        cookie = set_cookie(people, people.cookie_name, fresh, is_lasting=True, is_secure=self._is_secure)
+        return _keyed(hit, fresh), (cookie,), ()
+
+    def _session_cookies(self, token: str) -> Cookies:
+        people, tags = self.people, self._tags
+        if not TOKEN.fullmatch(token) or tags is None:
+            return ()
+        cookies: Cookies = (
+            set_cookie(people, people.session_cookie, token, is_lasting=False, is_secure=self._is_secure),
+        )
+        if tags.mode is not WebMode.SESSION:
+            earlier = set_cookie(people, people.earlier_cookie, token, is_lasting=True, is_secure=self._is_secure)
+            cookies = (*cookies, earlier)
+        return cookies
+
+    def _token(self, headers: Mapping[str, str], name: str) -> str:
+        token = cookie_of(headers, name, TOKEN)
+        if token is None or self._sessions is None:
+            return ""
+        # What does not hold is not kept: a log of it would be a log of other people's cookies.
+        return token if self._sessions.read_session(token).outcome is ResolutionOutcome.VALID else ""
+
+    def _address(self, request: Request) -> str:
+        return request.client_ip if self._proxies is None else self._proxies.client_of(request)
