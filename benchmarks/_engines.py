@@ -14,7 +14,8 @@ from tests.servers import database_servers
 
 from msgtrack import open_store
 from msgtrack.events import Event
-from msgtrack.storage._rows import EVENT_COLUMNS, EventWriter
+from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._rows import EVENT_COLUMNS
 
 __all__ = ["ENGINES", "Engine", "Opened"]
 
@@ -127,7 +128,7 @@ def _timed(insert: Callable[[list[tuple[Any, ...]]], object]) -> Callable[[list[
     writer = EventWriter()
 
     def bare(events: list[Event]) -> float:
-        rows = [writer.row(event.id, event) for event in events]
+        rows = writer.rows([event.id for event in events], events)
         start = perf_counter()
         insert(rows)
         return perf_counter() - start

@@ -18,6 +18,7 @@ from msgtrack.facts import Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
 from msgtrack.storage._asking import MAX_IN
 from msgtrack.storage._consolidated import note, rebuild
+from msgtrack.storage._core import kept_batches
 from msgtrack.storage._duckdb import (
     OPERATIONS,
     compiled,
@@ -34,9 +35,10 @@ from msgtrack.storage._duckdb import (
 )
 from msgtrack.storage._duckdb_parquet import ParquetStore, write_parquet
 from msgtrack.storage._duckdb_reading import TABLES, DuckReader
-from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter, checkpoint_row, fact_row
+from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, checkpoint_row, fact_row
 from msgtrack.storage._schema import SCHEMA_VERSION, pack_id
-from msgtrack.storage.base import kept_ids, record_key
+from msgtrack.storage.base import record_key
 
 __all__ = ["DuckDbStore", "ParquetStore", "open_duckdb"]
 
@@ -148,11 +150,12 @@ class DuckDbStore(DuckReader):
     def _lay_down_events(self, staged: _Staging, events: Iterable[Event]) -> int:
         writer = EventWriter()
         given = 0
-        for batch in _batches(kept_ids(events)):
-            rows = [writer.row(*kept) for kept in batch]
-            staged.add(TABLES.events, [(n, keep_id(row[0]), *row[1:]) for n, row in enumerate(rows, given)])
+        for ids, batch in kept_batches(events, _BATCH_ROWS):
+            packed, *columns = writer.columns(ids, batch)
+            places = range(given, given + len(batch))
+            staged.add(TABLES.events, [*zip(places, map(keep_id, packed), *columns, strict=True)])
             staged.add(TABLES.terms, [(0, *term) for term in writer.terms()])
-            given += len(rows)
+            given += len(batch)
         return given
 
     def _take_events(self, staged: _Staging, given: int) -> int:

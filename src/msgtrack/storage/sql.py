@@ -17,17 +17,19 @@ from msgtrack.facts import FACT_KEYS
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, Slots
 from msgtrack.storage._asking import MAX_IN, events_asked, facts_asked, fits_in_sql, records_asked
 from msgtrack.storage._connections import Connections
+from msgtrack.storage._core import kept_batches
 from msgtrack.storage._counting import counts_of, slots_of
 from msgtrack.storage._engines import SqlEngine, seconds_of
+from msgtrack.storage._event_rows import EventWriter
 from msgtrack.storage._making import prepare
 from msgtrack.storage._mariadb import MariaDb
 from msgtrack.storage._operations import operations_for
 from msgtrack.storage._postgres import Postgres
-from msgtrack.storage._rows import SHELVES, EventReader, EventWriter, checkpoint_row, read_checkpoint, read_fact
+from msgtrack.storage._rows import SHELVES, EventReader, checkpoint_row, read_checkpoint, read_fact
 from msgtrack.storage._schema import PREFIX, moment, tables_of
 from msgtrack.storage._sqlite import Sqlite
-from msgtrack.storage._writing import Rows, Writing, batches_of, rows_of_events, rows_of_records
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits, kept_ids
+from msgtrack.storage._writing import BATCH_ROWS, Rows, Writing, batches_of, rows_of_events, rows_of_records
+from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits
 
 __all__ = ["SqlStore", "open_sql"]
 
@@ -136,11 +138,11 @@ class SqlStore(BaseStore):
 
         def batches() -> Iterator[list[Rows]]:
             nonlocal given
-            for batch in batches_of(kept_ids(events)):
+            for ids, batch in kept_batches(events, BATCH_ROWS):
                 given += len(batch)
-                yield rows_of_events(tables, writer, batch)
+                yield rows_of_events(tables, writer, ids, batch)
             if checkpoint is not None:
-                yield [Rows(tables.checkpoints, [checkpoint_row(checkpoint)], replace=True)]
+                yield [Rows(tables.checkpoints, [*zip(checkpoint_row(checkpoint), strict=True)], replace=True)]
 
         added = self._writing.write(batches())
         return Ingested(added=added, known=given - added)
