@@ -20,7 +20,18 @@ from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from msgtrack._borders import MAX_ID_BYTES
 
-__all__ = ["Convert", "EventId", "IdText", "LongText", "Name", "event_id_text", "pack_id", "pack_ids", "unpack_id"]
+__all__ = [
+    "Convert",
+    "EventId",
+    "IdText",
+    "LongText",
+    "Name",
+    "event_id_text",
+    "pack_id",
+    "pack_ids",
+    "tagged_ids",
+    "unpack_id",
+]
 
 Convert = Callable[[Sequence[Any]], Iterable[Any]]
 """Makes the values of one column, over many rows, what an engine takes."""
@@ -187,7 +198,7 @@ class EventId(TypeDecorator[str]):
 
     def to_engine(self, dialect: Dialect) -> Convert | None:
         """What makes packed ids what the engine takes, None where nothing is to be done."""
-        return None if dialect.name == "sqlite" else _all_tagged
+        return None if dialect.name == "sqlite" else tagged_ids
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         """Unpack."""
@@ -199,7 +210,8 @@ class EventId(TypeDecorator[str]):
         return kept[1:].hex() if kept[:1] == _OURS else kept[1:].decode()
 
 
-def _all_tagged(values: Sequence[Any]) -> Iterable[Any]:
+def tagged_ids(values: Sequence[Any]) -> list[bytes]:
+    """Packed ids as engines hold them that have one type for a column: all as bytes, with a mark before them."""
     return [_OURS + packed if isinstance(packed, bytes) else _THEIRS + packed.encode() for packed in values]
 
 

@@ -23,7 +23,6 @@ from msgtrack.storage._clickhouse_arrivals import Arrivals
 from msgtrack.storage._clickhouse_dialect import (
     ClickHouseOperations,
     column_type,
-    kept_id,
     literal,
     quoted,
     table_text,
@@ -45,7 +44,7 @@ from msgtrack.storage._rows import (
     read_fact,
 )
 from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION, Tables, moment
-from msgtrack.storage._types import event_id_text
+from msgtrack.storage._types import event_id_text, tagged_ids
 from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits, record_key
 
 __all__ = ["ClickHouseStore", "open_clickhouse"]
@@ -293,7 +292,7 @@ class ClickHouseStore(BaseStore):
                 places = range(given, given + len(batch))
                 self._insert_terms(writer.terms())
                 self._insert_columns(
-                    self._layout.incoming, [[token] * len(batch), places, [*map(kept_id, packed)], *columns]
+                    self._layout.incoming, [[token] * len(batch), places, tagged_ids(packed), *columns]
                 )
                 given += len(batch)
         except BaseException:

@@ -39,6 +39,7 @@ from msgtrack.storage._duckdb_staging import Staging, staged_name
 from msgtrack.storage._event_rows import EventWriter
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, checkpoint_row, fact_row
 from msgtrack.storage._schema import SCHEMA_VERSION, pack_id
+from msgtrack.storage._types import tagged_ids
 from msgtrack.storage.base import record_key
 
 __all__ = ["DuckDbStore", "ParquetStore", "open_duckdb"]
@@ -156,7 +157,7 @@ class DuckDbStore(DuckReader):
         for ids, batch in kept_batches(events, _BATCH_ROWS):
             packed, *columns = writer.columns(ids, batch)
             places = range(given, given + len(batch))
-            staged.add(TABLES.events, [*zip(places, map(keep_id, packed), *columns, strict=True)])
+            staged.add(TABLES.events, [*zip(places, tagged_ids(packed), *columns, strict=True)])
             staged.add(TABLES.terms, [(0, *term) for term in writer.terms()])
             given += len(batch)
         return given

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 from attrs import evolve
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
@@ -88,6 +88,10 @@ def test_amounts_that_are_equal_are_kept_as_they_were_written():
 
 
 @given(st.lists(st.text(max_size=40) | st.text("0123456789abcdefABCDEF ", min_size=32, max_size=32), max_size=8))
+@example(["AB" * 16])
+@example(["ab " * 10 + "ab", "ab" * 16])
+@example(["a" * 31, "a" * 33])
+@example(["x" * 32])
 def test_ids_are_packed_together_as_they_are_packed_alone(ids):
     assert pack_ids(ids) == [*map(pack_id, ids)]
 
