@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from itertools import chain, islice
 from typing import Any
 
@@ -51,6 +50,7 @@ __all__ = ["ClickHouseStore", "open_clickhouse"]
 
 _BATCH_ROWS = 50_000
 _MOST_TERMS = 100_000
+_Batches = Iterable[tuple[Sequence[str], Sequence[Event]]]
 _LARGE = 2000
 """From so many events on, an ingest has slots of its own; those of smaller ones are counted together."""
 _CAPABILITIES = Capabilities(
@@ -283,7 +283,7 @@ class ClickHouseStore(BaseStore):
             super().close()
             self._link.close()
 
-    def _take(self, batches: Iterable[tuple[Sequence[str], Sequence[Event]]], token: int) -> int:
+    def _take(self, batches: _Batches, token: int) -> int:
         """Write events into the table of incoming ones; how many there were."""
         writer, given = EventWriter(), 0
         try:
@@ -383,13 +383,10 @@ def _asked(session: Session) -> Callable[[Select[Any]], list[Sequence[Any]]]:
     return lambda statement: session.rows(text_of(statement))
 
 
-def _without(
-    batches: Iterable[tuple[list[str], list[Event]]], gone: AbstractSet[str]
-) -> Iterator[tuple[Sequence[str], Sequence[Event]]]:
+def _without(batches: _Batches, gone: set[str]) -> _Batches:
     """The batches without the events of these ids."""
-    for ids, events in batches:
-        kept = [(event_id, event) for event_id, event in zip(ids, events, strict=True) if event_id not in gone]
-        if kept:
+    for batch in batches:
+        if kept := [one for one in zip(*batch, strict=True) if one[0] not in gone]:
             yield [event_id for event_id, _ in kept], [event for _, event in kept]
 
 

@@ -13,17 +13,17 @@ from hypothesis import strategies as st
 
 pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
 
-from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS  # noqa: E402  # after the check
-from msgtrack.errors import InvalidValue  # noqa: E402
-from msgtrack.events import Click, Event, Open, Transaction  # noqa: E402
-from msgtrack.model import Client, Verdict  # noqa: E402
-from msgtrack.storage._consolidated import Sums  # noqa: E402
-from msgtrack.storage._core import kept_batches, kept_ids  # noqa: E402
-from msgtrack.storage._event_rows import EventWriter  # noqa: E402
-from msgtrack.storage._rows import EVENT_COLUMNS, READ_COLUMNS, EventReader  # noqa: E402
-from msgtrack.storage._schema import microseconds, tables_of, unpack_id  # noqa: E402
-from msgtrack.storage._types import pack_id, pack_ids  # noqa: E402
-from msgtrack.testing import strategies  # noqa: E402
+from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS  # after the check
+from msgtrack.errors import InvalidValue
+from msgtrack.events import Click, Event, Open, Transaction
+from msgtrack.model import Client, Verdict
+from msgtrack.storage._consolidated import Sums
+from msgtrack.storage._core import kept_batches, kept_ids
+from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._rows import EVENT_COLUMNS, READ_COLUMNS, EventReader
+from msgtrack.storage._schema import microseconds, tables_of, unpack_id
+from msgtrack.storage._types import pack_id, pack_ids
+from msgtrack.testing import strategies
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 EVENTS = st.lists(strategies.events(), max_size=12)
