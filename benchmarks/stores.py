@@ -45,6 +45,9 @@ BIG = "spring"
 START = datetime(2026, 3, 2, 8, tzinfo=UTC)
 EVENTS_PER_SECOND = 16
 PAGE_ROWS = 50
+LIVELY = "7"
+LIVELY_EVENTS = 60
+"""The message whose recipient's log is paged through, and its events, at any size some more than a page."""
 
 _KINDS: tuple[type[Event], ...] = (Open, Click, MirrorPageView, OptOutClick)
 _CLIENTS = tuple(
@@ -80,11 +83,14 @@ def world_events(total: int, *, seed: int = 4711) -> Iterator[Event]:
     """As many events, at the rate of ten million a week: a fifth of them of the big delivery, two for each of its messages."""
     random = Random(seed)
     messages = max(1, total // 10)
+    often = 5 * max(1, total // (5 * LIVELY_EVENTS))
     for number in range(total):
         seconds = int(number / EVENTS_PER_SECOND + random.expovariate(1 / 600))
         at = START + timedelta(seconds=seconds)
         is_big = number % 5 == 0
         message = str(random.randrange(messages) if is_big else random.randrange(total))
+        if number % often == 0:
+            message = LIVELY
         (kind,) = random.choices(_KINDS, weights=(60, 38, 1, 1))
         fields: dict[str, Any] = (
             {} if kind is Open else {"link_id": str(2 + min(int(random.expovariate(0.3)), LINKS - 1))}
@@ -135,27 +141,38 @@ def _seconds(work: Callable[[], object], rounds: int = 3) -> float:
 
 
 def _ingest(
-    store: Store, bare: Callable[[list[Event]], float], total: int, size: int = BATCH
+    store: Store,
+    bare: Callable[[list[Event], Callable[[], float]], float],
+    total: int,
+    size: int,
+    clock: Callable[[], float],
 ) -> tuple[float, float, list[float]]:
     """Seconds of the store, seconds of the bare driver, and the store's for each batch; they take turns."""
     ours = theirs = 0.0
     each = []
     for batch in _batches(world_events(total), size):
-        start = time.perf_counter()
+        start = clock()
         store.ingest(batch)
-        each.append(time.perf_counter() - start)
+        each.append(clock() - start)
         ours += each[-1]
-        theirs += bare(batch)
+        theirs += bare(batch, clock)
     return ours, theirs, each
 
 
-def figures(engine: Engine, total: int, folder: Path, *, batch: int = BATCH) -> Figures:
-    """Measure one engine at one size in an empty folder; ``batch`` events go in at a time."""
+def figures(
+    engine: Engine,
+    total: int,
+    folder: Path,
+    *,
+    batch: int = BATCH,
+    clock: Callable[[], float] = time.perf_counter,
+) -> Figures:
+    """Measure one engine at one size in an empty folder; ``batch`` events go in at a time, by this clock."""
     gc.collect()
     with engine.opened(folder) as opened:
         store = opened.store
         store.put(world_records(total))
-        ours, theirs, each = _ingest(store, opened.bare, total, batch)
+        ours, theirs, each = _ingest(store, opened.bare, total, batch, clock)
         opened.settle()
         tenth = max(1, len(each) // 10)
         query = Query(delivery_ids=BIG)
@@ -165,7 +182,7 @@ def figures(engine: Engine, total: int, folder: Path, *, batch: int = BATCH) -> 
         rows = _seconds(opened.slots_of_events)
         if opened.slots_of_events() != store.slots(query):
             raise RuntimeError(f"{engine.name}: slots and the events that they were made of do not agree")
-        page = _seconds(lambda: list(store.scan(Query(recipient_id="r7", limit=PAGE_ROWS))), 9)
+        page = _seconds(lambda: list(store.scan(Query(recipient_id=f"r{LIVELY}", limit=PAGE_ROWS))), 9)
         size = opened.size()
     return Figures(
         engine=engine.name,
@@ -188,15 +205,23 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("engine", nargs="*", help=f"which: {', '.join(ENGINES)} (default: all)")
     parser.add_argument("--events", nargs="+", type=int, default=[100_000, 1_000_000], help="how many, ascending")
     parser.add_argument("--batch", type=int, default=BATCH, help=f"how many at a time (default: {BATCH:,})")
+    parser.add_argument(
+        "--processor-time",
+        action="store_true",
+        help="measure ingest by the time that processors spend in this process: for a busy machine, and engines without a server",
+    )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each")
     args = parser.parse_args(argv)
     if unknown := [name for name in args.engine if name not in ENGINES]:
         parser.error(f"there is no engine {unknown[0]!r}; there are: {', '.join(ENGINES)}")
+    if args.processor_time and "postgres" in (args.engine or ENGINES):
+        parser.error("PostgreSQL's server is another process, whose time is not in this one's")
+    clock = time.process_time if args.processor_time else time.perf_counter
     for name in args.engine or ENGINES:
         for total in args.events:
             folder = Path(tempfile.mkdtemp(prefix="msgtrack-bench-"))
             try:
-                found = figures(ENGINES[name], total, folder, batch=args.batch)
+                found = figures(ENGINES[name], total, folder, batch=args.batch, clock=clock)
             finally:
                 shutil.rmtree(folder, ignore_errors=True)
             print(json.dumps(asdict(found)) if args.json else _line(found), flush=True)

@@ -7,7 +7,9 @@ they are of a seed or proof are not in.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import compress
 from typing import Any
 
 from sqlalchemy import ColumnElement, Executable, Select, Table, delete, func, select
@@ -15,9 +17,10 @@ from sqlalchemy import ColumnElement, Executable, Select, Table, delete, func, s
 from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS
 from msgtrack.storage._conditions import delivery_condition
 from msgtrack.storage._operations import Execute, Operations
+from msgtrack.storage._rows import EVENT_COLUMNS
 from msgtrack.storage._schema import Tables
 
-__all__ = ["New", "new_since", "note", "note_changes", "rebuild", "statements"]
+__all__ = ["New", "Sums", "new_since", "note", "note_changes", "rebuild", "statements"]
 
 _MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86400
@@ -90,6 +93,58 @@ def note(execute: Execute, tables: Tables, operations: Operations, *, after: int
     """
     for statement in statements(tables, operations, new_since(tables, after, last=last)):
         execute(statement)
+
+
+class Sums:
+    """The same for events that are all new, counted here while they are at hand: the engine need not read them again."""
+
+    _PLACES = tuple(
+        map(EVENT_COLUMNS.index, ("delivery_id", "kind", "link_id", "occurred_at", "audience", "agent_key", "left_out"))
+    )
+
+    def __init__(self) -> None:
+        self._slots: Counter[tuple[Any, ...]] = Counter()
+        self._days: Counter[tuple[Any, ...]] = Counter()
+
+    def __len__(self) -> int:
+        """How many rows :meth:`rows` gives."""
+        return len(self._slots) + len(self._days)
+
+    def add(self, columns: Sequence[Sequence[Any]]) -> None:
+        """Count events, given by column in the order of ``EVENT_COLUMNS``."""
+        *wanted, left_out = (columns[place] for place in self._PLACES)
+        if any(left_out):
+            is_in = [not flag for flag in left_out]
+            wanted = [[*compress(column, is_in)] for column in wanted]
+        delivery_ids, kinds, link_ids, moments, audiences, agent_keys = wanted
+        slots = [us // (SLOT_SECONDS * _MICROSECONDS) for us in moments]
+        self._slots.update(zip(delivery_ids, kinds, link_ids, slots, audiences, strict=True))
+        days = [us // (_DAY_SECONDS * _MICROSECONDS) for us in moments]
+        of_days = zip(delivery_ids, days, agent_keys, kinds, audiences, strict=True)
+        if REACTION_KINDS.issuperset(kinds):
+            self._days.update(of_days)
+        else:
+            self._days.update(compress(of_days, [kind in REACTION_KINDS for kind in kinds]))
+
+    def clear(self) -> None:
+        """Begin again."""
+        self._slots.clear()
+        self._days.clear()
+
+    def rows(self, tables: Tables) -> Iterator[tuple[Table, list[tuple[Any, ...]]]]:
+        """By table the rows to add up, by column and in the order of the key."""
+        if self._slots:
+            slots = [
+                (delivery_id or "", kind, link_id or "", slot * SLOT_SECONDS, audience, times)
+                for (delivery_id, kind, link_id, slot, audience), times in self._slots.items()
+            ]
+            yield tables.slots, [*zip(*sorted(slots), strict=True)]
+        if self._days:
+            days = [
+                (delivery_id or "", day, agent_key or 0, kind, audience, times)
+                for (delivery_id, day, agent_key, kind, audience), times in self._days.items()
+            ]
+            yield tables.agent_days, [*zip(*sorted(days), strict=True)]
 
 
 def note_changes(

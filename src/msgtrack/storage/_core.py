@@ -8,8 +8,9 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
-from itertools import chain, islice
-from typing import TypeVar
+from itertools import chain, islice, repeat
+from operator import attrgetter
+from typing import TypeVar, cast
 
 from attrs import evolve
 
@@ -41,6 +42,7 @@ __all__ = [
     "Spans",
     "admits",
     "in_order",
+    "kept_batches",
     "kept_events",
     "kept_ids",
     "paged",
@@ -136,14 +138,43 @@ def kept_ids(events: Iterable[Event]) -> Iterator[tuple[str, Event]]:
     seen: Counter[str] = Counter()
     for event in events:
         if not isinstance(event, Event) or EVENT_KINDS.get(event.kind) is not type(event):
-            raise InvalidValue(f"a store ingests events of the known kinds, not {type(event).__name__}: {event!r:.80}")
-        if event.has_own_id:
-            yield event.id, event
-            continue
-        derived = event.derived_id()
-        ordinal = seen[derived]
-        seen[derived] += 1
-        yield event.derived_id(ordinal) if ordinal else derived, event
+            raise _not_kept(event)
+        yield _kept_id(_own_id(event), event, seen), event
+
+
+def kept_batches(events: Iterable[Event], size: int) -> Iterator[tuple[list[str], list[Event]]]:
+    """The same, some at a time: the ids of ``size`` events and the events; of the last ones, fewer.
+
+    Raises:
+        InvalidValue: one is no event, or of a class that is not in ``EVENT_KINDS``.
+    """
+    seen: Counter[str] = Counter()
+    iterator = iter(events)
+    while batch := list(islice(iterator, size)):
+        yield _kept_ids(batch, seen), batch
+
+
+def _kept_ids(events: list[Event], seen: Counter[str]) -> list[str]:
+    if not {*map(type, events)} <= {*EVENT_KINDS.values()}:
+        raise _not_kept(next(event for event in events if type(event) not in EVENT_KINDS.values()))
+    ids: list[str | None] = [*map(_own_id, events)]
+    return [*map(_kept_id, ids, events, repeat(seen))] if None in ids else cast("list[str]", ids)
+
+
+def _not_kept(value: object) -> InvalidValue:
+    return InvalidValue(f"a store ingests events of the known kinds, not {type(value).__name__}: {value!r:.80}")
+
+
+_own_id = attrgetter("_id")
+
+
+def _kept_id(own_id: str | None, event: Event, seen: Counter[str]) -> str:
+    if own_id is not None:
+        return own_id
+    derived = event.derived_id()
+    ordinal = seen[derived]
+    seen[derived] += 1
+    return event.derived_id(ordinal) if ordinal else derived
 
 
 def kept_events(events: Iterable[Event]) -> Iterator[Event]:

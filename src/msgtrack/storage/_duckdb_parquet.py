@@ -17,7 +17,7 @@ from msgtrack.errors import InvalidValue, NotSupported, SchemaMismatch, StoreErr
 from msgtrack.events import Event
 from msgtrack.protocols import Capabilities, Checkpoint, Query, Record
 from msgtrack.storage._duckdb import create_table, literal, memory, quiet
-from msgtrack.storage._duckdb_reading import TABLES, DuckReader
+from msgtrack.storage._duckdb_reading import TABLES, DuckReader, State
 from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION
 
 __all__ = ["ParquetStore", "folder_of", "write_parquet"]
@@ -94,7 +94,8 @@ class ParquetStore(DuckReader):
             streaming=True,
         )
 
-    def _aimed(self, statement: Select[Any], query: Query) -> Select[Any]:
+    def _asked(self, state: State, query: Query) -> Select[Any]:
+        statement = super()._asked(state, query)
         # Days are folders, so whole files are passed over.
         day: ColumnElement[str] = literal_column(f"{TABLES.events.name}.day")
         if query.since is not None:

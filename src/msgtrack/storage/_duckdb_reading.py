@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
@@ -21,7 +21,7 @@ from msgtrack.storage._rows import EventReader, read_checkpoint
 from msgtrack.storage._schema import Tables, moment, tables_of
 from msgtrack.storage.base import EVERYTHING, Spans
 
-__all__ = ["TABLES", "DuckReader"]
+__all__ = ["TABLES", "DuckReader", "State"]
 
 _BATCH_ROWS = 5000
 _SORTED_ROWS = 50_000
@@ -43,25 +43,25 @@ class DuckReader(ListingStore):
         self._connection = connection
         self._name = name
         self._open: set[duckdb.DuckDBPyConnection] = set()
-        self._frozen: _State | None = None
+        self._frozen: State | None = None
 
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id; memory does not grow with them."""
         self.check_open()
-        return self._events(self._aimed(events_asked(TABLES, query), query), query)
+        return self._events(lambda state: self._asked(state, query), query)
 
-    def _aimed(self, statement: Select[Any], query: Query) -> Select[Any]:
+    def _asked(self, state: State, query: Query) -> Select[Any]:
         """The statement of a scan, told where its rows lie."""
-        return statement
+        return events_asked(TABLES, query)
 
-    def _events(self, statement: Select[Any], query: Query) -> Iterator[Event]:
+    def _events(self, asked: Callable[[State], Select[Any]], query: Query) -> Iterator[Event]:
         reader = EventReader()
         in_sql = fits_in_sql(query)
         # The rows decide in any case; what has to be looked up first is looked up in the state that they are read from.
         passes = None if in_sql else self.admission(query)
         found = 0
         with self._state() as state:
-            for part in self._parts(state, statement, query):
+            for part in self._parts(state, asked(state), query):
                 for row in self._read(state, part):
                     event = reader.event((shown_id(row[0]), *row[1:]))
                     if passes is None or passes(event):
@@ -70,7 +70,7 @@ class DuckReader(ListingStore):
                         found += 1
                         yield event
 
-    def _parts(self, state: _State, statement: Select[Any], query: Query) -> Iterator[Select[Any]]:
+    def _parts(self, state: State, statement: Select[Any], query: Query) -> Iterator[Select[Any]]:
         """The statement in parts of some rows, by moment: the engine holds in memory what it sorts."""
         at = TABLES.events.c.occurred_at
         ((there,),) = self._read(state, select(func.count()).select_from(TABLES.events))
@@ -92,7 +92,7 @@ class DuckReader(ListingStore):
         """Events of these persons (``source_id``), in the order of a scan."""
         self.check_open()
         theirs = TABLES.events.c.source_id.in_(sorted(source_ids))
-        return self._events(events_asked(TABLES, EVERYTHING).where(theirs), EVERYTHING)
+        return self._events(lambda _: events_asked(TABLES, EVERYTHING).where(theirs), EVERYTHING)
 
     def deliveries_of_messages(self) -> set[str]:
         """The ids of all deliveries that messages name."""
@@ -148,7 +148,7 @@ class DuckReader(ListingStore):
             yield
 
     @contextmanager
-    def _freezing(self) -> Iterator[_State]:
+    def _freezing(self) -> Iterator[State]:
         if self._frozen is not None:
             yield self._frozen
             return
@@ -159,7 +159,7 @@ class DuckReader(ListingStore):
                 self._frozen = None
 
     @contextmanager
-    def _state(self) -> Iterator[_State]:
+    def _state(self) -> Iterator[State]:
         """One state of the store: that of the snapshot, or else that of now."""
         if self._frozen is not None:
             yield self._frozen
@@ -167,13 +167,13 @@ class DuckReader(ListingStore):
         with self._reading() as cursor:
             with self._errors():
                 cursor.execute("BEGIN TRANSACTION")
-            yield _State(cursor)
+            yield State(cursor)
 
     def _rows(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
         with self._state() as state:
             yield from self._read(state, statement)
 
-    def _read(self, state: _State, statement: Select[Any]) -> Iterator[Sequence[Any]]:
+    def _read(self, state: State, statement: Select[Any]) -> Iterator[Sequence[Any]]:
         with self._errors():
             answer = state.ask(statement)
         while True:
@@ -222,7 +222,7 @@ class _Answer:
             self._cursor = None
 
 
-class _State:
+class State:
     """One transaction that reads. Its connection holds the rows of one statement at a time."""
 
     def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
@@ -256,7 +256,7 @@ class _State:
 class _Laid(DuckOperations):
     """Counting asks some fifteen times for the same rows; to join them once takes a third of the time."""
 
-    def __init__(self, frozen: _State) -> None:
+    def __init__(self, frozen: State) -> None:
         self._frozen = frozen
 
     @contextmanager

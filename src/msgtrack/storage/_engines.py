@@ -15,10 +15,13 @@ from msgtrack.protocols import Capabilities
 from msgtrack.storage._schema import Tables
 from msgtrack.storage._types import Convert
 
-__all__ = ["Row", "SqlEngine", "check_address", "columns_of", "converted", "seconds_of"]
+__all__ = ["Columns", "Row", "SqlEngine", "check_address", "columns_of", "converted", "seconds_of"]
 
 Row = tuple[Any, ...]
 """A row as the writers of ``_rows`` make it: numbers, texts, bytes and None, whatever engine it goes to."""
+
+Columns = Sequence[Sequence[Any]]
+"""Rows by column, all of one length, in the order of :func:`columns_of`."""
 
 
 class SqlEngine(ABC):
@@ -97,26 +100,32 @@ class SqlEngine(ABC):
         """While it lasts, nobody else makes the tables called ``name``."""
         yield
 
-    def insert_new(self, connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+    def insert_new(self, connection: Connection, table: Table, columns: Columns) -> int:
         """Keep rows whose unique column (that of events, or the key of the others) is new; how many were, for events."""
-        return self._insert(connection, table, rows, replace=False)
+        return self._insert(connection, table, columns, replace=False)
 
-    def insert_or_replace(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    def insert_or_replace(self, connection: Connection, table: Table, columns: Columns) -> None:
         """Keep rows by key, the last one of a key in place of what is there."""
-        self._insert(connection, table, rows, replace=True)
+        self._insert(connection, table, columns, replace=True)
 
-    def _insert(self, connection: Connection, table: Table, rows: Sequence[Row], *, replace: bool) -> int:
+    def _insert(self, connection: Connection, table: Table, columns: Columns, *, replace: bool) -> int:
+        rows = converted(connection.dialect, table, columns)
         if not rows:
             return 0
         sql = self.insert_sql(connection.dialect, table, "?", replace=replace)
         # Text and tuples: several times as fast as handing dictionaries to a statement object.
-        return connection.exec_driver_sql(sql, converted(connection.dialect, table, rows)).rowcount
+        return connection.exec_driver_sql(sql, rows).rowcount
+
+    def add_up(self, connection: Connection, table: Table, columns: Columns) -> None:
+        """Insert rows of distinct keys; where the key is there, add the ``times``, which is the last column."""
+        rows = converted(connection.dialect, table, columns)
+        connection.exec_driver_sql(self.adding_sql(connection.dialect, table, "?"), rows)
 
     def make_stage(self, connection: Connection, table: Table) -> None:
         """Make a table that only this connection sees, to lay rows of ``table`` aside in."""
         raise TypeError(f"{type(self).__name__} does no staging")
 
-    def stage(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    def stage(self, connection: Connection, table: Table, columns: Columns) -> None:
         """Lay rows aside, behind those laid aside before."""
         raise TypeError(f"{type(self).__name__} does no staging")
 
@@ -131,6 +140,10 @@ class SqlEngine(ABC):
     @abstractmethod
     def insert_sql(self, dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:
         """An insert; ``source`` is a select, or ``"?"`` for one row of parameters."""
+
+    @abstractmethod
+    def adding_sql(self, dialect: Dialect, table: Table, source: str) -> str:
+        """An insert as :meth:`add_up` does it."""
 
     def passes(self, error: BaseException) -> bool:
         """Whether it is an error of the driver by which the engine asks to do the same again."""
@@ -157,12 +170,9 @@ def parameters_of(table: Table, mark: str) -> str:
     return f"VALUES ({', '.join([mark] * len(columns_of(table)))})"
 
 
-def converted(dialect: Dialect, table: Table, rows: Sequence[Row]) -> list[Row]:
-    """Rows with the texts as the engine takes them."""
+def converted(dialect: Dialect, table: Table, columns: Columns) -> list[Row]:
+    """The rows, with the texts as the engine takes them."""
     converters = [_converter(dialect, table, name) for name in columns_of(table)]
-    if not any(converters):
-        return [*rows]
-    columns = zip(*rows, strict=True)
     return [
         *zip(
             *(

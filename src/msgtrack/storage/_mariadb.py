@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -14,7 +14,7 @@ from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, f
 
 from msgtrack.errors import MissingExtra, StoreError
 from msgtrack.storage._engines import (
-    Row,
+    Columns,
     SqlEngine,
     check_address,
     columns_of,
@@ -84,25 +84,28 @@ class MariaDb(SqlEngine):
         finally:
             connection.execute(text("SELECT RELEASE_LOCK(:lock)"), {"lock": lock})
 
-    def insert_new(self, connection: Connection, table: Table, rows: Sequence[Row]) -> int:
+    def insert_new(self, connection: Connection, table: Table, columns: Columns) -> int:
         """As everywhere; counted by the numbers that new events got."""
         with _counting(connection, table) as counted:
-            super().insert_new(connection, table, rows)
+            super().insert_new(connection, table, columns)
         return sum(counted)
 
     def insert_sql(self, dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:
         """With the clause for known keys; IGNORE would pass over other errors as well."""
-        columns, unique = columns_of(table), unique_of(table)
+        unique = unique_of(table)
         quote = dialect.identifier_preparer.quote
         if replace:
-            changes = ", ".join(f"{quote(name)} = VALUES({quote(name)})" for name in columns if name not in unique)
+            changes = ", ".join(
+                f"{quote(name)} = VALUES({quote(name)})" for name in columns_of(table) if name not in unique
+            )
         else:
             target = dialect.identifier_preparer.format_table(table)
             changes = f"{quote(unique[0])} = {target}.{quote(unique[0])}"
-        return (
-            f"INSERT INTO {dialect.identifier_preparer.format_table(table)} ({names_of(dialect, columns)}) "
-            f"{parameters_of(table, '%s') if source == '?' else source} ON DUPLICATE KEY UPDATE {changes}"
-        )
+        return _insert(dialect, table, source, changes)
+
+    def adding_sql(self, dialect: Dialect, table: Table, source: str) -> str:
+        """With the clause for known keys."""
+        return _insert(dialect, table, source, "times = times + VALUES(times)")
 
     def make_stage(self, connection: Connection, table: Table) -> None:
         """A temporary table with a number for the order of arrival."""
@@ -113,12 +116,12 @@ class MariaDb(SqlEngine):
             f"FROM {dialect.identifier_preparer.format_table(table)} LIMIT 0"
         )
 
-    def stage(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    def stage(self, connection: Connection, table: Table, columns: Columns) -> None:
         """By inserts of many rows."""
         dialect = connection.dialect
-        columns = names_of(dialect, columns_of(table))
-        insert = f"INSERT INTO {_stage_name(dialect, table)} ({columns}) {parameters_of(table, '%s')}"
-        connection.exec_driver_sql(insert, converted(dialect, table, rows))
+        names = names_of(dialect, columns_of(table))
+        insert = f"INSERT INTO {_stage_name(dialect, table)} ({names}) {parameters_of(table, '%s')}"
+        connection.exec_driver_sql(insert, converted(dialect, table, columns))
 
     def take_over(self, connection: Connection, table: Table, *, replace: bool) -> int:
         """One insert."""
@@ -154,6 +157,13 @@ def _counting(connection: Connection, table: Table) -> Iterator[list[int]]:
     before = connection.execute(select(func.coalesce(func.max(seq), 0))).scalar_one()
     yield counted
     counted.append(connection.execute(select(func.count()).where(seq > before)).scalar_one())
+
+
+def _insert(dialect: Dialect, table: Table, source: str, changes: str) -> str:
+    return (
+        f"INSERT INTO {dialect.identifier_preparer.format_table(table)} ({names_of(dialect, columns_of(table))}) "
+        f"{parameters_of(table, '%s') if source == '?' else source} ON DUPLICATE KEY UPDATE {changes}"
+    )
 
 
 def _stage_name(dialect: Dialect, table: Table) -> str:

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from sqlalchemy import URL, Connection, Dialect, Engine, Table, create_engine, select, text
 
 from msgtrack.errors import MissingExtra
 from msgtrack.storage._engines import (
-    Row,
+    Columns,
     SqlEngine,
     check_address,
     columns_of,
@@ -22,7 +21,7 @@ from msgtrack.storage._engines import (
     whole_milliseconds,
 )
 from msgtrack.storage._schema import Tables
-from msgtrack.storage._sqlite import insert_on_conflict
+from msgtrack.storage._sqlite import add_on_conflict, insert_on_conflict
 
 __all__ = ["Postgres"]
 
@@ -91,6 +90,18 @@ class Postgres(SqlEngine):
             dialect, table, parameters_of(table, "%s") if source == "?" else source, replace=replace
         )
 
+    def adding_sql(self, dialect: Dialect, table: Table, source: str) -> str:
+        """With the clause for conflicts."""
+        return add_on_conflict(dialect, table, parameters_of(table, "%s") if source == "?" else source)
+
+    def add_up(self, connection: Connection, table: Table, columns: Columns) -> None:
+        """In one statement, to which each column is an array."""
+        dialect = connection.dialect
+        arrays = [[*column] for column in zip(*converted(dialect, table, columns), strict=True)]
+        kinds = [dialect.type_compiler_instance.process(table.c[name].type) for name in columns_of(table)]
+        source = f"SELECT * FROM unnest({', '.join(f'%s::{kind.split()[0]}[]' for kind in kinds)})"
+        connection.exec_driver_sql(self.adding_sql(dialect, table, source), (*arrays,))
+
     def make_stage(self, connection: Connection, table: Table) -> None:
         """A temporary table; rows lie in it in the order of arrival."""
         dialect = connection.dialect
@@ -100,13 +111,13 @@ class Postgres(SqlEngine):
             f"{dialect.identifier_preparer.format_table(table)} WITH NO DATA"
         )
 
-    def stage(self, connection: Connection, table: Table, rows: Sequence[Row]) -> None:
+    def stage(self, connection: Connection, table: Table, columns: Columns) -> None:
         """By COPY."""
         dialect = connection.dialect
         copy_in = f"COPY {_stage_name(dialect, table)} ({names_of(dialect, columns_of(table))}) FROM STDIN"
         driver: Any = connection.connection.driver_connection
         with driver.cursor() as cursor, cursor.copy(copy_in) as copy:
-            for row in converted(dialect, table, rows):
+            for row in converted(dialect, table, columns):
                 copy.write_row(row)
 
     def take_over(self, connection: Connection, table: Table, *, replace: bool) -> int:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from functools import lru_cache
-from operator import attrgetter
 from typing import Any, NamedTuple, TypeVar
 
 from attrs import fields
@@ -13,23 +12,24 @@ from sqlalchemy import Table
 
 from msgtrack._entries import NO_AGENT, agent_of, link_entry, slot_of
 from msgtrack.errors import MsgtrackError, StoreError
-from msgtrack.events import EVENT_KINDS, Event, Transaction
+from msgtrack.events import EVENT_KINDS, Event
 from msgtrack.facts import FACT_KEYS, Fact, delivery_of, fact_key, recipient_of
 from msgtrack.model import Delivery, Message, Part, TrackedLink
 from msgtrack.protocols import Checkpoint, Record, WorkflowRun
-from msgtrack.records import SCHEMA_VERSION, from_dict, to_dict
+from msgtrack.records import from_dict, to_dict
 from msgtrack.storage._core import LONG_AGO
-from msgtrack.storage._schema import Tables, microseconds, moment, pack_id, term
+from msgtrack.storage._schema import Tables, microseconds, moment, term
 from msgtrack.upkeep import AuditEntry, FrozenCounts
 
 __all__ = [
     "EVENT_COLUMNS",
+    "IN_COLUMNS",
     "NO_TERMS",
     "OVERSIZE",
     "READ_COLUMNS",
+    "REST",
     "SHELVES",
     "EventReader",
-    "EventWriter",
     "Shelf",
     "Term",
     "checkpoint_row",
@@ -44,7 +44,6 @@ __all__ = [
 T = TypeVar("T")
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-_PLAIN_HEAD = {"v": SCHEMA_VERSION}
 
 Term = tuple[int, str]
 """A key and its body, a row of the dictionary."""
@@ -202,18 +201,17 @@ READ_COLUMNS = (
 """The columns that an event is read from, in the order of :meth:`EventReader.event`."""
 
 EVENT_COLUMNS = (*READ_COLUMNS[:8], "agent_key", "left_out", *READ_COLUMNS[8:])
-"""The columns of an event's row, in the order of :meth:`EventWriter.row`."""
+"""The columns of an event's row, in the order of :meth:`EventWriter.columns`."""
 
-_IN_COLUMNS = frozenset(READ_COLUMNS)
-_REST = {
-    cls: tuple(attribute.name for attribute in fields(cls) if attribute.alias not in _IN_COLUMNS)
+IN_COLUMNS = frozenset(READ_COLUMNS)
+"""The fields of an event that have a column."""
+
+REST = {
+    cls: tuple(attribute.name for attribute in fields(cls) if attribute.alias not in IN_COLUMNS)
     for cls in EVENT_KINDS.values()
 }
 """Of each class the fields that have no column: client, verdict, source and the like, mostly the same from event to event."""
 
-_rest_of: dict[type[Event], Callable[[Event], tuple[Any, ...]]] = {
-    cls: attrgetter(*names) for cls, names in _REST.items()
-}
 _CACHED_BODIES = 4096
 
 
@@ -221,87 +219,6 @@ def derived_of_event(event: Event) -> tuple[Term | None, int]:
     """What follows from an event: the term of its program, None where nothing is known of it, and whether it is left out."""
     agent = NO_AGENT if event.client is None else agent_of(event.client)
     return (None if agent == NO_AGENT else _term(agent)), int(event.is_seed or event.is_proof)
-
-
-class _Common(NamedTuple):
-    """What the rows of many events have in common."""
-
-    audience: str
-    program: Term | None
-    left_out: int
-    body: str | None
-
-
-class EventWriter:
-    """Makes rows of events. Bodies repeat (a browser, a verdict), so those made lately are kept."""
-
-    def __init__(self) -> None:
-        self._equal: dict[tuple[Any, ...], _Common] = {}
-        # Readers of logs mostly share the very objects, which are found faster than equal ones are compared. The values
-        # are held with what was made of them, or another object could come to have the number of one that is gone.
-        self._same: dict[tuple[Any, ...], tuple[_Common, tuple[Any, ...]]] = {}
-        self._known: set[int] = set()
-        self._terms: list[Term] = []
-
-    def terms(self) -> list[Term]:
-        """The terms of the rows made since the last call, those given before left out; they go in before the rows."""
-        terms, self._terms = self._terms, []
-        return terms
-
-    def row(self, event_id: str, event: Event) -> tuple[Any, ...]:
-        """The row of an event and the id that ``kept_ids`` gave it, in the order of :data:`EVENT_COLUMNS`."""
-        cls = event.__class__
-        rest = _rest_of[cls](event)
-        numbers = (cls, *map(id, rest))
-        same = self._same.get(numbers)
-        if same is None:
-            if len(self._same) >= _CACHED_BODIES:
-                self._same.clear()
-            same = self._same[numbers] = self._common(event, (cls, *rest)), rest
-        audience, program, left_out, body = same[0]
-        request_id: str | None = event.request_id or None
-        if request_id is not None and not request_id.isprintable():
-            # NUL and lone surrogates are text that some engines do not keep; JSON writes them all.
-            request_id = None
-            body = _event_body(event, with_request=True)
-        return (
-            pack_id(event_id),
-            cls.kind,
-            microseconds(event.occurred_at),
-            event.delivery_id,
-            event.message_id,
-            event.link_id,
-            event.source_id,
-            audience,
-            None if program is None else program[0],
-            left_out,
-            request_id,
-            body,
-        )
-
-    def _common(self, event: Event, key: tuple[Any, ...]) -> _Common:
-        # Amounts can be equal and yet written differently: 1.5 and 1.50.
-        is_alone = type(event) is Transaction
-        found = None if is_alone else self._equal.get(key)
-        if found is None:
-            program, left_out = derived_of_event(event)
-            if program is not None and program[0] not in self._known:
-                self._known.add(program[0])
-                self._terms.append(program)
-            found = _Common(event.verdict.audience.value, program, left_out, _event_body(event))
-            if len(self._equal) >= _CACHED_BODIES:
-                self._equal.clear()
-            if not is_alone:
-                self._equal[key] = found
-        return found
-
-
-def _event_body(event: Event, *, with_request: bool = False) -> str | None:
-    rest = to_dict(event)
-    for name in _IN_COLUMNS:
-        if not (with_request and name == "request_id"):
-            rest.pop(name, None)
-    return None if rest == _PLAIN_HEAD else _encode(rest)
 
 
 class EventReader:
@@ -341,7 +258,7 @@ def _event_rest(kind: str, body: str | None) -> dict[str, Any]:
     table = "events"
     rest = {} if body is None else _decoded(body, table)
     example = _read({**rest, "kind": kind, "occurred_at": "1970-01-01T00:00:00Z"}, Event, table)
-    values: dict[str, Any] = {name: getattr(example, name) for name in _REST[type(example)]}
+    values: dict[str, Any] = {name: getattr(example, name) for name in REST[type(example)]}
     if example.request_id:
         values["request_id"] = example.request_id
     return values

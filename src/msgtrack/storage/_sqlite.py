@@ -17,6 +17,10 @@ from msgtrack.storage._schema import Tables
 
 __all__ = ["Sqlite"]
 
+_CACHE_KIB = 32_000
+_LOG_PAGES = 8000
+"""What a connection that has written may hold in memory, and the pages of the log that go back into the file: some 32 MB each."""
+
 _APPLICATION_BUSY = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
 
 
@@ -85,6 +89,10 @@ class Sqlite(SqlEngine):
         """Take the lock at once: who read first could be refused when it comes to write."""
         # What is erased or purged must not stay behind in free pages; how the library was built decides the default.
         connection.exec_driver_sql("PRAGMA secure_delete=ON")
+        # Messages react in any order, so their index is written to all over: pages of it that stay in memory are not read
+        # again, and a page that many transactions changed is written back once for all of them.
+        connection.exec_driver_sql(f"PRAGMA cache_size=-{_CACHE_KIB}")
+        connection.exec_driver_sql(f"PRAGMA wal_autocheckpoint={_LOG_PAGES}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     def insert_sql(self, dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:
@@ -93,13 +101,25 @@ class Sqlite(SqlEngine):
             dialect, table, parameters_of(table, "?") if source == "?" else source, replace=replace
         )
 
+    def adding_sql(self, dialect: Dialect, table: Table, source: str) -> str:
+        """With SQLite's clause for conflicts."""
+        return add_on_conflict(dialect, table, parameters_of(table, "?") if source == "?" else source)
+
 
 def insert_on_conflict(dialect: Dialect, table: Table, source: str, *, replace: bool) -> str:
     """An insert with the clause that SQLite and PostgreSQL share."""
-    columns, unique = columns_of(table), unique_of(table)
-    quote = dialect.identifier_preparer.quote
-    others = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in columns if name not in unique)
+    unique, quote = unique_of(table), dialect.identifier_preparer.quote
+    others = ", ".join(f"{quote(name)} = excluded.{quote(name)}" for name in columns_of(table) if name not in unique)
+    return _insert(dialect, table, source, f"UPDATE SET {others}" if replace else "NOTHING")
+
+
+def add_on_conflict(dialect: Dialect, table: Table, source: str) -> str:
+    """An insert that adds the times up, with the clause that SQLite and PostgreSQL share."""
+    return _insert(dialect, table, source, "UPDATE SET times = kept.times + excluded.times")
+
+
+def _insert(dialect: Dialect, table: Table, source: str, otherwise: str) -> str:
     return (
-        f"INSERT INTO {dialect.identifier_preparer.format_table(table)} ({names_of(dialect, columns)}) {source} "
-        f"ON CONFLICT ({names_of(dialect, unique)}) DO " + (f"UPDATE SET {others}" if replace else "NOTHING")
+        f"INSERT INTO {dialect.identifier_preparer.format_table(table)} AS kept ({names_of(dialect, columns_of(table))}) {source} "
+        f"ON CONFLICT ({names_of(dialect, unique_of(table))}) DO {otherwise}"
     )

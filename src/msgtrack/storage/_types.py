@@ -8,6 +8,7 @@ SQLite takes text as it is.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from sqlalchemy import Dialect, LargeBinary, String, Text
@@ -19,7 +20,18 @@ from sqlalchemy.types import TypeDecorator, TypeEngine, UserDefinedType
 
 from msgtrack._borders import MAX_ID_BYTES
 
-__all__ = ["Convert", "EventId", "IdText", "LongText", "Name", "event_id_text", "pack_id", "unpack_id"]
+__all__ = [
+    "Convert",
+    "EventId",
+    "IdText",
+    "LongText",
+    "Name",
+    "event_id_text",
+    "pack_id",
+    "pack_ids",
+    "tagged_ids",
+    "unpack_id",
+]
 
 Convert = Callable[[Sequence[Any]], Iterable[Any]]
 """Makes the values of one column, over many rows, what an engine takes."""
@@ -40,6 +52,19 @@ def pack_id(event_id: str) -> bytes | str:
         return event_id
     # Capitals and blanks are read as well, but are not given back.
     return packed if packed.hex() == event_id else event_id
+
+
+def pack_ids(event_ids: Sequence[str]) -> list[bytes] | list[bytes | str]:
+    """What :func:`pack_id` gives for each of them."""
+    together = "".join(event_ids)
+    if len(together) == _HEX_DIGITS * len(event_ids) and {*map(len, event_ids)} == {_HEX_DIGITS}:
+        # One look at all of them is much quicker than one at each, and nearly always enough.
+        with suppress(ValueError):
+            packed = bytes.fromhex(together)
+            if packed.hex() == together:
+                width = _HEX_DIGITS // 2
+                return [packed[place : place + width] for place in range(0, len(packed), width)]
+    return [*map(pack_id, event_ids)]
 
 
 def unpack_id(kept: bytes | str) -> str:
@@ -173,7 +198,7 @@ class EventId(TypeDecorator[str]):
 
     def to_engine(self, dialect: Dialect) -> Convert | None:
         """What makes packed ids what the engine takes, None where nothing is to be done."""
-        return None if dialect.name == "sqlite" else _all_tagged
+        return None if dialect.name == "sqlite" else tagged_ids
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
         """Unpack."""
@@ -185,7 +210,8 @@ class EventId(TypeDecorator[str]):
         return kept[1:].hex() if kept[:1] == _OURS else kept[1:].decode()
 
 
-def _all_tagged(values: Sequence[Any]) -> Iterable[Any]:
+def tagged_ids(values: Sequence[Any]) -> list[bytes]:
+    """Packed ids as engines hold them that have one type for a column: all as bytes, with a mark before them."""
     return [_OURS + packed if isinstance(packed, bytes) else _THEIRS + packed.encode() for packed in values]
 
 

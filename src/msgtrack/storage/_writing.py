@@ -13,32 +13,43 @@ from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Record
 from msgtrack.storage._connections import Connections
-from msgtrack.storage._consolidated import note, note_changes, rebuild
+from msgtrack.storage._consolidated import Sums, note, note_changes, rebuild
 from msgtrack.storage._core import kept_ids, record_key
-from msgtrack.storage._engines import Row
+from msgtrack.storage._engines import Columns, Row
+from msgtrack.storage._event_rows import EventWriter
 from msgtrack.storage._operations import Operations
-from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter, fact_row
+from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, fact_row
 from msgtrack.storage._schema import Tables, pack_id
 
-__all__ = ["Rows", "Writing", "batches_of", "rows_of_events", "rows_of_records"]
+__all__ = ["BATCH_ROWS", "Rows", "Writing", "batches_of", "rows_of_events", "rows_of_records"]
 
-_BATCH_ROWS = 1000
+BATCH_ROWS = 1000
+"""Values of one call that are made into rows at a time."""
+
+_MOST_SUMS = 50_000
+"""Rows of slots and days that are counted here at a time."""
+
 _HELD_BATCHES = 5
 """Batches of one call that are held in memory, to be written again if need be; of a longer one all are laid aside in the database."""
 
 
 class Rows(NamedTuple):
-    """Rows of one table that a call writes: in place of what is there, or only where nothing is."""
+    """Rows of one table that a call writes, by column: in place of what is there, or only where nothing is."""
 
     table: Table
-    rows: Sequence[Row]
+    columns: Columns
     replace: bool
+
+    @property
+    def number(self) -> int:
+        """How many rows there are."""
+        return len(self.columns[0]) if self.columns else 0
 
 
 def batches_of(values: Iterable[Any]) -> Iterator[list[Any]]:
     """The values, some at a time."""
     iterator = iter(values)
-    while batch := list(islice(iterator, _BATCH_ROWS)):
+    while batch := list(islice(iterator, BATCH_ROWS)):
         yield batch
 
 
@@ -58,17 +69,20 @@ def rows_of_records(tables: Tables, records: Iterable[Record]) -> list[Rows]:
             shelf = SHELVES[type(record)]
             rows.setdefault(shelf.table(tables), []).append(shelf.row(record))
             terms.update(shelf.terms(record))
-    return [*_of_terms(tables, terms), *(Rows(table, of_table, replace=True) for table, of_table in rows.items())]
+    return [
+        *_of_terms(tables, terms),
+        *(Rows(table, [*zip(*of_table, strict=True)], replace=True) for table, of_table in rows.items()),
+    ]
 
 
-def rows_of_events(tables: Tables, writer: EventWriter, kept: Iterable[tuple[str, Event]]) -> list[Rows]:
-    """The rows of events, each with the id that it is kept under."""
-    rows = [writer.row(*of_event) for of_event in kept]
-    return [*_of_terms(tables, dict(writer.terms())), Rows(tables.events, rows, replace=False)]
+def rows_of_events(tables: Tables, writer: EventWriter, ids: Sequence[str], events: Sequence[Event]) -> list[Rows]:
+    """The rows of events and the ids that they are kept under."""
+    columns = writer.columns(ids, events)
+    return [*_of_terms(tables, dict(writer.terms())), Rows(tables.events, columns, replace=False)]
 
 
 def _of_terms(tables: Tables, terms: dict[int, str]) -> list[Rows]:
-    return [Rows(tables.terms, [*terms.items()], replace=False)] if terms else []
+    return [Rows(tables.terms, [[*terms], [*terms.values()]], replace=False)] if terms else []
 
 
 class Writing:
@@ -77,6 +91,7 @@ class Writing:
     def __init__(self, database: Connections, tables: Tables, operations: Operations) -> None:
         self._database, self._tables, self._operations = database, tables, operations
         self._kind = database.kind
+        self._greatest = select(func.coalesce(func.max(tables.events.c.seq), 0))
 
     def write(self, batches: Iterator[list[Rows]]) -> int:
         """Write all batches or none; how many events were new."""
@@ -91,24 +106,31 @@ class Writing:
         further = next(batches, None)
         if further is not None:
             return self._write_staged(chain(held, (further,), batches))
-        if sum(len(rows) for batch in held for _, rows, _ in batch) >= self._kind.staged_rows:
+        if sum(rows.number for batch in held for rows in batch) >= self._kind.staged_rows:
             return self._write_staged(held)
         return self._database.attempt(lambda connection: self._apply(connection, held), self._tables) if held else 0
 
     def _write_staged(self, batches: Iterable[list[Rows]]) -> int:
         with self._database.writer() as connection:
             staged: dict[Table, bool] = {}
+            given, sums = 0, Sums()
             for batch in batches:
                 with self._database.errors():
-                    for table, rows, replace in batch:
-                        if table not in staged:
-                            self._kind.make_stage(connection, table)
-                            staged[table] = replace
-                        self._kind.stage(connection, table, rows)
+                    for rows in batch:
+                        if rows.table not in staged:
+                            self._kind.make_stage(connection, rows.table)
+                            staged[rows.table] = rows.replace
+                        self._kind.stage(connection, rows.table, rows.columns)
+                        if rows.table is self._tables.events:
+                            given += rows.number
+                            if len(sums) <= _MOST_SUMS:
+                                sums.add(rows.columns)
             with self._database.errors():
                 connection.commit()
+            # Of more than that the engine itself makes the sums.
+            counted = sums if len(sums) <= _MOST_SUMS else None
             added = self._database.attempt(
-                lambda connection: self._take_over(connection, staged), self._tables, connection
+                lambda connection: self._take_over(connection, staged, given, counted), self._tables, connection
             )
             self._drop_stages(connection, staged)
             return added
@@ -124,34 +146,51 @@ class Writing:
             # What was taken over is kept, whatever becomes of the connection; what was laid aside goes with it.
             connection.invalidate()
 
-    def _take_over(self, connection: Connection, staged: dict[Table, bool]) -> int:
+    def _take_over(self, connection: Connection, staged: dict[Table, bool], given: int, sums: Sums | None) -> int:
         added = 0
         with self._database.errors():
             before = self._last_number(connection)
             for table, replace in staged.items():
                 taken = self._kind.take_over(connection, table, replace=replace)
                 added += taken if table is self._tables.events else 0
-            if added:
+            if sums is not None and added == given:
+                self._add_up(connection, sums)
+            elif added:
                 self._note(connection, before)
         return added
 
     def _apply(self, connection: Connection, batches: Iterable[list[Rows]]) -> int:
         added = 0
-        before: int | None = None
+        sums = Sums()
         for batch in batches:
             with self._database.errors():
-                for table, rows, replace in batch:
-                    if replace:
-                        self._kind.insert_or_replace(connection, table, rows)
-                    elif table is self._tables.events:
-                        before = self._last_number(connection) if before is None else before
-                        added += self._kind.insert_new(connection, table, rows)
+                for rows in batch:
+                    if rows.replace:
+                        self._kind.insert_or_replace(connection, rows.table, rows.columns)
+                    elif rows.table is self._tables.events:
+                        added += self._insert_events(connection, rows, sums)
                     else:
-                        self._kind.insert_new(connection, table, rows)
-        if added and before is not None:
-            with self._database.errors():
-                self._note(connection, before)
+                        self._kind.insert_new(connection, rows.table, rows.columns)
+        with self._database.errors():
+            self._add_up(connection, sums)
         return added
+
+    def _insert_events(self, connection: Connection, rows: Rows, sums: Sums) -> int:
+        before = self._last_number(connection)
+        added = self._kind.insert_new(connection, rows.table, rows.columns)
+        if added == rows.number:
+            sums.add(rows.columns)
+            if len(sums) > _MOST_SUMS:
+                self._add_up(connection, sums)
+                sums.clear()
+        elif added:
+            # Which ones were new the engine knows.
+            self._note(connection, before)
+        return added
+
+    def _add_up(self, connection: Connection, sums: Sums) -> None:
+        for table, columns in sums.rows(self._tables):
+            self._kind.add_up(connection, table, columns)
 
     def _note(self, connection: Connection, before: int) -> None:
         last = self._last_number(connection)
@@ -159,7 +198,7 @@ class Writing:
 
     def _last_number(self, connection: Connection) -> int:
         """The greatest number of an event; those that come in this transaction have greater ones, for nobody else writes."""
-        return int(connection.execute(select(func.coalesce(func.max(self._tables.events.c.seq), 0))).scalar_one())
+        return int(connection.execute(self._greatest).scalar_one())
 
     def revise(
         self,
@@ -179,11 +218,12 @@ class Writing:
                 gone.setdefault(SHELVES[type(record)].table(tables), []).append(key)
         gone_events = [*remove_events]
         fresh = rows_of_records(tables, records)
-        *terms, rewritten = rows_of_events(tables, writer, kept_ids(events))
-        if not (gone or gone_events or fresh or rewritten.rows):
+        kept = [*kept_ids(events)]
+        *terms, rewritten = rows_of_events(tables, writer, [name for name, _ in kept], [event for _, event in kept])
+        if not (gone or gone_events or fresh or rewritten.number):
             return
 
-        rewritten_ids = {row[0] for row in rewritten.rows}
+        rewritten_ids = {*rewritten.columns[0]}
 
         def work(connection: Connection) -> None:
             with self._database.errors():
@@ -194,7 +234,7 @@ class Writing:
                 _delete(connection, tables.events, ["id"], [(event_id,) for event_id in gone_events])
             self._apply(connection, [terms, fresh])
             with self._database.errors():
-                _rewrite(connection, tables.events, rewritten.rows)
+                _rewrite(connection, tables.events, [*zip(*rewritten.columns, strict=True)])
                 note_changes(*noted, rewritten_ids, sign=1)
 
         self._database.attempt(work, tables)

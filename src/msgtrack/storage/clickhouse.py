@@ -22,7 +22,6 @@ from msgtrack.storage._clickhouse_arrivals import Arrivals
 from msgtrack.storage._clickhouse_dialect import (
     ClickHouseOperations,
     column_type,
-    kept_id,
     literal,
     quoted,
     table_text,
@@ -31,25 +30,27 @@ from msgtrack.storage._clickhouse_dialect import (
 from msgtrack.storage._clickhouse_link import Address, Link, Session, address_of, is_name
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
 from msgtrack.storage._conditions import MAX_IN
+from msgtrack.storage._core import kept_batches
 from msgtrack.storage._counting import counts_of, slots_of
+from msgtrack.storage._event_rows import EventWriter
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._rows import (
     READ_COLUMNS,
     SHELVES,
     EventReader,
-    EventWriter,
     Term,
     checkpoint_row,
     fact_row,
     read_checkpoint,
 )
 from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION, Tables, moment
-from msgtrack.storage._types import event_id_text
-from msgtrack.storage.base import EVERYTHING, Spans, kept_ids, record_key
+from msgtrack.storage._types import event_id_text, tagged_ids
+from msgtrack.storage.base import EVERYTHING, Spans, record_key
 
 __all__ = ["ClickHouseStore", "open_clickhouse"]
 
 _BATCH_ROWS = 50_000
+_Batches = Iterable[tuple[Sequence[str], Sequence[Event]]]
 _LARGE = 2000
 """From so many events on, an ingest has slots of its own; those of smaller ones are counted together."""
 _CAPABILITIES = Capabilities(
@@ -120,10 +121,10 @@ class ClickHouseStore(ListingStore):
         What is given lies in a table of its own until the iterable is at its end; of an iterable that fails nothing is kept.
         """
         self.check_open()
-        kept = kept_ids(events)
-        first = [*islice(kept, _LARGE)]
+        iterator = iter(events)
+        first = [*islice(iterator, _LARGE)]
         token = self._arrivals.token(is_large=len(first) == _LARGE)
-        given = self._take(chain(first, kept), token)
+        given = self._take(kept_batches(chain(first, iterator), _BATCH_ROWS), token)
         added = self._arrivals.settle(token, given) if given else 0
         if checkpoint is not None:
             self._insert(self._tables.checkpoints, [checkpoint_row(checkpoint)])
@@ -223,8 +224,7 @@ class ClickHouseStore(ListingStore):
         for record in records:
             gone.get(type(record), {}).pop(record_key(record), None)
         token = self._arrivals.token()
-        kept = ((event_id, event) for event_id, event in kept_ids(events) if event_id not in gone_events)
-        given = self._take(kept, token)
+        given = self._take(_without(kept_batches(events, _BATCH_ROWS), gone_events), token)
         self.put(records)
         if given:
             self._arrivals.replace(token)
@@ -264,16 +264,16 @@ class ClickHouseStore(ListingStore):
             super().close()
             self._link.close()
 
-    def _take(self, kept: Iterator[tuple[str, Event]], token: int) -> int:
+    def _take(self, batches: _Batches, token: int) -> int:
         """Write events into the table of incoming ones; how many there were."""
         writer, given = EventWriter(), 0
         try:
-            while batch := list(islice(kept, _BATCH_ROWS)):
-                ids, *columns = zip(*[writer.row(*one) for one in batch], strict=True)
+            for ids, batch in batches:
+                packed, *columns = writer.columns(ids, batch)
                 places = range(given, given + len(batch))
                 self._insert_terms(writer.terms())
                 self._insert_columns(
-                    self._layout.incoming, [[token] * len(batch), places, [*map(kept_id, ids)], *columns]
+                    self._layout.incoming, [[token] * len(batch), places, tagged_ids(packed), *columns]
                 )
                 given += len(batch)
         except BaseException:
@@ -364,6 +364,13 @@ class ClickHouseStore(ListingStore):
 
 def _asked(session: Session) -> Callable[[Select[Any]], list[Sequence[Any]]]:
     return lambda statement: session.rows(text_of(statement))
+
+
+def _without(batches: _Batches, gone: set[str]) -> _Batches:
+    """The batches without the events of these ids."""
+    for batch in batches:
+        if kept := [one for one in zip(*batch, strict=True) if one[0] not in gone]:
+            yield [event_id for event_id, _ in kept], [event for _, event in kept]
 
 
 def _check_name(name: str, what: str) -> None:

@@ -4,20 +4,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
-from sqlalchemy import Executable, Select, Table, select, text
+from attrs import evolve
+from sqlalchemy import Executable, Select, Table, literal_column, select, text, tuple_
 
 from msgtrack.errors import SchemaMismatch, UnknownOption, UnknownStore
 from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
+from msgtrack.storage._asking import events_asked
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._consolidated import note, rebuild
+from msgtrack.storage._core import kept_batches
 from msgtrack.storage._duckdb import (
     OPERATIONS,
     compiled,
@@ -26,17 +28,20 @@ from msgtrack.storage._duckdb import (
     create_table,
     file_of,
     keep_id,
+    key_of_text,
     literal,
     memory,
-    message_key,
     retried,
     seconds,
 )
 from msgtrack.storage._duckdb_parquet import ParquetStore, write_parquet
-from msgtrack.storage._duckdb_reading import TABLES, DuckReader
-from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter, checkpoint_row, fact_row
+from msgtrack.storage._duckdb_reading import TABLES, DuckReader, State
+from msgtrack.storage._duckdb_staging import Staging, staged_name
+from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, checkpoint_row, fact_row
 from msgtrack.storage._schema import SCHEMA_VERSION, pack_id
-from msgtrack.storage.base import kept_ids, record_key
+from msgtrack.storage._types import tagged_ids
+from msgtrack.storage.base import record_key
 
 __all__ = ["DuckDbStore", "ParquetStore", "open_duckdb"]
 
@@ -45,6 +50,8 @@ T = TypeVar("T")
 _BATCH_ROWS = 20_000
 _TURNS = "msgtrack_turns"
 """One row: the number of the next event. Whoever writes changes it first, so that writers take turns."""
+_MADE = {TABLES.events: ("message_key UINTEGER",), TABLES.messages: ("recipient_key UINTEGER",)}
+"""Columns of this engine alone, behind the others: what is sought by."""
 _STAGED = (
     *(shelf.table(TABLES) for shelf in SHELVES.values()),
     TABLES.facts,
@@ -83,7 +90,7 @@ class DuckDbStore(DuckReader):
             with self._errors():
                 for table in _STAGED:
                     self._run(
-                        create_staging(_staged(table), [column for column in table.columns if column.name != "seq"])
+                        create_staging(staged_name(table), [column for column in table.columns if column.name != "seq"])
                     )
         except BaseException:
             self._connection.close()
@@ -111,7 +118,7 @@ class DuckDbStore(DuckReader):
             if self._lay_down(staged, records):
                 self._transaction(lambda: self._take_records(staged))
 
-    def _lay_down(self, staged: _Staging, records: Iterable[Record]) -> int:
+    def _lay_down(self, staged: Staging, records: Iterable[Record]) -> int:
         number = 0
         for batch in _batches(records):
             rows: dict[Table, list[tuple[Any, ...]]] = {}
@@ -128,7 +135,7 @@ class DuckDbStore(DuckReader):
                 staged.add(table, of_table)
         return number
 
-    def _take_records(self, staged: _Staging) -> None:
+    def _take_records(self, staged: Staging) -> None:
         self._turn()
         for table in staged.filled:
             self._replace(table)
@@ -145,17 +152,18 @@ class DuckDbStore(DuckReader):
             added = self._transaction(lambda: self._take_events(staged, given))
         return Ingested(added=added, known=given - added)
 
-    def _lay_down_events(self, staged: _Staging, events: Iterable[Event]) -> int:
+    def _lay_down_events(self, staged: Staging, events: Iterable[Event]) -> int:
         writer = EventWriter()
         given = 0
-        for batch in _batches(kept_ids(events)):
-            rows = [writer.row(*kept) for kept in batch]
-            staged.add(TABLES.events, [(n, keep_id(row[0]), *row[1:]) for n, row in enumerate(rows, given)])
+        for ids, batch in kept_batches(events, _BATCH_ROWS):
+            packed, *columns = writer.columns(ids, batch)
+            places = range(given, given + len(batch))
+            staged.add(TABLES.events, [*zip(places, tagged_ids(packed), *columns, strict=True)])
             staged.add(TABLES.terms, [(0, *term) for term in writer.terms()])
-            given += len(rows)
+            given += len(batch)
         return given
 
-    def _take_events(self, staged: _Staging, given: int) -> int:
+    def _take_events(self, staged: Staging, given: int) -> int:
         first = self._turn(max(given, 1))
         for table in staged.filled:
             if table is not TABLES.events:
@@ -167,7 +175,7 @@ class DuckDbStore(DuckReader):
 
     def _add_new(self, first: int) -> int:
         """Move the staged events whose id is new, numbered from ``first`` on; how many they were."""
-        fresh, kept = _staged(TABLES.events), TABLES.events.name
+        fresh, kept = staged_name(TABLES.events), TABLES.events.name
         names = ", ".join(EVENT_COLUMNS)
         given, different, low, high = self._run(f"SELECT count(*), count(DISTINCT id), min(id), max(id) FROM {fresh}")[
             0
@@ -175,7 +183,7 @@ class DuckDbStore(DuckReader):
         once = "" if given == different else f" AND n IN (SELECT min(n) FROM {fresh} GROUP BY id)"
         # The bounds let the engine pass over blocks of ids of another time: our own begin with their moment.
         added = self._run(
-            f"INSERT INTO {kept} (seq, {names}, message_key) SELECT n + $1, {names}, {message_key('message_id')} "
+            f"INSERT INTO {kept} (seq, {names}, message_key) SELECT n + $1, {names}, {key_of_text('message_id')} "
             f"FROM {fresh} AS fresh WHERE NOT EXISTS "
             f"(SELECT 1 FROM {kept} AS kept WHERE kept.id = fresh.id AND kept.id BETWEEN $2 AND $3){once}",
             [first, low, high],
@@ -207,7 +215,7 @@ class DuckDbStore(DuckReader):
             if keys or staged.filled:
                 self._transaction(lambda: self._revise(keys, staged))
 
-    def _revise(self, keys: Mapping[Table, list[tuple[Any, ...]]], staged: _Staging) -> None:
+    def _revise(self, keys: Mapping[Table, list[tuple[Any, ...]]], staged: Staging) -> None:
         self._turn()
         for table, of_table in keys.items():
             self._remove(table, of_table)
@@ -229,18 +237,30 @@ class DuckDbStore(DuckReader):
     def _rewrite_events(self) -> None:
         changes = ", ".join(f'"{name}" = fresh."{name}"' for name in EVENT_COLUMNS if name != "id")
         self._run(
-            f"UPDATE {TABLES.events.name} SET {changes}, message_key = {message_key('fresh.message_id')} "
-            f"FROM (SELECT * FROM {_staged(TABLES.events)} QUALIFY row_number() OVER (PARTITION BY id ORDER BY n DESC) = 1) AS fresh "
+            f"UPDATE {TABLES.events.name} SET {changes}, message_key = {key_of_text('fresh.message_id')} "
+            f"FROM (SELECT * FROM {staged_name(TABLES.events)} QUALIFY row_number() OVER (PARTITION BY id ORDER BY n DESC) = 1) AS fresh "
             f"WHERE {TABLES.events.name}.id = fresh.id"
         )
 
-    def _aimed(self, statement: Select[Any], query: Query) -> Select[Any]:
-        if query.recipient_id is not None:
-            keys = f"SELECT {message_key('id')} FROM {TABLES.messages.name} WHERE recipient_id = :recipient_id"
-            sought = text(f"message_key IN ({keys})").bindparams(recipient_id=query.recipient_id)
-            statement = statement.where(sought)
+    def _asked(self, state: State, query: Query) -> Select[Any]:
+        if query.recipient_id is not None and query.domains is None:
+            # What is said is found quicker than what has to be joined first.
+            named = select(
+                TABLES.messages.c.delivery_id, TABLES.messages.c.id, literal_column(key_of_text("id"))
+            ).where(
+                TABLES.messages.c.recipient_id == query.recipient_id,
+                text(f"recipient_key = {key_of_text(':recipient_id')}").bindparams(recipient_id=query.recipient_id),
+            )
+            found = [*self._read(state, named)]
+            if len(found) <= MAX_IN:
+                of_events = tuple_(TABLES.events.c.delivery_id, TABLES.events.c.message_id)
+                return events_asked(TABLES, evolve(query, recipient_id=None)).where(
+                    literal_column("message_key").in_([key for _, _, key in found]),
+                    of_events.in_([(delivery_id, message_id) for delivery_id, message_id, _ in found]),
+                )
+        statement = events_asked(TABLES, query)
         if query.message_ids is not None and len(query.message_ids) <= MAX_IN:
-            keys = f"SELECT {message_key('unnest(:ids)')}"
+            keys = f"SELECT {key_of_text('unnest(:ids)')}"
             statement = statement.where(text(f"message_key IN ({keys})").bindparams(ids=[*query.message_ids]))
         return statement
 
@@ -260,9 +280,10 @@ class DuckDbStore(DuckReader):
         keys = [f'"{column.name}"' for column in table.primary_key.columns]
         names = ", ".join(f'"{column.name}"' for column in table.columns)
         same = " AND ".join(f"old.{key} = new.{key}" for key in keys)
-        self._run(f"DELETE FROM {table.name} AS old USING {_staged(table)} AS new WHERE {same}")
+        self._run(f"DELETE FROM {table.name} AS old USING {staged_name(table)} AS new WHERE {same}")
+        made = f", {key_of_text('recipient_id')}" if table is TABLES.messages else ""
         self._run(
-            f"INSERT INTO {table.name} ({names}) SELECT {names} FROM {_staged(table)} "
+            f"INSERT INTO {table.name} SELECT {names}{made} FROM {staged_name(table)} "
             f"QUALIFY row_number() OVER (PARTITION BY {', '.join(keys)} ORDER BY n DESC) = 1"
         )
 
@@ -299,8 +320,8 @@ class DuckDbStore(DuckReader):
         self._run(*compiled(statement))
 
     @contextmanager
-    def _staging(self) -> Iterator[_Staging]:
-        staging = _Staging(self)
+    def _staging(self) -> Iterator[Staging]:
+        staging = Staging(self._connection, self._errors)
         try:
             yield staging
         finally:
@@ -312,7 +333,7 @@ class DuckDbStore(DuckReader):
         ours = there & {*TABLES.metadata.tables, _TURNS}
         if not ours:
             for table in TABLES.metadata.tables.values():
-                self._run(create_table(table, *(["message_key UINTEGER"] if table is TABLES.events else [])))
+                self._run(create_table(table, *_MADE.get(table, ())))
             self._run(f"CREATE TABLE {_TURNS} (next BIGINT NOT NULL)")
             self._run(f"INSERT INTO {_TURNS} VALUES (1)")
             self._run(*compiled(TABLES.schema.insert().values(version=SCHEMA_VERSION)))
@@ -327,36 +348,6 @@ class DuckDbStore(DuckReader):
                 f"{self._name} has version {versions[0]} of the schema, this reads version {SCHEMA_VERSION}",
                 hint="upgrade msgtrack",
             )
-
-
-class _Staging:
-    """Rows on their way into the tables, laid down while the caller's iterable is read: the transaction comes after."""
-
-    def __init__(self, store: DuckDbStore) -> None:
-        self._store = store
-        self.filled: dict[Table, None] = {}
-
-    def add(self, table: Table, rows: list[tuple[Any, ...]]) -> None:
-        """Lay down rows, each with its place in the call before it."""
-        if not rows:
-            return
-        with self._store._errors():
-            if table not in self.filled:
-                # A call before may have failed, and its clearing up as well.
-                self._store._run(f"TRUNCATE {_staged(table)}")
-            self.filled[table] = None
-            with self._store._connection.appender(_staged(table)) as appender:
-                appender.append_rows(rows)
-
-    def clear(self) -> None:
-        """Throw away what was laid down; what that fails for goes when its table is used next."""
-        for table in self.filled:
-            with suppress(duckdb.Error):
-                self._store._run(f"TRUNCATE {_staged(table)}")
-
-
-def _staged(table: Table) -> str:
-    return f"staged_{table.name}"
 
 
 def _batches(values: Iterable[Any]) -> Iterator[list[Any]]:

@@ -18,19 +18,21 @@ from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
 from msgtrack.storage._asking import events_asked, fits_in_sql
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._connections import Connections
+from msgtrack.storage._core import kept_batches
 from msgtrack.storage._counting import counts_of, slots_of
 from msgtrack.storage._engines import SqlEngine, seconds_of
+from msgtrack.storage._event_rows import EventWriter
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._making import prepare
 from msgtrack.storage._mariadb import MariaDb
 from msgtrack.storage._operations import operations_for
 from msgtrack.storage._paging import is_page_of_all, page_asked
 from msgtrack.storage._postgres import Postgres
-from msgtrack.storage._rows import EventReader, EventWriter, checkpoint_row, read_checkpoint
+from msgtrack.storage._rows import EventReader, checkpoint_row, read_checkpoint
 from msgtrack.storage._schema import PREFIX, moment, tables_of
 from msgtrack.storage._sqlite import Sqlite
-from msgtrack.storage._writing import Rows, Writing, batches_of, rows_of_events, rows_of_records
-from msgtrack.storage.base import EVERYTHING, Spans, kept_ids, paged
+from msgtrack.storage._writing import BATCH_ROWS, Rows, Writing, batches_of, rows_of_events, rows_of_records
+from msgtrack.storage.base import EVERYTHING, Spans, paged
 
 __all__ = ["SqlStore", "open_sql"]
 
@@ -123,11 +125,11 @@ class SqlStore(ListingStore):
 
         def batches() -> Iterator[list[Rows]]:
             nonlocal given
-            for batch in batches_of(kept_ids(events)):
+            for ids, batch in kept_batches(events, BATCH_ROWS):
                 given += len(batch)
-                yield rows_of_events(tables, writer, batch)
+                yield rows_of_events(tables, writer, ids, batch)
             if checkpoint is not None:
-                yield [Rows(tables.checkpoints, [checkpoint_row(checkpoint)], replace=True)]
+                yield [Rows(tables.checkpoints, [*zip(checkpoint_row(checkpoint), strict=True)], replace=True)]
 
         added = self._writing.write(batches())
         return Ingested(added=added, known=given - added)

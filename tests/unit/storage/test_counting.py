@@ -26,8 +26,9 @@ sqlalchemy = pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not in
 
 from msgtrack.storage import _consolidated  # noqa: E402  # after the check
 from msgtrack.storage._counting import counts_of, slots_of  # noqa: E402
+from msgtrack.storage._event_rows import EventWriter  # noqa: E402
 from msgtrack.storage._operations import Operations, operations_for  # noqa: E402
-from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, EventWriter  # noqa: E402
+from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES  # noqa: E402
 from msgtrack.storage._schema import tables_of  # noqa: E402
 from msgtrack.storage.base import kept_ids  # noqa: E402
 
@@ -66,7 +67,8 @@ class Engine:
         last = sqlalchemy.select(sqlalchemy.func.coalesce(sqlalchemy.func.max(self.tables.events.c.seq), 0))
         before = self.execute(last).scalar_one()
         writer = EventWriter()
-        rows = [writer.row(*kept) for kept in kept_ids(events)]
+        kept = [*kept_ids(events)]
+        rows = writer.rows([name for name, _ in kept], [event for _, event in kept])
         self._insert(self.tables.terms, writer.terms(), "OR IGNORE")
         self._insert(self.tables.events, rows, "OR IGNORE", EVENT_COLUMNS)
         _consolidated.note(self.execute, self.tables, self.operations, after=before)
