@@ -3,28 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, MutableMapping
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from msgtrack.hits import Hit
-from msgtrack.redirect import RedirectHandler, Request
+from msgtrack.redirect import RedirectHandler, Request, Response
+from msgtrack.web._edge import MAX_BODY, Edge, Observer, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
-
-MAX_BODY = 65_536
-"""Bytes of a posted body that are taken; more is answered with 413."""
-
-_TOO_MUCH = b"There is too much of this.\n"
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-
-def utc_now() -> datetime:
-    """The present, aware."""
-    return datetime.now(UTC)
 
 
 class TrackingApp:
@@ -37,6 +28,7 @@ class TrackingApp:
             A request with too large a body (over :data:`MAX_BODY`) is refused and not recorded.
         on_shutdown: called when the server says goodbye, such as ``SegmentWriter(...).close``.
         clock: gives the present; another clock lets a test or a demonstration run on a time scale of its own.
+        observe: is told of each answer: its reason and the seconds it took, such as ``RequestMetrics(...).observe``.
     """
 
     def __init__(
@@ -46,11 +38,10 @@ class TrackingApp:
         record: Callable[[Hit], object] | None = None,
         on_shutdown: Callable[[], object] | None = None,
         clock: Callable[[], datetime] = utc_now,
+        observe: Observer | None = None,
     ) -> None:
-        self._handler = handler
-        self._record = record
+        self._edge = Edge(handler, record=record, clock=clock, observe=observe)
         self._on_shutdown = on_shutdown
-        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -61,7 +52,7 @@ class TrackingApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The moment of the request is when it came, however slowly its body follows.
-        received_at = self._clock()
+        received_at = self._edge.clock()
         body: bytes | None = b""
         if scope["method"] == "POST":
             try:
@@ -69,17 +60,12 @@ class TrackingApp:
             except ConnectionError:
                 return
         if body is None:
-            await _refuse(send)
+            # What is left of the body is not read, so the connection cannot serve another request.
+            refused = self._edge.refuse()
+            await _send(send, refused, len(refused.body), (b"connection", b"close"))
             return
-        outcome = self._handler.handle(_request(scope, received_at, body))
-        if outcome.hit is not None and self._record is not None:
-            self._record(outcome.hit)
-        response = outcome.response
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-        body = b"" if scope["method"] == "HEAD" else response.body
-        headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        response, length = self._edge.answer(_request(scope, received_at, body))
+        await _send(send, response, length)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -100,7 +86,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
         ConnectionError: the client left before it had said everything.
     """
     said = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"")
-    if said.isdigit() and (len(said) > 9 or int(said) > MAX_BODY):
+    if says_too_much(said):
         return None
     body = b""
     while True:
@@ -115,16 +101,11 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
             return body
 
 
-async def _refuse(send: Send) -> None:
-    # What is left of the body is not read, so the connection cannot serve another request.
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(_TOO_MUCH)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": 413, "headers": headers})
-    await send({"type": "http.response.body", "body": _TOO_MUCH})
+async def _send(send: Send, response: Response, length: int, *more: tuple[bytes, bytes]) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers += [(b"content-length", b"%d" % length), *more]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
 
 
 def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
