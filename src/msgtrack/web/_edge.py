@@ -8,10 +8,12 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
+from msgtrack._borders import utc
+from msgtrack._trusted import trusted
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request, Response
 
-__all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "Edge", "Observer", "says_too_much", "utc_now"]
+__all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "Edge", "Observer", "made_request", "says_too_much", "utc_now"]
 
 MAX_BODY = 65_536
 """Bytes of a posted body that are taken; more is answered with 413."""
@@ -22,6 +24,9 @@ TOO_MUCH = Response(status=413, headers=_PLAIN, body=b"There is too much of this
 
 GONE = Response(status=400, headers=_PLAIN, body=b"The end of this is missing.\n")
 """The answer, if one must be given, to a client that left before the end of its body."""
+
+made_request = trusted(Request, received_at=None)
+"""A request of fields that hold already: text, header names in lower case, a moment in UTC."""
 
 Observer = Callable[[str, float], object]
 """Is told of each answer: its reason (``too-large`` for a refused body), and the seconds that it took to make."""
@@ -49,7 +54,7 @@ class Edge:
         observe: is told of each answer; see :data:`Observer`.
     """
 
-    __slots__ = ("_handle", "_observe", "_record", "clock")
+    __slots__ = ("_clock", "_handle", "_observe", "_record")
 
     def __init__(
         self,
@@ -62,7 +67,12 @@ class Edge:
         self._handle = handler.handle
         self._record = record
         self._observe = observe
-        self.clock = clock
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The present in UTC, of whatever zone the clock is."""
+        at = self._clock()
+        return at if at.tzinfo is UTC else utc(at)
 
     def answer(self, request: Request) -> tuple[Response, int]:
         """The answer, its hit being recorded, and the number for its ``Content-Length``."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from msgtrack.redirect import Request, Response
-from msgtrack.web._edge import GONE, MAX_BODY, Edge, says_too_much
+from msgtrack.web._edge import GONE, MAX_BODY, Edge, made_request, says_too_much
 
 __all__ = ["answer"]
 
@@ -31,7 +31,7 @@ def answer(edge: Edge, environ: Mapping[str, Any], body: _Readable | None = None
         body: where its body is read; ``wsgi.input`` when not given.
     """
     # The moment of the request is when it came, however slowly its body follows.
-    received_at = edge.clock()
+    received_at = edge.now()
     posted: bytes | None = b""
     if environ["REQUEST_METHOD"] == "POST":
         length = environ.get("CONTENT_LENGTH") or ""
@@ -72,14 +72,8 @@ def _body(stream: _Readable, length: str, *, ended: bool) -> bytes | None:
 def _request(environ: Mapping[str, Any], received_at: datetime, body: bytes) -> Request:
     headers = [(name[5:].replace("_", "-").lower(), environ[name]) for name in environ if name.startswith("HTTP_")]
     headers += [(said, environ[name]) for name, said in _PLAIN_HEADERS.items() if environ.get(name)]
-    return Request(
-        method=environ["REQUEST_METHOD"],
-        url=_url(environ),
-        headers=headers,
-        body=body,
-        client_ip=environ.get("REMOTE_ADDR") or "",
-        received_at=received_at,
-    )
+    client_ip = environ.get("REMOTE_ADDR") or ""
+    return made_request(environ["REQUEST_METHOD"], _url(environ), tuple(headers), body, client_ip, received_at)
 
 
 def _url(environ: Mapping[str, Any]) -> str:

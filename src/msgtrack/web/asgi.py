@@ -8,7 +8,8 @@ from typing import Any
 
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request, Response
-from msgtrack.web._edge import MAX_BODY, Edge, Observer, says_too_much, utc_now
+from msgtrack.redirect.pages import COMMON
+from msgtrack.web._edge import MAX_BODY, Edge, Observer, made_request, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
 
@@ -52,7 +53,7 @@ class TrackingApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The moment of the request is when it came, however slowly its body follows.
-        received_at = self._edge.clock()
+        received_at = self._edge.now()
         body: bytes | None = b""
         if scope["method"] == "POST":
             try:
@@ -101,8 +102,17 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
             return body
 
 
+def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:
+    name, value = pair
+    return name.encode("latin-1"), value.encode("latin-1")
+
+
+# What stands in nearly every answer.
+_ENCODED = {pair: _encoded(pair) for pair in (*COMMON, ("content-type", "image/gif"))}
+
+
 async def _send(send: Send, response: Response, length: int, *more: tuple[bytes, bytes]) -> None:
-    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
+    headers = [_ENCODED.get(pair) or _encoded(pair) for pair in response.headers]
     headers += [(b"content-length", b"%d" % length), *more]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
@@ -114,11 +124,5 @@ def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
     if scope.get("query_string"):
         url += "?" + scope["query_string"].decode("latin-1")
     client = scope.get("client")
-    return Request(
-        method=scope["method"],
-        url=url,
-        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
-        body=body,
-        client_ip=client[0] if client else "",
-        received_at=received_at,
-    )
+    headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]])
+    return made_request(scope["method"], url, headers, body, client[0] if client else "", received_at)
