@@ -1,9 +1,9 @@
 """``python -m benchmarks.server``: the redirect server under load, by ``wrk``, as ratios to a bare application.
 
 Each candidate is one worker on one server, and all take turns in rounds, so that a busy moment of the machine hits them alike; the
-median round counts. Two ratios are printed: of answers a second, and of the processor time
-that the server took for each answer, which a busy machine disturbs less. The paths are of distinct messages, each with a token that holds. After ours has run, the hits in its segments are
-counted against the answers that ``wrk`` got.
+median round counts. Two ratios are printed: of answers a second, and of the processor time that the server took for each answer, which a
+busy machine disturbs less. The paths are of distinct messages, each with a token that holds. After ours has run, the hits in its segments
+are counted against the answers that ``wrk`` got.
 
 ``--flat N`` asks ours N times instead, and looks at the memory of its process meanwhile.
 """
