@@ -87,6 +87,8 @@ BUILT: dict[str, str] = {
     "msgtrack.web.flask:tracking_blueprint": "(handler, *, record=None, clock=..., observe=None, name='msgtrack')",
     "msgtrack.web.starlette:tracking_mount": "(path, handler, *, record=None, clock=..., observe=None, name='msgtrack')",
     "msgtrack.web.metrics:RequestMetrics": "(registry)",
+    "msgtrack.web.nginx:keys_module": "(keyring, realm='')",
+    "msgtrack.web.nginx:script": "()",
     "msgtrack.web.metrics:RequestMetrics.observe": "(self, reason, seconds)",
     "msgtrack.storage:BaseStore.counts": "(self, query=...)",
     "msgtrack.storage:BaseStore.slots": "(self, query=...)",

@@ -29,6 +29,7 @@ INNER = (
     "web.django",
     "web.flask",
     "web.metrics",
+    "web.nginx",
     "web.starlette",
     "web.wsgi",
 )
