@@ -106,14 +106,22 @@ class SubscriptionChange:
     origin: str = field(default="", converter=as_text)
 
 
+def _known_recipient(value: object) -> str | None:
+    found = optional_id(value)
+    return None if found == "0" else found
+
+
 @closed
 @frozen(kw_only=True)
 class Visitor:
-    """Somebody whom a shared message reached; with a ``recipient_id`` a new contact, without one anonymous."""
+    """Somebody whom a shared message reached; with a ``recipient_id`` a new contact, without one anonymous.
+
+    A ``recipient_id`` of 0 is none, as in the reference: that is how exports write somebody anonymous.
+    """
 
     delivery_id: str = field(converter=text_id)
     id: str = field(converter=text_id)
-    recipient_id: str | None = field(default=None, converter=optional_id)
+    recipient_id: str | None = field(default=None, converter=_known_recipient)
     network: str = field(default="", converter=as_text)
     origin: str = field(default="", converter=as_text)
     created_at: datetime | None = field(default=None, converter=optional_utc)

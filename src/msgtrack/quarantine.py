@@ -107,12 +107,12 @@ def after(
 ) -> AddressState | None:
     """The state of an address after an event about a message to it; events must come in the order they happened.
 
-    - A hard failure puts the address in quarantine at once.
+    - A hard failure puts the address in quarantine at once; one whose reason is the denylist denylists it.
     - A soft failure creates a record with the count 0; each further significant one adds 1, and at the threshold the
       address is in quarantine.
     - Failures that are ignored, or of no known type, change nothing.
     - A delivery makes an address with errors valid.
-    - A complaint, or a failure whose reason is the denylist, denylists it.
+    - A complaint denylists it.
     - Quarantine turns to the denylist only; nothing that happens leaves the denylist.
 
     Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from attrs import field, frozen
@@ -29,12 +30,27 @@ from msgtrack.model import Audience, Message, TrackedLink
 __all__ = ["Query"]
 
 
+class _ManyIds(tuple[str, ...]):  # noqa: SLOT001  # what is made once is kept beside the items
+    """Ids among which one is found as quickly as among few."""
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._known
+
+
+_FEW = 8
+
+
 def _ids(value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
     if isinstance(value, str | int):
         return (text_id(value),)
-    return tuple(dict.fromkeys(text_id(item) for item in items(value)))
+    ids = tuple(dict.fromkeys(text_id(item) for item in items(value)))
+    return ids if len(ids) <= _FEW else _ManyIds(ids)
 
 
 def _kinds(value: Any) -> tuple[str, ...] | None:

@@ -12,7 +12,8 @@ Two versions of one fact meet by a rule that knows no order of arrival:
 - a delivery and a link carry no such moment: the greater wins, by the fields in the order of ``DeliveryEntry`` and
   ``LinkEntry`` in ``_entries`` (the further state, a number before none, a label before no label);
 - of other facts the later modified, then the greater by its fields as text, a value before none;
-- of events with one id the earliest wins, and one that is left out (seed, proof) before any other.
+- of events with one id the one in the earliest slot of five minutes wins, then the lesser by its fields, and one that is
+  left out (seed, proof) before any other.
 
 Events without an id of their own are distinct, however alike.
 

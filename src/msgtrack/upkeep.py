@@ -12,10 +12,13 @@ from msgtrack._borders import closed, one_of, optional_count, optional_utc, text
 from msgtrack._borders import text as as_text
 from msgtrack.errors import InvalidOption, InvalidValue
 
-__all__ = ["OUTSIDE", "PURGED_KINDS", "AuditEntry", "FrozenCounts", "Retention", "cutoffs"]
+__all__ = ["NONE", "OUTSIDE", "PURGED_KINDS", "AuditEntry", "FrozenCounts", "Retention", "cutoffs"]
 
 OUTSIDE = "outside"
 """The audience of frozen counts that hold no event at all: what a window beside the delivery's life is answered with."""
+
+NONE = "none"
+"""The audience of frozen counts that hold views and no event: what a query that no event passes is answered with."""
 
 PURGED_KINDS: Mapping[str, str] = {
     "events": "events and views of shared messages, by the moment they happened",
@@ -32,7 +35,7 @@ _BY_NAME_ALONE = frozenset({"strays"})
 
 
 def _audience(value: object) -> str:
-    return one_of("audience", ("all", "human", "proxy", "unsure", "machine", OUTSIDE))(value)
+    return one_of("audience", ("all", "human", "proxy", "unsure", "machine", NONE, OUTSIDE))(value)
 
 
 def _zone(value: object) -> str:

@@ -175,6 +175,11 @@ class RemoteStore(BaseStore):
     live_slots = _forwarded("live_slots")
     spans = _forwarded("spans")
     events_by = _forwarded("events_by")
+    frozen_deliveries = _forwarded("frozen_deliveries")
+    frozen_for = _forwarded("frozen_for")
+    deliveries_of_messages = _forwarded("deliveries_of_messages")
+    deliveries_of_facts = _forwarded("deliveries_of_facts")
+    find_having = _forwarded("find_having")
     compact = _forwarded("compact")
 
 

@@ -10,6 +10,7 @@ import importlib.util
 import itertools
 import os
 import sys
+from datetime import UTC, datetime
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from msgtrack import open_store
+from msgtrack.events import Click
+from msgtrack.model import Client, Message
 from msgtrack.testing import StoreAgreement, StoreSuite
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -80,6 +83,25 @@ class TestClickHouseStore(StoreSuite):
     @pytest.fixture
     def store_factory(self, place):
         return place.open
+
+
+def test_a_handle_whose_tables_were_made_anew_writes_its_terms_again(place):
+    """Texts are written once for their key, and what a handle wrote before may be gone."""
+    click = Click(
+        occurred_at=datetime(2026, 3, 1, tzinfo=UTC), delivery_id="1", message_id="7", client=Client(browser="Firefox")
+    )
+    message = Message(delivery_id="1", id="7", status="sent", variant="v")
+    with place.open() as store, place.open() as other:
+        store.put([message])
+        store.ingest([click])
+        counts = store.counts()
+        tables = [name for (name,) in place.run(f"SELECT name FROM system.tables WHERE database = '{place.database}'")]
+        for name in tables:
+            if not name.endswith("schema"):
+                place.run(f"TRUNCATE TABLE {place.database}.{name}")
+        store.put([message])
+        store.ingest([click])
+        assert store.counts() == other.counts() == counts
 
 
 class ClickHouseAgreement(StoreAgreement):

@@ -22,8 +22,9 @@ were read at least and at most.
 
 :func:`indicator_report` gives whole reports as data, blocks of rows as the reference has them; :data:`layouts` lists them.
 
-Each report has a file with its indicators: ``tracking_indicators``, ``sharing``, ``opens``, ``urls``,
-``tracking_statistics``.
+:func:`since_launch` gives the windows after a launch that reports know, as ``since`` and ``until``.
+
+Each report of the reference has a module with its indicators.
 """
 
 from msgtrack.metrics._bounds import OpenBounds, open_bounds
@@ -45,6 +46,7 @@ from msgtrack.metrics._report import Block, Cell, Column, IndicatorReport, Row
 from msgtrack.metrics._report_entry import IndicatorReports, indicator_report
 from msgtrack.metrics._report_records import report_document, report_from, report_records
 from msgtrack.metrics._table import Table
+from msgtrack.metrics._time import since_launch
 from msgtrack.metrics._values import CAVEATS, Value
 from msgtrack.metrics._variants import Comparison, Difference, compare_shares, compare_variants
 
@@ -82,4 +84,5 @@ __all__ = [
     "report_document",
     "report_from",
     "report_records",
+    "since_launch",
 ]

@@ -10,6 +10,7 @@ from msgtrack.metrics._sums import Sums
 from msgtrack.model import FailureReason, FailureType, MessageStatus
 
 __all__ = [
+    "REACHED",
     "bounces",
     "clicks",
     "delivered",
@@ -25,7 +26,7 @@ __all__ = [
     "unique_opens",
 ]
 
-_REACHED = (Open.kind, Click.kind, OptOutClick.kind, MirrorPageView.kind)
+REACHED = (Open.kind, Click.kind, OptOutClick.kind, MirrorPageView.kind)
 """The link types 1, 2, 3, 6, 10 and 11: the click of an offer is a ``Click`` on a link of its type. So is that of a
 notification (type 100), which is not among them and is told apart."""
 
@@ -96,7 +97,7 @@ _SOFT = _with(lambda row: row.failure_type == FailureType.SOFT)
 
 def unique_opens(sums: Sums) -> int:
     """Distinct messages with an open, a click, an opt-out or a mirror page."""
-    return sums.distinct(*_REACHED, mobile=False)
+    return sums.distinct(*REACHED, mobile=False)
 
 
 def opens(sums: Sums) -> int:

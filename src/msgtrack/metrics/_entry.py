@@ -57,11 +57,16 @@ class Indicators:
                 the same typology and channel as one of these. It reads all their events, whatever the window.
 
         Raises:
-            InvalidValue: no delivery was named, or the store knows nothing of one of them.
+            InvalidValue: no delivery was named, the store knows nothing of one of them, or it is no store.
             InvalidOption: no such audience or zone, or ``peers`` without ``now``.
             NaiveDatetime: a moment without a time zone.
         """
         query = _query(delivery_id, audience, since, until, zone)
+        if not callable(getattr(store, "counts", None)):
+            raise InvalidValue(
+                f"expected a store, got {shown(store)}",
+                hint="open_store(...) gives one; indicators.from_events(...) needs none",
+            )
         registered = {delivery.id: delivery for delivery in store.deliveries(Query(delivery_ids=query.delivery_ids))}
         counts: Counts = store.counts(query)
         for name in query.delivery_ids or ():
@@ -140,7 +145,8 @@ class Indicators:
     ) -> Table:
         """The indicators of counts that somebody made: another engine, a frozen snapshot, a test.
 
-        Days are those of ``counts.zone``. ``peers`` are the counts that platform averages are taken over.
+        Days are those of ``counts.zone``, bins those of ``zone``: give the same, or they do not meet. ``peers`` are the
+        counts that platform averages are taken over.
 
         Raises:
             InvalidOption: no such zone.

@@ -17,7 +17,7 @@ from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_classes, of_reached, of_rows, of_whole
 from msgtrack.metrics._time import bin_start
 
-__all__ = ["GROUPINGS", "Cut", "curve_width", "default_width", "link_name", "path_part"]
+__all__ = ["GROUPINGS", "LINK_NAMES", "Cut", "curve_width", "default_width", "link_name", "path_part"]
 
 Cut = Callable[[Scope], Mapping[str, Sums]]
 """A way to cut what a table was asked for into rows, in the order in which they are shown."""
@@ -89,15 +89,17 @@ def _label(link: LinkFacts) -> str:
     return link.label or link.url
 
 
-def _url(link: LinkFacts) -> str:
-    return link.url
+LINK_NAMES: Mapping[str, Callable[[LinkFacts], str]] = {
+    "label": _label,
+    "url": lambda link: link.url,
+    "category": lambda link: link.category,
+}
+"""What links go by in rows, beside their ids."""
 
 
-def _category(link: LinkFacts) -> str:
-    return link.category
+def _by(by: str) -> Cut:
+    name_of = LINK_NAMES[by]
 
-
-def _by(name_of: Callable[[LinkFacts], str], by: str) -> Cut:
     def group(scope: Scope) -> dict[str, Sums]:
         rows: Counter[str] = Counter()
         parts: defaultdict[str, list[Reached]] = defaultdict(list)
@@ -160,9 +162,7 @@ def default_width(counts: Counts, first: int, last: int) -> int:
 GROUPINGS: Mapping[str, Cut] = {
     "domain": _by_domain,
     "link": _by_link,
-    "label": _by(_label, "label"),
-    "url": _by(_url, "url"),
-    "category": _by(_category, "category"),
+    **{by: _by(by) for by in LINK_NAMES},
     "bin": _by_bin,
     "day": _by_day,
     "delivery": _by_delivery,

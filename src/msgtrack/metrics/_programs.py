@@ -12,6 +12,9 @@ from datetime import UTC, datetime
 
 from msgtrack._borders import microseconds, zone_of
 from msgtrack.counts import SLOT_SECONDS, Visits, local_day
+from msgtrack.domains import OTHERS
+from msgtrack.metrics._groups import path_part
+from msgtrack.metrics._messages import together
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers
 from msgtrack.metrics._time import local
@@ -20,9 +23,6 @@ __all__ = ["OTHERS", "UNKNOWN", "Programs", "pages", "period_days", "splits_days
 
 UNKNOWN = "Unknown"
 """The row of what no user agent told."""
-
-OTHERS = "Others"
-"""The last row of a ranking; a program that bears this name falls under it."""
 
 _SLOT_MICROSECONDS = SLOT_SECONDS * 1_000_000
 _FIRST = microseconds(datetime.min.replace(tzinfo=UTC))
@@ -36,7 +36,10 @@ class Programs:
         self._version = version
 
     def by_family(self, scope: Scope) -> dict[str, Sums]:
-        """Families by visitors, descending, then pages and name; those past ``scope.top`` together under Others."""
+        """Families by visitors, descending, then pages and name; those past ``scope.top`` together under Others.
+
+        A program that bears the name of the others falls under it.
+        """
         totals = _totals(scope)
         return {name: _sums(scope, visits, totals) for name, visits in self._ranked(scope).items()}
 
@@ -47,7 +50,7 @@ class Programs:
         for family, of_family in _grouped(scope.counts.visits, self._family):
             family_totals = {**totals, "family_visitors": _visitors_of(of_family)}
             for version, visits in _grouped(of_family, self._version):
-                rows[f"{_part(family)}/{_part(version)}"] = _sums(scope, visits, family_totals)
+                rows[f"{path_part(family)}/{path_part(version)}"] = _sums(scope, visits, family_totals)
         return rows
 
     def by_day(self, scope: Scope) -> dict[str, Sums]:
@@ -59,7 +62,7 @@ class Programs:
         """The curve of each family, as ``family/day``; families as they are ranked, without days on which none came."""
         totals = _totals(scope, days=1)
         return {
-            f"{_part(name)}/{day}": _sums(scope, of_day, totals)
+            f"{path_part(name)}/{day}": _sums(scope, of_day, totals)
             for name, visits in self._ranked(scope).items()
             for day, of_day in _by_day(visits).items()
         }
@@ -67,6 +70,11 @@ class Programs:
     def unread(self, sums: Sums) -> tuple[str, ...]:
         """Marks numbers where no user agent told a family."""
         return () if any(self._family(row) for row in sums.counts.visits) else ("no-data",)
+
+    def unseen(self, sums: Sums) -> tuple[str, ...]:
+        """Marks visitors: as above, and where pages name neither a browser nor a message, or no set of visitors is left."""
+        is_silent = pages(sums) and not visitors(sums)
+        return (*self.unread(sums), *(("no-data",) if is_silent else ()), *together(sums))
 
     def _ranked(self, scope: Scope) -> dict[str, list[Visits]]:
         families = dict(_grouped(scope.counts.visits, self._family))
@@ -162,7 +170,3 @@ def _grouped(rows: Iterable[Visits], name_of: Callable[[Visits], str]) -> list[t
         seen[name] += row.visitors
         viewed[name] += row.pages
     return [(name, groups[name]) for name in sorted(groups, key=lambda name: (-seen[name], -viewed[name], name))]
-
-
-def _part(text: str) -> str:
-    return text.replace("%", "%25").replace("/", "%2F")

@@ -34,7 +34,7 @@ class Table(Mapping[str, Value]):
     Equal to any mapping of the same values.
     """
 
-    counts: Counts
+    counts: Counts = field(repr=False)
     delivery_ids: tuple[str, ...]
     audiences: tuple[Audience, ...] | None = None
     since: datetime | None = None
@@ -90,8 +90,9 @@ class Table(Mapping[str, Value]):
             key: of an indicator.
             by: one of the indicator's ``groupings``. Those that many reports share: ``domain`` (by sends, descending),
                 ``link``, ``label``, ``url``, ``category`` (by clicks, descending, then label), ``bin``, ``day`` (of the
-                table's zone), ``delivery`` and ``variant``. Links are named by their id, after their delivery's id and a
-                slash when several deliveries were asked for. A link without a label goes by its URL; one that nobody
+                table's zone), ``delivery`` and ``variant`` (of the deliveries that have any; "" for their messages
+                without). Links are named by their id, after their delivery's id and a slash when several deliveries
+                were asked for. A link without a label goes by its URL; one that nobody
                 registered has the label, URL and category "". Bins are named by their start in the table's zone, ISO
                 8601; those in which nothing happened are left out, and the value before them goes on.
             bin_seconds: the width of bins: 300, 600, 1800, 3600, 10800 or 86400. By default it follows the time from

@@ -66,7 +66,7 @@ _DAY = 86400
 def since_launch(launch_at: datetime, window: str) -> tuple[datetime | None, datetime | None]:
     """``since`` and ``until`` of a window after a launch: ``all``, ``6h``, ``24h``, ``3d``, ``7d`` or ``30d``.
 
-    ``all`` is no bound at all; the others begin with the launch.
+    ``all`` is no bound at all; the others begin with the launch. One that the calendar ends before has no end.
 
     >>> since_launch(datetime(2026, 3, 1, tzinfo=UTC), "6h")[1]
     datetime.datetime(2026, 3, 1, 6, 0, tzinfo=datetime.timezone.utc)
@@ -77,7 +77,12 @@ def since_launch(launch_at: datetime, window: str) -> tuple[datetime | None, dat
     """
     length = WINDOWS[one_of("window", WINDOWS)(window)]
     at = utc(launch_at)
-    return (None, None) if length is None else (at, at + length)
+    if length is None:
+        return None, None
+    try:
+        return at, at + length
+    except OverflowError:
+        return at, None
 
 
 def local(at: datetime, zone: tzinfo) -> datetime:

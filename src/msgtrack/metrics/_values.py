@@ -33,6 +33,7 @@ CAVEATS: Mapping[str, str] = MappingProxyType(
         "image-loads": "An open is a loaded image: text messages and blocked images give none, proxies may give some.",
         "browsers": "People are told apart by browser; one without cookies is a new person at every click.",
         "sketched": "Distinct persons were counted by a sketch: the relative error stands in `counts.distinct_error`.",
+        "frozen": "Events of some deliveries were purged, and their numbers kept: who is in two of them counts twice.",
         "user-agents": "Programs are told by what their requests say; proxies hide them, and some say nothing.",
         "derived": "The delivery does not say it itself, so it was counted over the facts that were given.",
         "no-moment": "It needs the moment of the report, or of the launch, and nobody gave one.",

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from decimal import Decimal
 from functools import partial
 
 from attrs import evolve
 
+from msgtrack.metrics._groups import GROUPINGS
 from msgtrack.metrics._indicator import METRICS_PAGE, Indicator
 from msgtrack.metrics._messages import failed, failed_for, processed, unmeasured
 from msgtrack.metrics._scope import Scope
@@ -36,24 +39,37 @@ def _parts(scope: Scope) -> Sums:
     return Sums(parts=tuple(part for d in scope.counts.deliveries.values() for part in d.domains.values()))
 
 
+def _against(whole: Sums, rows: Mapping[str, Sums]) -> dict[str, Sums]:
+    """Rows that know the numbers of the whole, so that none of them adds it up anew."""
+    totals = {"errors": _total_errors(whole), "processed": processed(whole)}
+    return {name: evolve(sums, numbers=totals) for name, sums in rows.items()}
+
+
 def _by_reason(scope: Scope) -> dict[str, Sums]:
-    parts = _parts(scope).parts
-    if not parts:
+    whole = _parts(scope)
+    if not whole.parts:
         return {}
-    return {
-        reason.name.lower(): of_classes(
-            (evolve(part, failures={reason: part.failures.get(reason, 0)}) for part in parts), scope
-        )
-        for reason in BOUNCE_REASONS
-    }
+    return _against(
+        whole,
+        {
+            reason.name.lower(): of_classes(
+                (evolve(part, failures={reason: part.failures.get(reason, 0)}) for part in whole.parts), scope
+            )
+            for reason in BOUNCE_REASONS
+        },
+    )
 
 
-def _all_errors(sums: Sums) -> int:
-    return _total_errors(_parts(sums.scope))
+def _by_domain(scope: Scope) -> dict[str, Sums]:
+    return _against(_parts(scope), GROUPINGS["domain"](scope))
 
 
-def _all_processed(sums: Sums) -> int:
-    return processed(_parts(sums.scope))
+def _all_errors(sums: Sums) -> int | Decimal | None:
+    return sums["errors"] if sums.numbers else _total_errors(_parts(sums.scope))
+
+
+def _all_processed(sums: Sums) -> int | Decimal | None:
+    return sums["processed"] if sums.numbers else processed(_parts(sums.scope))
 
 
 _indicator = partial(Indicator, report="Non-deliverables and bounces", doubts=unmeasured)
@@ -178,6 +194,7 @@ _BY_DOMAIN = (
         key="domain_error_contribution",
         label="Contribution (domain row)",
         groupings=("domain",),
+        cuts={"domain": _by_domain},
         formula="pct(domain_error_value, total_errors)",
         measure=failed,
         over=_all_errors,

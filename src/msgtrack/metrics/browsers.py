@@ -15,7 +15,7 @@ _BY_VERSION = {"version": _PROGRAMS.by_version}
 _BY_DAY = {"day": _PROGRAMS.by_day, "browser-day": _PROGRAMS.by_family_and_day}
 _BOTH_PAGES = (METRICS_PAGE, "v8 reporting/global-reports")
 
-_indicator = partial(Indicator, report="Browsers", caveats=("user-agents",), doubts=_PROGRAMS.unread)
+_indicator = partial(Indicator, report="Browsers", caveats=("user-agents",), doubts=_PROGRAMS.unseen)
 _count = partial(_indicator, unit="count", sources=_BOTH_PAGES)
 _share = partial(_indicator, unit="ratio", is_share=True)
 
@@ -37,6 +37,7 @@ INDICATORS: tuple[Indicator, ...] = (
         field="@totalPages",
         formula="sum(UA.pages)",
         measure=pages,
+        doubts=_PROGRAMS.unread,
         cuts={**_BY_BROWSER, **_BY_VERSION, **_BY_DAY},
         groupings=("browser", "version", "day", "browser-day"),
         inputs=("Event.client", "Client.browser", "Event.kind"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from msgtrack.metrics._indicator import Indicator
+from msgtrack.metrics._messages import channel_of
 from msgtrack.metrics._sums import Sums
 from msgtrack.model import MessageStatus
 
@@ -21,14 +22,14 @@ def _sent(s: Sums) -> int:
     return sum(
         part.statuses.get(status, 0)
         for delivery in s.counts.deliveries.values()
-        if delivery.channel == _SMS
+        if channel_of(delivery) == _SMS
         for part in delivery.domains.values()
         for status in _HANDED_OVER
     )
 
 
 def _no_sms(s: Sums) -> tuple[str, ...]:
-    return () if any(delivery.channel == _SMS for delivery in s.counts.deliveries.values()) else ("no-data",)
+    return () if any(channel_of(delivery) == _SMS for delivery in s.counts.deliveries.values()) else ("no-data",)
 
 
 INDICATORS: tuple[Indicator, ...] = (

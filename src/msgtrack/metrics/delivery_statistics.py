@@ -8,7 +8,17 @@ from attrs import evolve
 
 from msgtrack.metrics._groups import GROUPINGS
 from msgtrack.metrics._indicator import METRICS_PAGE, Indicator
-from msgtrack.metrics._messages import all_of, failed_for, known_persons, persons, processed, rows_overlap, unmeasured
+from msgtrack.metrics._messages import (
+    all_of,
+    failed_for,
+    known_persons,
+    persons,
+    processed,
+    rows_overlap,
+    unbrowsed,
+    unmeasured,
+    unnamed,
+)
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums
 from msgtrack.metrics.bounces import SOFT_REASONS
@@ -103,6 +113,7 @@ INDICATORS: tuple[Indicator, ...] = (
         field="@recipientOpen",
         formula="pct(recipient_open, success)",
         measure=lambda s: s.recipient_open,
+        doubts=all_of(unmeasured, unnamed()),
         inputs=("recipient_open", "success"),
         notes="Over the opens as counted, not as estimated.",
         caveats=("image-loads",),
@@ -114,7 +125,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(person_click, success)",
         measure=persons,
         undefined="not-additive",
-        doubts=all_of(unmeasured, rows_overlap),
+        doubts=all_of(unmeasured, rows_overlap, unbrowsed),
         cuts={"domain": _by_domain},
         inputs=("person_click", "success"),
         notes="People, not recipients, in this report; who clicked in two domains is in both rows.",

@@ -7,9 +7,18 @@ from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
 
-from msgtrack.counts import DeliveryCounts, Excluded
+from msgtrack.counts import Excluded
 from msgtrack.metrics._indicator import METRICS_PAGE, REPORTS_PAGE, Indicator
-from msgtrack.metrics._messages import all_of, derived, failed, unmeasured
+from msgtrack.metrics._messages import (
+    all_of,
+    derived,
+    failed,
+    reject_of,
+    told,
+    total_target_of,
+    unmeasured,
+    untold,
+)
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers
 from msgtrack.model import FailureReason
@@ -17,41 +26,6 @@ from msgtrack.model import FailureReason
 __all__ = ["INDICATORS"]
 
 _SCREENSHOT = f"{REPORTS_PAGE} (screenshot)"
-
-
-def _told(number_of: Callable[[DeliveryCounts], int | None]) -> Callable[[Sums], int | None]:
-    """The sum over deliveries that say the number; None when none does."""
-
-    def measure(sums: Sums) -> int | None:
-        known = [number for d in sums.counts.deliveries.values() if (number := number_of(d)) is not None]
-        return sum(known) if known else None
-
-    return measure
-
-
-def _untold(*numbers_of: Callable[[DeliveryCounts], int | None]) -> Callable[[Sums], tuple[str, ...]]:
-    """The caveat of a sum that some deliveries have a part in and others do not."""
-
-    def doubts(sums: Sums) -> tuple[str, ...]:
-        for number_of in numbers_of:
-            said = {number_of(delivery) is not None for delivery in sums.counts.deliveries.values()}
-            if len(said) > 1:
-                return ("partly-undefined",)
-        return ()
-
-    return doubts
-
-
-def _total_target_of(delivery: DeliveryCounts) -> int | None:
-    return delivery.total_target
-
-
-def _reject_of(delivery: DeliveryCounts) -> int | None:
-    return delivery.reject
-
-
-_total_target = _told(_total_target_of)
-_reject = _told(_reject_of)
 
 
 def _exclusions(sums: Sums) -> int | Decimal | None:
@@ -107,9 +81,9 @@ _POPULATION = (
         label="Initial population",
         field="properties/@totalTarget",
         formula="sum(d.total_target)",
-        measure=_total_target,
+        measure=told(total_target_of),
         undefined="no-data",
-        doubts=all_of(_untold(_total_target_of), derived("total_target")),
+        doubts=all_of(untold(total_target_of), derived("total_target")),
         inputs=("Delivery.total_target", "to_deliver", "reject"),
         notes="Recipients before the rules were applied: what the delivery says; else what was rejected and what is to "
         "be delivered, together.",
@@ -119,9 +93,9 @@ _POPULATION = (
         label="Messages rejected by the rule",
         field="properties/@reject",
         formula="sum(d.reject)",
-        measure=_reject,
+        measure=told(reject_of),
         undefined="no-data",
-        doubts=all_of(_untold(_reject_of), derived("reject")),
+        doubts=all_of(untold(reject_of), derived("reject")),
         inputs=("Delivery.reject", "Exclusion.delivery_id"),
         notes="What the delivery says; else the exclusions are counted, where there are any.",
         sources=(METRICS_PAGE, REPORTS_PAGE),
@@ -130,10 +104,10 @@ _POPULATION = (
         key="reject_rate",
         label="Messages rejected %",
         formula="pct(reject, total_target)",
-        measure=_reject,
-        over=_total_target,
+        measure=told(reject_of),
+        over=told(total_target_of),
         undefined="no-data",
-        doubts=all_of(_untold(_reject_of, _total_target_of), derived("reject", "total_target")),
+        doubts=all_of(untold(reject_of, total_target_of), derived("reject", "total_target")),
         inputs=("reject", "total_target"),
         sources=(_SCREENSHOT,),
     ),

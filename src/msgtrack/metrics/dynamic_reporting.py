@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from functools import partial
 
+from attrs import evolve
+
 from msgtrack.counts import Reached
 from msgtrack.events import Click, OptOutClick
 from msgtrack.metrics import _dynamic as dynamic
 from msgtrack.metrics._indicator import Indicator
-from msgtrack.metrics._messages import all_of, unmeasured, unobserved
+from msgtrack.metrics._messages import all_of, together, unmeasured, unnamed, unobserved
 from msgtrack.metrics._offers import no_offers, offer_rows
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_reached
@@ -30,7 +32,13 @@ _LINKS = (*_ROWS, "link", "label", "url", "category")
 
 def _by_recipient(scope: Scope) -> dict[str, Sums]:
     """One row: recipients, each once however many of the deliveries reached them (reference 7.9, C36)."""
-    return {"recipients": of_reached((Reached(reach=scope.counts.recipients),), scope)}
+    sums = of_reached((Reached(reach=scope.counts.recipients),), scope)
+    return {"recipients": evolve(sums, numbers={"recipients": sums.recipient_open})}
+
+
+def _recipients_apart(sums: Sums) -> tuple[str, ...]:
+    """The caveat of recipients; messages belong to one delivery each and need none."""
+    return together(sums) if "recipients" in sums.numbers else ()
 
 
 _MESSAGE_ID = "Event.message_id"
@@ -40,7 +48,7 @@ _REASON = "Message.failure_reason"
 _FAILURE = "Message.failure_type"
 _OPENS = ("image-loads",)
 _DISTINCT = ("not-additive",)
-
+_unclicked = unnamed(Click.kind, mobile=False)
 
 _indicator = partial(Indicator, report="Dynamic reporting (web UI)", sources=(_CALCULATION,))
 _count = partial(_indicator, unit="count", groupings=_MESSAGES, doubts=unmeasured)
@@ -110,6 +118,7 @@ _DELIVERED = (
         field="@clickthrough",
         formula="pct(dr_unique_clicks, dr_delivered)",
         measure=dynamic.unique_clicks,
+        doubts=_unclicked,
         inputs=("dr_unique_clicks", "dr_delivered"),
         notes="May pass 1: a message that was delivered and failed later keeps its clicks.",
     ),
@@ -280,6 +289,7 @@ _REACTED = (
         field="@uniqueclicks",
         formula="unique(broadlog_id, type in (1,10,11))",
         measure=dynamic.unique_clicks,
+        doubts=all_of(unobserved, _unclicked, _recipients_apart),
         groupings=(*_LINKS, "recipient"),
         cuts=_PEOPLE,
         inputs=(_TYPE, _LINK_TYPE, _MESSAGE_ID, "Message.recipient_id"),
@@ -293,6 +303,7 @@ _REACTED = (
         field="@uniqueopens",
         formula="unique(broadlog_id, type in (1,2,3,6,10,11))",
         measure=dynamic.unique_opens,
+        doubts=all_of(unobserved, unnamed(*dynamic.REACHED, mobile=False), _recipients_apart),
         groupings=(*_ROWS, "recipient"),
         cuts=_PEOPLE,
         inputs=(_TYPE, _LINK_TYPE, _MESSAGE_ID, "Message.recipient_id"),
@@ -336,6 +347,7 @@ _REACTED = (
         label="Unique unsubscribed",
         formula="unique(broadlog_id, type == 3)",
         measure=lambda s: s.distinct(OptOutClick.kind),
+        doubts=all_of(unobserved, unnamed(OptOutClick.kind), _recipients_apart),
         groupings=(*_ROWS, "recipient"),
         cuts=_PEOPLE,
         inputs=(_TYPE, _MESSAGE_ID, "Message.recipient_id"),

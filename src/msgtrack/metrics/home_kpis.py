@@ -12,12 +12,14 @@ from msgtrack.counts import Counts, DeliveryCounts, ServiceCounts
 from msgtrack.metrics._indicator import Indicator
 from msgtrack.metrics._messages import (
     all_of,
+    channel_of,
     derived,
     failed,
     known_persons,
     persons,
     processed,
     rows_overlap,
+    unbrowsed,
     unmeasured,
 )
 from msgtrack.metrics._scope import Scope
@@ -70,11 +72,11 @@ def _no_history(sums: Sums) -> tuple[str, ...]:
 
 
 def _no_email(sums: Sums) -> tuple[str, ...]:
-    return () if any(d.channel == _EMAIL for d in sums.counts.deliveries.values()) else ("no-data",)
+    return () if any(channel_of(d) == _EMAIL for d in sums.counts.deliveries.values()) else ("no-data",)
 
 
 def _letters(sums: Sums) -> Iterator[DeliveryCounts]:
-    return (delivery for delivery in sums.counts.deliveries.values() if delivery.channel == _DIRECT_MAIL)
+    return (delivery for delivery in sums.counts.deliveries.values() if channel_of(delivery) == _DIRECT_MAIL)
 
 
 def _sent_letters(sums: Sums) -> int:
@@ -149,7 +151,7 @@ _REACTIONS = (
         formula="count_distinct(L, source_id, url.type == EMAIL_CLICK)",
         measure=persons,
         undefined="not-additive",
-        doubts=rows_overlap,
+        doubts=all_of(rows_overlap, unbrowsed),
         inputs=("Event.kind", "Event.source_id"),
         notes="Distinct people; opt-outs and mirror pages are no clicks.",
         caveats=("reading", *_PEOPLE),
@@ -160,7 +162,7 @@ _REACTIONS = (
         formula="pct(kpi_clicks, kpi_delivered)",
         measure=persons,
         undefined="not-additive",
-        doubts=all_of(unmeasured, rows_overlap),
+        doubts=all_of(unmeasured, rows_overlap, unbrowsed),
         inputs=("kpi_clicks", "kpi_delivered"),
         notes="May pass 1: a forwarded message may be clicked by many.",
         caveats=("reading", *_PEOPLE),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 
 from msgtrack.metrics._indicator import METRICS_PAGE, Indicator
+from msgtrack.metrics._messages import all_of
 from msgtrack.metrics._programs import Programs, pages, period_days, splits_days, visitors
 from msgtrack.metrics._sums import Sums
 
@@ -18,22 +19,20 @@ _BOTH_PAGES = (METRICS_PAGE, "v8 reporting/global-reports")
 _AGENTS = ("user-agents",)
 
 
-def _averaged(sums: Sums) -> tuple[str, ...]:
-    split = ("partial-window",) if splits_days(sums.scope) else ()
-    return (*_PROGRAMS.unread(sums), *split)
+def _split(sums: Sums) -> tuple[str, ...]:
+    return ("partial-window",) if splits_days(sums.scope) else ()
 
 
 _indicator = partial(Indicator, report="Operating systems", unit="ratio")
 _average = partial(
     _indicator,
     over=lambda s: s["days"] if s.numbers else period_days(s.scope),
-    doubts=_averaged,
     cuts={**_BY_OS, **_BY_VERSION, **_BY_DAY},
     groupings=("os", "version", "day", "os-day"),
     sources=_BOTH_PAGES,
     caveats=("choice", *_AGENTS),
 )
-_share = partial(_indicator, is_share=True, caveats=_AGENTS, doubts=_PROGRAMS.unread)
+_share = partial(_indicator, is_share=True, caveats=_AGENTS, doubts=_PROGRAMS.unseen)
 
 INDICATORS: tuple[Indicator, ...] = (
     _average(
@@ -42,6 +41,7 @@ INDICATORS: tuple[Indicator, ...] = (
         field="@totalVisitors / @days",
         formula="sum(UA.visitors) / days",
         measure=visitors,
+        doubts=all_of(_PROGRAMS.unseen, _split),
         inputs=("Event.client", "Client.os", "Event.source_id", "Event.occurred_at"),
         notes="Per day, unlike the visitors by browser. Days are those that the window touches; where it is open, those from "
         "the first visit to the last.",
@@ -52,6 +52,7 @@ INDICATORS: tuple[Indicator, ...] = (
         field="@totalPages / @days",
         formula="sum(UA.pages) / days",
         measure=pages,
+        doubts=all_of(_PROGRAMS.unread, _split),
         inputs=("Event.client", "Client.os", "Event.kind", "Event.occurred_at"),
         notes="Per day: clicks on the links of all deliveries asked for, opt-out and mirror-page links too.",
     ),

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 
 from msgtrack.metrics._indicator import METRICS_PAGE, Indicator
-from msgtrack.metrics._messages import unmeasured
+from msgtrack.metrics._messages import all_of, derived, told, total_target_of, unmeasured, untold
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers, share_clicks
 from msgtrack.metrics.sharing import SHARE_NETWORKS, no_icons
@@ -53,16 +53,8 @@ def _all_views(s: Sums) -> int:
     return sum(_views(s.scope).values())
 
 
-def _target(s: Sums) -> int | None:
-    known = [d.total_target for d in s.counts.deliveries.values() if d.total_target is not None]
-    return sum(known) if known else None
-
-
-def _target_doubts(s: Sums) -> tuple[str, ...]:
-    deliveries = s.counts.deliveries.values()
-    is_partial = len({delivery.total_target is None for delivery in deliveries}) > 1
-    is_derived = any("total_target" in delivery.derived for delivery in deliveries)
-    return (*(("partly-undefined",) if is_partial else ()), *(("derived",) if is_derived else ()))
+_target = told(total_target_of)
+_target_doubts = all_of(untold(total_target_of), derived("total_target"))
 
 
 def _no_views(s: Sums) -> tuple[str, ...]:
@@ -130,7 +122,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="div(share_count[n], sharing_total_target)",
         measure=_row_shares,
         over=_target,
-        doubts=lambda s: (*no_icons(s), *_target_doubts(s)),
+        doubts=all_of(no_icons, _target_doubts),
         inputs=("share_count", "sharing_total_target"),
         notes="Over the initial target, which is more than could share: whoever got no message cannot.",
     ),
@@ -163,7 +155,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(share_open_count[n], share_count[n])",
         measure=_row_views,
         over=_row_shares,
-        doubts=lambda s: (*no_icons(s), *_no_views(s)),
+        doubts=all_of(no_icons, _no_views),
         inputs=("share_open_count", "share_count"),
         notes="Views for each share, so it may pass 1. The total is computed from totals; the rates of the rows are not added up.",
         sources=(_SHARING_PAGE, METRICS_PAGE),

@@ -4,8 +4,18 @@ from __future__ import annotations
 
 from functools import partial
 
+from msgtrack.events import Click
 from msgtrack.metrics._indicator import METRICS_PAGE, REPORTS_PAGE, Indicator
-from msgtrack.metrics._messages import all_of, derived, unmeasured, unobserved, untagged
+from msgtrack.metrics._messages import (
+    all_of,
+    derived,
+    partly_estimated,
+    unbrowsed,
+    unmeasured,
+    unnamed,
+    unobserved,
+    untagged,
+)
 from msgtrack.metrics._sums import Sums
 
 __all__ = ["INDICATORS"]
@@ -14,10 +24,6 @@ _PEOPLE_PAGE = "v7 reporting/person-people-recipients"
 _OPENS = ("image-loads",)
 _PEOPLE = ("browsers",)
 _TYPE = "Event.kind"
-
-
-def _partly(sums: Sums) -> tuple[str, ...]:
-    return ("partly-undefined",) if sums.partly_estimated else ()
 
 
 def _clipped(sums: Sums) -> tuple[str, ...]:
@@ -84,7 +90,7 @@ _OPENED = (
         field="@recipientOpen",
         formula="count_distinct(L, broadlog_id)",
         measure=lambda s: s.recipient_open,
-        doubts=unobserved,
+        doubts=all_of(unobserved, unnamed()),
         inputs=("Event.message_id",),
         notes="Distinct messages with any reaction: who clicked must have opened, image or not.",
         sources=(METRICS_PAGE, _PEOPLE_PAGE),
@@ -96,7 +102,7 @@ _OPENED = (
         field="@estimatedRecipientOpen",
         formula="0 if to_deliver - text == 0 else round(recipient_open * to_deliver / (to_deliver - text))",
         measure=lambda s: s.estimated_recipient_open,
-        doubts=_partly,
+        doubts=all_of(partly_estimated, unnamed()),
         inputs=("recipient_open", "to_deliver", "Delivery.text", "Message.format"),
         estimated=True,
         notes="Opens scaled up to the text messages, which cannot show any. Made per delivery, then summed.",
@@ -108,7 +114,7 @@ _OPENED = (
         field="@estimatedTotalRecipientOpen",
         formula="0 if to_deliver - text == 0 else round(total_recipient_open * to_deliver / (to_deliver - text))",
         measure=lambda s: s.estimated_total_recipient_open,
-        doubts=_partly,
+        doubts=partly_estimated,
         inputs=("total_recipient_open", "to_deliver", "Delivery.text", "Message.format"),
         estimated=True,
         notes="The same scaling for all opens.",
@@ -143,7 +149,7 @@ _CLICKED = (
         field="@recipientClick",
         formula="count_distinct(L, broadlog_id, url.type == EMAIL_CLICK)",
         measure=lambda s: s.recipient_click,
-        doubts=unobserved,
+        doubts=all_of(unobserved, unnamed(Click.kind)),
         inputs=(_TYPE, "Event.message_id"),
         notes="Distinct recipients who clicked; what happens on a forwarded message counts for the first recipient.",
         sources=(METRICS_PAGE, "v8 start/release-notes-2025"),
@@ -154,7 +160,7 @@ _CLICKED = (
         field="@personClick",
         formula="count_distinct(L, source_id, url.type == EMAIL_CLICK)",
         measure=lambda s: s.person_click,
-        doubts=unobserved,
+        doubts=all_of(unobserved, unbrowsed),
         inputs=(_TYPE, "Event.source_id"),
         notes="Distinct browsers that clicked, over all deliveries asked for together; no source id is no person.",
         sources=(METRICS_PAGE, _PEOPLE_PAGE),
@@ -178,7 +184,7 @@ _CLICKED = (
         field="@forward",
         formula="person_click - recipient_click",
         measure=lambda s: s.forwards,
-        doubts=_clipped,
+        doubts=all_of(_clipped, unbrowsed, unnamed(Click.kind)),
         inputs=("person_click", "recipient_click"),
         estimated=True,
         notes="Below zero when recipients share a browser; `clip=True` shows 0 instead.",
@@ -194,6 +200,7 @@ _RATES = (
         formula="pct(recipient_click, recipient_open)",
         measure=lambda s: s.recipient_click,
         over=lambda s: s.recipient_open,
+        doubts=unnamed(Click.kind),
         inputs=("recipient_click", "recipient_open"),
         groupings=_ROWS,
         notes="The total is computed anew from the totals, never averaged over rows.",
@@ -205,7 +212,7 @@ _RATES = (
         formula="pct(recipient_click, estimated_recipient_open)",
         measure=lambda s: s.recipient_click,
         over=lambda s: s.estimated_recipient_open,
-        doubts=_partly,
+        doubts=all_of(partly_estimated, unnamed(Click.kind)),
         inputs=("recipient_click", "estimated_recipient_open"),
         estimated=True,
         sources=(METRICS_PAGE, REPORTS_PAGE),
@@ -216,7 +223,7 @@ _RATES = (
         label="Distinct opens %",
         formula="pct(estimated_recipient_open, success)",
         measure=lambda s: s.estimated_recipient_open,
-        doubts=_partly,
+        doubts=all_of(partly_estimated, unnamed()),
         inputs=("estimated_recipient_open", "success"),
         estimated=True,
         notes="May pass 1: opens are scaled to the messages to deliver, of which only some were delivered.",
@@ -227,7 +234,7 @@ _RATES = (
         label="Sum of opens %",
         formula="pct(estimated_total_recipient_open, success)",
         measure=lambda s: s.estimated_total_recipient_open,
-        doubts=_partly,
+        doubts=partly_estimated,
         inputs=("estimated_total_recipient_open", "success"),
         estimated=True,
         notes="May pass 1: one message may be opened often.",
@@ -252,7 +259,7 @@ _RATES = (
         label="Forwards %",
         formula="pct(forward_estimate, success)",
         measure=lambda s: s.forwards,
-        doubts=_clipped,
+        doubts=all_of(_clipped, unbrowsed, unnamed(Click.kind)),
         inputs=("forward_estimate", "success"),
         estimated=True,
         caveats=_PEOPLE,
@@ -262,6 +269,7 @@ _RATES = (
         label="Distinct clicks %",
         formula="pct(person_click, success)",
         measure=lambda s: s.person_click,
+        doubts=unbrowsed,
         inputs=("person_click", "success"),
         notes="May pass 1: a forwarded message may be clicked by many.",
         sources=(REPORTS_PAGE, _PEOPLE_PAGE),
@@ -281,6 +289,7 @@ _RATES = (
         label="Recipient clicks %",
         formula="pct(recipient_click, success)",
         measure=lambda s: s.recipient_click,
+        doubts=unnamed(Click.kind),
         inputs=("recipient_click", "success"),
     ),
     _share_by_domain(
@@ -297,6 +306,7 @@ _RATES = (
         formula="pct(recipient_open[domain], sends[domain])",
         measure=lambda s: s.recipient_open,
         over=lambda s: s.success,
+        doubts=unnamed(),
         inputs=("recipient_open", "sends", "Message.domain"),
         notes="Over the opens as counted, not as estimated.",
         caveats=_OPENS,
@@ -307,6 +317,7 @@ _RATES = (
         formula="pct(recipient_click[domain], sends[domain])",
         measure=lambda s: s.recipient_click,
         over=lambda s: s.success,
+        doubts=unnamed(Click.kind),
         inputs=("recipient_click", "sends", "Message.domain"),
     ),
 )

@@ -9,26 +9,22 @@ from itertools import islice
 
 from attrs import evolve
 
-from msgtrack.counts import CLICK_ROW_KINDS, DeliveryCounts, LinkFacts, local_day
-from msgtrack.metrics._groups import GROUPINGS, Cut, link_name
+from msgtrack.counts import CLICK_ROW_KINDS, MOBILE_CLICK, DeliveryCounts, LinkFacts, local_day
+from msgtrack.domains import OTHERS
+from msgtrack.events import Click
+from msgtrack.metrics._groups import GROUPINGS, LINK_NAMES, Cut, link_name
 from msgtrack.metrics._indicator import REPORTS_PAGE, Indicator
+from msgtrack.metrics._messages import all_of, partly_estimated, unnamed
 from msgtrack.metrics._scope import Scope
 from msgtrack.metrics._sums import Sums, of_numbers, of_whole
 
 __all__ = ["INDICATORS"]
 
-OTHERS = "Others"
-"""The row of what is beyond the first rows; a group that bears this name falls under it."""
-
 _SCREEN = "v8 reporting/delivery-reports (screenshot)"
 _LINK_GROUPS = ("label", "link", "url", "category")
 _NO_LINK = LinkFacts()
-
-_NAMES: dict[str, Callable[[LinkFacts], str]] = {
-    "label": lambda link: link.label or link.url,
-    "url": lambda link: link.url,
-    "category": lambda link: link.category,
-}
+_CLICK_ROWS = CLICK_ROW_KINDS | {MOBILE_CLICK}
+"""Rows of a link as sums name them: slots know a click on a notification as a click, sums tell it apart."""
 
 
 def _ranking(scope: Scope, by: str) -> list[tuple[str, int]]:
@@ -53,7 +49,7 @@ def _clicks_beyond(sums: Sums) -> int:
 
 
 def _clicks(sums: Sums) -> int:
-    return int(sums["clicks"] or 0) if sums.numbers else sum(sums.rows.get(kind, 0) for kind in CLICK_ROW_KINDS)
+    return int(sums["clicks"] or 0) if sums.numbers else sum(sums.rows.get(kind, 0) for kind in _CLICK_ROWS)
 
 
 def _cut_first(by: str) -> Cut:
@@ -71,7 +67,10 @@ def _cut_beyond(by: str) -> Cut:
 
 
 def _cut_by_day(by: str) -> Cut:
-    """Stacks: on each day the first groups of the whole time in their order, and the others, as far as they were clicked."""
+    """Stacks: on each day the first groups of the whole time in their order, and the others, as far as they were clicked.
+
+    A group that bears the name of the others falls under it.
+    """
 
     def cut(scope: Scope) -> dict[str, Sums]:
         shown = dict.fromkeys(name for name in _first(scope, by) if name != OTHERS)
@@ -100,7 +99,7 @@ def _slots(delivery: DeliveryCounts) -> Iterable[tuple[str, Iterable[tuple[int, 
 def _group(scope: Scope, by: str, delivery_id: str, link_id: str) -> str:
     if by == "link":
         return link_name(scope, delivery_id, link_id)
-    return _NAMES[by](scope.counts.deliveries[delivery_id].links.get(link_id, _NO_LINK))
+    return LINK_NAMES[by](scope.counts.deliveries[delivery_id].links.get(link_id, _NO_LINK))
 
 
 def _peers(sums: Sums) -> Sums | None:
@@ -116,14 +115,21 @@ def _over_peers(number_of: Callable[[Sums], int | None]) -> Callable[[Sums], int
     return measure
 
 
-def _partly(sums: Sums) -> tuple[str, ...]:
-    peers = _peers(sums)
-    return ("partly-undefined",) if peers is not None and peers.partly_estimated else ()
-
-
 def _sketched(sums: Sums) -> tuple[str, ...]:
     peers = sums.scope.peers
     return ("sketched",) if peers is not None and peers.distinct_error > 0 else ()
+
+
+def _of_peers(doubts: Callable[[Sums], tuple[str, ...]]) -> Callable[[Sums], tuple[str, ...]]:
+    def of_peers(sums: Sums) -> tuple[str, ...]:
+        peers = _peers(sums)
+        return () if peers is None else doubts(peers)
+
+    return of_peers
+
+
+def _unbrowsed(peers: Sums) -> tuple[str, ...]:
+    return ("no-data",) if peers.total_recipient_click and not _persons(peers) else ()
 
 
 def _persons(peers: Sums) -> int:
@@ -173,7 +179,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(sum(recipient_click), sum(estimated_recipient_open)) over PEERS",
         measure=_over_peers(lambda s: s.recipient_click),
         over=_over_peers(lambda s: s.estimated_recipient_open),
-        doubts=_partly,
+        doubts=_of_peers(all_of(partly_estimated, unnamed(Click.kind))),
         inputs=("recipient_click", "estimated_recipient_open", *_PEER_FIELDS),
         estimated=True,
         notes=_PEERS,
@@ -184,7 +190,7 @@ INDICATORS: tuple[Indicator, ...] = (
         label="Platform average - Distinct clicks",
         formula="pct(sum(person_click), sum(success)) over PEERS",
         measure=_over_peers(_persons),
-        doubts=_sketched,
+        doubts=all_of(_sketched, _of_peers(_unbrowsed)),
         over=_over_peers(lambda s: s.success),
         inputs=("person_click", "success", *_PEER_FIELDS),
         notes=f"{_PEERS} Persons are summed, as messages are: one who clicked in two deliveries is in twice.",

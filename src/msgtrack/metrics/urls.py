@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from functools import partial
 
+from msgtrack.events import Click
 from msgtrack.metrics._indicator import Indicator
+from msgtrack.metrics._messages import all_of, partly_estimated, unbrowsed, unnamed
 
 __all__ = ["INDICATORS"]
 
@@ -21,7 +23,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(recipient_click, estimated_recipient_open)",
         measure=lambda s: s.recipient_click,
         over=lambda s: s.estimated_recipient_open,
-        doubts=lambda s: ("partly-undefined",) if s.partly_estimated else (),
+        doubts=all_of(partly_estimated, unnamed(Click.kind)),
         inputs=("recipient_click", "estimated_recipient_open"),
         estimated=True,
         notes="The estimated reactivity of the tracking indicators under its short name.",
@@ -34,6 +36,7 @@ INDICATORS: tuple[Indicator, ...] = (
         formula="pct(person_click, success)",
         measure=lambda s: s.person_click,
         over=lambda s: s.success,
+        doubts=unbrowsed,
         inputs=("person_click", "success"),
         notes="A rate, although the name says clicks.",
         caveats=("browsers",),

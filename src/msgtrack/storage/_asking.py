@@ -2,24 +2,46 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Any
 
 from attrs import evolve
 from sqlalchemy import ColumnElement, Select, and_, or_, select
 
+from msgtrack.facts import FACT_KEYS
 from msgtrack.protocols import Query
-from msgtrack.storage._conditions import delivery_condition, event_conditions, fits, moment_column
+from msgtrack.storage._conditions import (
+    MAX_IN,
+    delivery_condition,
+    event_conditions,
+    fits,
+    fits_delivery_ids,
+    moment_column,
+)
+from msgtrack.storage._lists import Holds
 from msgtrack.storage._rows import READ_COLUMNS, SHELVES
 from msgtrack.storage._schema import Tables, microseconds
 from msgtrack.storage._types import event_id_text
+from msgtrack.upkeep import FrozenCounts
 
-__all__ = ["MAX_IN", "events_asked", "facts_asked", "fits_in_sql", "records_asked", "shortened"]
+__all__ = [
+    "MAX_IN",
+    "deliveries_of_facts_asked",
+    "events_asked",
+    "facts_asked",
+    "fits_in_sql",
+    "frozen_asked",
+    "frozen_names_asked",
+    "having_asked",
+    "records_asked",
+    "shortened",
+]
 
-MAX_IN = 500
-"""Ids that go into the SQL of a query; more than that are compared here, which no engine's limit forbids."""
-
-_LISTS = ("delivery_ids", "message_ids", "link_ids", "labels", "categories", "domains")
+_EVERYTHING = Query()
+_LISTS = ("message_ids", "link_ids", "labels", "categories", "domains")
 
 
 def fits_in_sql(query: Query) -> bool:
@@ -32,7 +54,9 @@ def shortened(query: Query) -> Query:
     if fits_in_sql(query):
         return query
     without: dict[str, Any] = {name: None for name in _LISTS if len(getattr(query, name) or ()) > MAX_IN}
-    if len(query.except_delivery_ids) > MAX_IN:
+    if not fits_delivery_ids(query.delivery_ids):
+        without["delivery_ids"] = None
+    if not fits_delivery_ids(query.except_delivery_ids):
         without["except_delivery_ids"] = ()
     return evolve(query, **without, limit=None)
 
@@ -40,9 +64,12 @@ def shortened(query: Query) -> Query:
 def facts_asked(tables: Tables, kind: type, query: Query) -> Select[Any]:
     """The bodies of facts; some more than pass, so each is to be looked at."""
     columns = tables.facts.c
+    query = shortened(query)
     statement = select(columns.body).where(columns.kind == kind.__name__)
-    if query.delivery_ids is not None and len(query.delivery_ids) <= MAX_IN:
-        statement = statement.where(columns.delivery_id.is_(None) | columns.delivery_id.in_(query.delivery_ids))
+    if query.delivery_ids is not None:
+        (wanted,) = delivery_condition(columns.delivery_id, query.delivery_ids)
+        statement = statement.where(columns.delivery_id.is_(None) | wanted)
+    statement = statement.where(*delivery_condition(columns.delivery_id, None, query.except_delivery_ids))
     if query.recipient_id is not None:
         statement = statement.where(columns.recipient_id.is_(None) | (columns.recipient_id == query.recipient_id))
     return statement.order_by(*tables.facts.primary_key.columns)
@@ -65,6 +92,39 @@ def records_asked(tables: Tables, kind: type, query: Query) -> Select[Any]:
     if "started_at" in columns:
         statement = statement.order_by(columns.started_at.desc())
     return statement.order_by(*table.primary_key.columns)
+
+
+def frozen_asked(tables: Tables, query: Query, audiences: Iterable[str], zone: str) -> Select[Any]:
+    """The rows of frozen counts for some audiences, in one zone."""
+    columns = tables.frozen.c
+    asked = records_asked(tables, FrozenCounts, query)
+    return asked.where(columns.audience.in_(sorted(audiences)), columns.zone == zone)
+
+
+def having_asked(tables: Tables, kind: type, name: str, values: AbstractSet[str]) -> Select[Any]:
+    """The rows of records of one class whose field has one of these texts, in order; some more than those, so each is to be looked at."""
+    is_fact = kind in FACT_KEYS
+    statement = facts_asked(tables, kind, _EVERYTHING) if is_fact else records_asked(tables, kind, _EVERYTHING)
+    columns = (tables.facts if is_fact else SHELVES[kind].table(tables)).c
+    if name in columns:
+        return statement.where(columns[name].in_(sorted(values)))
+    # The engine looks into all bodies of the class, which takes it a fraction of the time that reading them would.
+    return statement.where(or_(*(Holds(columns.body, f'"{name}":{json.dumps(value)}') for value in sorted(values))))
+
+
+def deliveries_of_facts_asked(tables: Tables) -> Select[Any]:
+    """The ids of deliveries that facts belong to."""
+    columns = tables.facts.c
+    kinds = [kind.__name__ for kind in FACT_KEYS if "delivery_id" in FACT_KEYS[kind]]
+    return select(columns.delivery_id).where(columns.kind.in_(kinds)).distinct()
+
+
+def frozen_names_asked(tables: Tables, query: Query) -> Select[Any]:
+    """The ids of deliveries with frozen counts; some more than pass where :func:`fits_in_sql` does not hold."""
+    query = shortened(query)
+    name = tables.frozen.c.delivery_id
+    conditions = delivery_condition(name, query.delivery_ids, query.except_delivery_ids)
+    return select(name).where(*conditions).distinct()
 
 
 def events_asked(tables: Tables, query: Query) -> Select[Any]:

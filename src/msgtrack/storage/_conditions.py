@@ -2,25 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, or_, select, tuple_
+from sqlalchemy import ColumnElement, Select, and_, not_, or_, select, tuple_
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
 from msgtrack.protocols import Query
+from msgtrack.storage._lists import Among
 from msgtrack.storage._rows import key_of
 from msgtrack.storage._schema import Tables, microseconds
 
-__all__ = ["NotByIndex", "delivery_condition", "event_conditions", "fits", "kept_apart", "moment_column"]
+__all__ = [
+    "MAX_IN",
+    "NotByIndex",
+    "delivery_condition",
+    "event_conditions",
+    "fits",
+    "fits_delivery_ids",
+    "kept_apart",
+    "moment_column",
+]
+
+MAX_IN = 500
+"""Ids that stand in a statement one by one; more of them are one parameter, see :mod:`msgtrack.storage._lists`."""
 
 
 def fits(query: Query, most: int) -> bool:
-    """Whether the lists of a query are short enough for one statement."""
-    lists = (query.delivery_ids, query.message_ids, query.link_ids, query.labels, query.categories, query.domains)
-    return all(len(values or ()) <= most for values in (*lists, query.except_delivery_ids))
+    """Whether the lists of a query can all stand in one statement: those of deliveries are of any length, the others of ``most`` values."""
+    lists = (query.message_ids, query.link_ids, query.labels, query.categories, query.domains)
+    return all(len(values or ()) <= most for values in lists) and all(
+        map(fits_delivery_ids, (query.delivery_ids, query.except_delivery_ids))
+    )
+
+
+def fits_delivery_ids(names: Collection[str] | None) -> bool:
+    """Whether a statement can name these deliveries."""
+    # SQLite ends a text at NUL where it reads it from a list.
+    return names is None or len(names) <= MAX_IN or not any("\0" in name for name in names)
 
 
 def delivery_condition(
@@ -29,10 +50,14 @@ def delivery_condition(
     """That what belongs to a delivery passes; what belongs to none does so unless some are wanted."""
     conditions: list[ColumnElement[bool]] = []
     if wanted is not None:
-        conditions.append(column.in_([*wanted]))
+        conditions.append(_among(column, [*wanted]))
     if unwanted := [*unwanted]:
-        conditions.append(or_(column.is_(None), column.not_in(unwanted)))
+        conditions.append(or_(column.is_(None), not_(_among(column, unwanted))))
     return conditions
+
+
+def _among(column: ColumnElement[Any], names: list[str]) -> ColumnElement[bool]:
+    return column.in_(names) if len(names) <= MAX_IN else Among(column, names)
 
 
 def kept_apart(column: ColumnElement[Any], tables: Tables) -> ColumnElement[bool]:

@@ -84,7 +84,7 @@ class Connections:
         except (SQLAlchemyError, self._driver_error) as error:
             said = getattr(error, "orig", None) or error
             raised = Passing if self.kind.passes(said) else StoreError
-            raise raised(f"the store {self.name} failed: {said}") from error
+            raise raised(f"the store {self.name} failed: {said}", hint=self.kind.hint(said)) from error
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -114,11 +114,6 @@ class Connections:
     def is_frozen(self) -> bool:
         """Whether a snapshot lasts."""
         return self._frozen is not None
-
-    @property
-    def is_half_read(self) -> bool:
-        """Whether somebody still reads a result of the snapshot: SQLite drops no table meanwhile."""
-        return self._half_read > 0
 
     @contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -172,6 +167,13 @@ class Connections:
         with self._source() as connection, self.errors():
             result = connection.execute(statement)
             return [*result.all()] if result.returns_rows else []
+
+    def may_lay_aside(self) -> bool:
+        """Whether whoever reads within the snapshot can make temporary tables: SQLite drops none while a result is half-read."""
+        if self._half_read > 0:
+            return False
+        with self._source() as connection, self.errors():
+            return self.kind.may_lay_aside(connection)
 
     @contextmanager
     def writer(self) -> Iterator[Connection]:

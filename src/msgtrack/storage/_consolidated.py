@@ -109,9 +109,16 @@ def note_changes(
 def rebuild(
     execute: Execute, tables: Tables, operations: Operations, delivery_ids: Iterable[str] | None = None
 ) -> None:
-    """Make slots and days of programs anew from the events, of these deliveries ("" for none) or of all; in one transaction."""
+    """Make slots and days of programs anew from the events, of these deliveries ("" for none) or of all; in one transaction.
+
+    With all of them go the terms that no event and no message refers to: finding those takes a look at every row, too.
+    """
     names = None if delivery_ids is None else [*delivery_ids]
     for table in (tables.slots, tables.agent_days):
         execute(delete(table).where(*delivery_condition(table.c.delivery_id, names)))
     for statement in statements(tables, operations, new_since(tables, delivery_ids=names)):
         execute(statement)
+    if names is None:
+        key, agent = tables.terms.c.key, tables.events.c.agent_key
+        in_events = select(agent).where(agent.is_not(None))
+        execute(delete(tables.terms).where(key.not_in(in_events), key.not_in(select(tables.messages.c.profile_key))))

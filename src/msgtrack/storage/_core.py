@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from datetime import UTC, datetime
 from itertools import chain, islice
@@ -15,7 +16,7 @@ from attrs import evolve
 from msgtrack.counts import Counts
 from msgtrack.errors import InvalidValue, NotSupported, StoreClosed
 from msgtrack.events import EVENT_KINDS, Event
-from msgtrack.facts import FACT_KEYS, Fact, fact_key
+from msgtrack.facts import FACT_KEYS, Fact, delivery_of, fact_key
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import (
     AuditEntry,
@@ -254,6 +255,14 @@ class CoreStore(ABC):
         """Frozen counts by ``query.delivery_ids``, ordered by delivery, audience and zone."""
         return self.find(FrozenCounts, query)
 
+    def frozen_deliveries(self, query: Query = EVERYTHING) -> set[str]:
+        """The ids of those of the query's deliveries whose counts are frozen."""
+        return {kept.delivery_id for kept in self.frozen(query)}
+
+    def frozen_for(self, query: Query, audiences: Collection[str], zone: str) -> Iterator[FrozenCounts]:
+        """:meth:`frozen`, those for these audiences in one zone: the bodies are long, and a question needs one or two of each delivery."""
+        return (kept for kept in self.frozen(query) if kept.audience in audiences and kept.zone == zone)
+
     def audits(self) -> Iterator[AuditEntry]:
         """The audit trail, the latest start first."""
         return self.find(AuditEntry)
@@ -320,6 +329,17 @@ class CoreStore(ABC):
     def deliveries_of_messages(self) -> set[str]:
         """The ids of all deliveries that messages name."""
         return {message.delivery_id for message in self.messages()}
+
+    def deliveries_of_facts(self) -> set[str]:
+        """The ids of all deliveries that facts belong to."""
+        kinds = [kind for kind, key in FACT_KEYS.items() if "delivery_id" in key]
+        return {str(delivery_of(fact)) for kind in kinds for fact in self.facts(kind)}
+
+    def find_having(self, kind: type[RecordT], name: str, values: AbstractSet[str]) -> Iterator[RecordT]:
+        """Records of one class whose field ``name`` has one of these texts, in order; it is one that queries do not ask for, such as the
+        address of a message.
+        """
+        return (record for record in (self.find(kind) if values else ()) if getattr(record, name) in values)
 
     def events_by(self, source_ids: frozenset[str]) -> Iterator[Event]:
         """Events of these persons (``source_id``), in the order of a scan."""

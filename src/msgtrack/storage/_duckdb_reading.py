@@ -11,15 +11,15 @@ from sqlalchemy import ColumnElement, FromClause, Select, column, func, literal_
 
 from msgtrack.counts import Counts
 from msgtrack.events import Event
-from msgtrack.facts import FACT_KEYS
 from msgtrack.protocols import Checkpoint, Query, Slots
-from msgtrack.storage._asking import events_asked, facts_asked, fits_in_sql, records_asked
+from msgtrack.storage._asking import events_asked, fits_in_sql
 from msgtrack.storage._counting import counts_of, slots_of
 from msgtrack.storage._duckdb import OPERATIONS, DuckOperations, compiled, failures, shown_id
+from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._operations import Execute
-from msgtrack.storage._rows import SHELVES, EventReader, read_checkpoint, read_fact
+from msgtrack.storage._rows import EventReader, read_checkpoint
 from msgtrack.storage._schema import Tables, moment, tables_of
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits
+from msgtrack.storage.base import EVERYTHING, Spans
 
 __all__ = ["TABLES", "DuckReader"]
 
@@ -31,36 +31,19 @@ TABLES: Tables = tables_of()
 """The tables, named as in every store."""
 
 
-class DuckReader(BaseStore):
+class DuckReader(ListingStore):
     """The reading half of a store on DuckDB.
 
     Each iterator reads one state through a connection of its own, so that the store may be written to meanwhile.
     """
+
+    _tables = TABLES
 
     def __init__(self, connection: duckdb.DuckDBPyConnection, name: str) -> None:
         self._connection = connection
         self._name = name
         self._open: set[duckdb.DuckDBPyConnection] = set()
         self._frozen: _State | None = None
-
-    def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
-        """Records of one class that pass, in order."""
-        self.check_open()
-        return self._find_facts(kind, query) if kind in FACT_KEYS else self._find(kind, query)
-
-    def _find_facts(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
-        for (body,) in self._rows(facts_asked(TABLES, kind, query)):
-            fact = read_fact(body, kind)
-            if admits(query, fact):
-                yield fact
-
-    def _find(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
-        shelf = SHELVES[kind]
-        in_sql = fits_in_sql(query)
-        for row in self._rows(records_asked(TABLES, kind, query)):
-            record = shelf.record(row, kind)
-            if in_sql or admits(query, record):
-                yield record
 
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id; memory does not grow with them."""

@@ -84,6 +84,14 @@ class SqlEngine(ABC):
     def begin_writing(self, connection: Connection, tables: Tables | None, busy_seconds: float) -> None:
         """Begin a transaction that waits until no other writes to the store; ``tables`` is None before they are there."""
 
+    def may_lay_aside(self, connection: Connection) -> bool:
+        """Whether temporary tables can be made while reading."""
+        return True
+
+    def hint(self, error: BaseException) -> str:
+        """What to do about an error of the driver, "" where the error says all."""
+        return ""
+
     @contextmanager
     def making(self, connection: Connection, name: str, busy_seconds: float) -> Iterator[None]:
         """While it lasts, nobody else makes the tables called ``name``."""

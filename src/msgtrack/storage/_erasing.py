@@ -12,6 +12,7 @@ import hmac
 import secrets
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import TypeVar
 
@@ -27,7 +28,6 @@ from msgtrack.facts import (
     Subscription,
     SubscriptionChange,
     Visitor,
-    recipient_of,
 )
 from msgtrack.model import Message
 from msgtrack.protocols import AuditEntry, Query, Record
@@ -92,17 +92,12 @@ def _holdings(store: CoreStore, recipient_id: str) -> _Holdings:
     for message in store.messages(his):
         has_messages = True
         addresses.add(message.address)
-    exclusions = (fact for fact in store.facts(Exclusion, his) if fact.recipient_id == recipient_id)
-    addresses.update(exclusion.address for exclusion in exclusions)
+    addresses.update(exclusion.address for exclusion in _about(store, Exclusion, recipient_id))
     events = store.scan(his) if has_messages else ()
     return _Holdings(
         addresses=frozenset(addresses - {""}),
         source_ids=frozenset(event.source_id for event in events if event.source_id is not None),
-        visitor_ids=frozenset(
-            (visitor.delivery_id, visitor.id)
-            for visitor in store.facts(Visitor, his)
-            if visitor.recipient_id == recipient_id
-        ),
+        visitor_ids=frozenset((visitor.delivery_id, visitor.id) for visitor in _about(store, Visitor, recipient_id)),
         has_messages=has_messages,
     )
 
@@ -121,23 +116,30 @@ def _held(store: CoreStore, recipient_id: str) -> Iterator[Record | Event]:
     holdings = _holdings(store, recipient_id)
     yield from store.messages(his)
     for kind in (Exclusion, Subscription, SubscriptionChange, Visitor):
-        yield from (fact for fact in store.facts(kind, his) if recipient_of(fact) == recipient_id)
-    yield from _nameless_exclusions(store, his, holdings.addresses)
-    yield from (view for view in store.facts(SharedView) if _visitor_of(view) in holdings.visitor_ids)
-    yield from (state for state in store.facts(AddressState) if state.address in holdings.addresses)
-    yield from (view for view in store.facts(StepView) if view.source_id in holdings.source_ids)
+        yield from _about(store, kind, recipient_id)
+    yield from _nameless_exclusions(store, holdings.addresses)
+    yield from _views_of(store, holdings.visitor_ids)
+    yield from store.find_having(AddressState, "address", holdings.addresses)
+    yield from store.find_having(StepView, "source_id", holdings.source_ids)
     yield from store.scan(his)
     if holdings.source_ids:
         yield from (event for event in store.events_by(holdings.source_ids) if event.message_id is None)
 
 
-def _nameless_exclusions(store: CoreStore, his: Query, addresses: frozenset[str]) -> Iterator[Exclusion]:
+def _about(store: CoreStore, kind: type[_R], recipient_id: str) -> Iterator[_R]:
+    """Facts of one class that name him; a query by recipient gives those besides that name nobody."""
+    return store.find_having(kind, "recipient_id", {recipient_id})
+
+
+def _nameless_exclusions(store: CoreStore, addresses: AbstractSet[str]) -> Iterator[Exclusion]:
     """Exclusions of his addresses that name no recipient."""
-    return (fact for fact in store.facts(Exclusion, his) if fact.recipient_id is None and fact.address in addresses)
+    return (fact for fact in store.find_having(Exclusion, "address", addresses) if fact.recipient_id is None)
 
 
-def _visitor_of(view: SharedView) -> tuple[str, str | None]:
-    return (view.delivery_id, view.visitor_id)
+def _views_of(store: CoreStore, visitors: AbstractSet[tuple[str, str]]) -> Iterator[SharedView]:
+    """What visitors, each known by delivery and id, were shown."""
+    views = store.find_having(SharedView, "visitor_id", {visitor_id for _, visitor_id in visitors})
+    return (view for view in views if (view.delivery_id, view.visitor_id) in visitors)
 
 
 def erase(store: CoreStore, recipient_id: str, *, now: datetime | None, anonymise: bool) -> AuditEntry:
@@ -211,7 +213,7 @@ class _Erasure:
         for batch in batches(elsewhere):
             self.store.revise(events=[self._elsewhere(event) for event in batch])
             self.done["events elsewhere"] += len(batch)
-        views = (view for view in self.store.facts(StepView) if view.source_id in source_ids)
+        views = self.store.find_having(StepView, "source_id", source_ids)
         for views_batch in batches(view for view in views if self._is_named(view.source_id)):
             renamed = [evolve(view, source_id=self.rename(view.source_id)) for view in views_batch]
             self.store.revise(records=renamed, remove=views_batch)
@@ -243,45 +245,44 @@ class _Erasure:
         return evolve(bare, diagnostic="") if hasattr(bare, "diagnostic") else bare  # type: ignore[call-arg]  # it has it
 
     def _about_him(self, holdings: _Holdings) -> None:
-        def mine(fact: Exclusion | Subscription | SubscriptionChange | Visitor) -> bool:
-            return fact.recipient_id == self.recipient_id
-
         new = self.rename(self.recipient_id)
-        visitor_ids = holdings.visitor_ids
-        views = (view for view in self.store.facts(SharedView) if _visitor_of(view) in visitor_ids)
-        self._rewrite("shared views", views, lambda view: evolve(view, visitor_id=self._renamed(view.visitor_id)))
+        self._rewrite(
+            "shared views",
+            _views_of(self.store, holdings.visitor_ids),
+            lambda view: evolve(view, visitor_id=self._renamed(view.visitor_id)),
+        )
         self._rewrite(
             "visitors",
-            filter(mine, self.store.facts(Visitor, self.his)),
+            _about(self.store, Visitor, self.recipient_id),
             lambda fact: evolve(fact, id=self.rename(fact.id), recipient_id=new, origin=""),
         )
         self._rewrite(
             "exclusions",
-            filter(mine, self.store.facts(Exclusion, self.his)),
+            _about(self.store, Exclusion, self.recipient_id),
             lambda fact: evolve(fact, recipient_id=new, address=self._renamed_address(fact.address)),
         )
         self._rewrite(
             "subscriptions",
-            filter(mine, self.store.facts(Subscription, self.his)),
+            _about(self.store, Subscription, self.recipient_id),
             lambda fact: evolve(fact, recipient_id=new),
         )
         self._rewrite(
             "subscription changes",
-            filter(mine, self.store.facts(SubscriptionChange, self.his)),
+            _about(self.store, SubscriptionChange, self.recipient_id),
             lambda fact: evolve(fact, recipient_id=new, origin=""),
         )
 
     def _addresses(self, addresses: frozenset[str]) -> None:
         """The records of his addresses, and exclusions by address alone, but those which somebody else has as well."""
-        states = [state for state in self.store.facts(AddressState) if state.address in addresses]
-        exclusions = [*_nameless_exclusions(self.store, self.his, addresses)]
+        states = [*self.store.find_having(AddressState, "address", addresses)]
+        exclusions = [*_nameless_exclusions(self.store, addresses)]
         wanted = {state.address for state in states} | {fact.address for fact in exclusions}
         if not wanted:
             return
         shared = {
             message.address
-            for message in self.store.messages()
-            if message.address in wanted and message.recipient_id != self.recipient_id
+            for message in self.store.find_having(Message, "address", wanted)
+            if message.recipient_id != self.recipient_id
         }
         self._rewrite(
             "addresses",

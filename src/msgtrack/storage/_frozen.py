@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cache
@@ -13,21 +14,22 @@ from typing import TYPE_CHECKING
 from attrs import evolve
 
 from msgtrack._borders import utc
-from msgtrack.counts import SLOT_SECONDS, Counts, DeliveryCounts, Visits
+from msgtrack.counts import SLOT_SECONDS, Counts, Visits
 from msgtrack.errors import EventsPurged, StoreError
 from msgtrack.facts import SharedView
 from msgtrack.model import Audience
-from msgtrack.protocols import FrozenCounts, Query
+from msgtrack.protocols import FrozenCounts, Query, Slots
 from msgtrack.storage._core import CoreStore
-from msgtrack.upkeep import OUTSIDE
+from msgtrack.upkeep import NONE, OUTSIDE
 
 if TYPE_CHECKING:
     from cattrs import Converter
 
-__all__ = ["answer_for", "freeze", "read_counts", "slots_for", "together", "written_counts"]
+__all__ = ["freeze", "frozen_counts", "frozen_slots", "read_counts", "read_slots", "together", "written_counts"]
 
 _ALL = "all"
 _NARROWING = ("message_ids", "recipient_id", "kinds", "link_ids", "labels", "categories", "domains", "limit", "after")
+_LISTS = ("message_ids", "kinds", "audience", "link_ids", "labels", "categories", "domains")
 _NARROWING_SLOTS = ("message_ids", "recipient_id", "labels", "categories", "domains", "limit", "after")
 
 
@@ -40,7 +42,7 @@ def freeze(
     now: datetime | None,
 ) -> list[FrozenCounts]:
     """The counts of a delivery for every question that can be answered from them later: in each zone for all audiences and for
-    each one, and without any event.
+    each one, for none (views alone), and without anything that happened.
 
     ``span`` is that of its events.
     """
@@ -48,6 +50,7 @@ def freeze(
     views = [view.occurred_at for view in store.facts(SharedView, named)]
     moments = [*(span or ()), *views]
     asked = {name: evolve(named, audience=name) for name in (_ALL, *(audience.value for audience in Audience))}
+    asked[NONE] = evolve(named, audience=())
     if moments:
         asked[OUTSIDE] = evolve(named, since=min(moments), until=min(moments))
     return [
@@ -66,42 +69,77 @@ def freeze(
     ]
 
 
-def answer_for(query: Query, kept: Mapping[tuple[str, str], FrozenCounts], delivery_id: str) -> Counts:
-    """What the frozen counts of one delivery (``kept``, by audience and zone) answer to a query.
+def frozen_counts(store: CoreStore, query: Query, names: AbstractSet[str]) -> dict[str, Counts]:
+    """What the frozen counts of these deliveries answer to a query, by delivery.
 
     Raises:
         EventsPurged: only the events could answer it.
     """
+    if not names:
+        return {}
+    is_none = _admits_nothing(query)
     for name in _NARROWING:
-        if getattr(query, name) is not None:
-            raise _refusal(delivery_id, f"counts narrowed by {name}")
-    audience = _audience(query, delivery_id)
+        if getattr(query, name) is not None and not (is_none and name in _LISTS):
+            raise _refusal(min(names), f"counts narrowed by {name}")
+    audience = NONE if is_none else _audience(query, min(names))
+    found = _rows(store, query, names, audience)
+    answers = {}
+    for name in sorted(names):
+        if name not in found:
+            raise _missing(store, query, audience, name)
+        answers[name] = read_counts(_chosen(query, found[name], audience, name).body)
+    return answers
+
+
+def _missing(store: CoreStore, query: Query, audience: str, delivery_id: str) -> EventsPurged:
+    zones = {kept.zone for kept in store.frozen(Query(delivery_ids=delivery_id))}
+    if query.zone in zones:
+        return _refusal(delivery_id, f"the audience {audience!r}")
+    return _refusal(delivery_id, f"days in the zone {query.zone}", hint=f"zones are: {', '.join(sorted(zones))}")
+
+
+def _chosen(query: Query, kept: Mapping[str, FrozenCounts], audience: str, delivery_id: str) -> FrozenCounts:
     where = _where(query, next(iter(kept.values())))
     if where is None:
         raise _refusal(delivery_id, "a window that cuts its life in two", hint="slots() answers windows of whole slots")
-    return _read(kept, where or audience, query.zone, delivery_id)
+    found = kept.get(where or audience)
+    if found is None:
+        raise _refusal(delivery_id, f"the audience {where or audience!r}")
+    return found
 
 
-def slots_for(
-    query: Query, kept: Mapping[tuple[str, str], FrozenCounts], delivery_id: str
-) -> dict[str, dict[str, dict[int, int]]]:
-    """The slots of one frozen delivery that pass a query: by audience, kind, link, and windows of whole slots.
+def frozen_slots(store: CoreStore, query: Query, names: AbstractSet[str]) -> Slots:
+    """The slots of these frozen deliveries that pass a query: by audience, kind, link, and windows of whole slots.
 
     Raises:
         EventsPurged: only the events could answer it.
     """
+    if not names or _admits_nothing(query):
+        return {}
     for name in _NARROWING_SLOTS:
         if getattr(query, name) is not None:
-            raise _refusal(delivery_id, f"slots narrowed by {name}")
-    audience = _audience(query, delivery_id)
+            raise _refusal(min(names), f"slots narrowed by {name}")
+    audience = _audience(query, min(names))
+    found = _rows(store, query, names, audience)
+    # Slots know no days, so any zone will do.
+    if elsewhere := names - found.keys():
+        for kept in store.frozen(Query(delivery_ids=sorted(elsewhere))):
+            found.setdefault(kept.delivery_id, {}).setdefault(kept.audience, kept)
+    answers = {}
+    for name in sorted(names):
+        if slots := _slots_of(query, found[name], audience, name):
+            answers[name] = slots
+    return answers
+
+
+def _slots_of(
+    query: Query, kept: Mapping[str, FrozenCounts], audience: str, delivery_id: str
+) -> dict[str, dict[str, dict[int, int]]]:
     where = _where(query, next(iter(kept.values())))
     if where is None and not (_is_border(query.since) and _is_border(query.until)):
         raise _refusal(delivery_id, "a window that begins or ends within a slot")
-    # Slots know no days, so any zone will do.
-    zone = min(zone for _, zone in kept)
-    deliveries = _read(kept, where or audience, zone, delivery_id).deliveries
     found: dict[str, dict[str, dict[int, int]]] = {}
-    for kind, links in deliveries.get(delivery_id, DeliveryCounts()).slots.items():
+    for kind, links in read_slots(kept[where or audience].body, delivery_id).items():
         if query.kinds is not None and kind not in query.kinds:
             continue
         for link_id, slots in links.items():
@@ -111,6 +149,21 @@ def slots_for(
             if rows:
                 found.setdefault(kind, {})[link_id] = rows
     return found
+
+
+def _rows(store: CoreStore, query: Query, names: AbstractSet[str], audience: str) -> dict[str, dict[str, FrozenCounts]]:
+    """What a question needs of the frozen counts in its zone: by delivery, for its audience, and for none where there is a window."""
+    named = Query(delivery_ids=query.delivery_ids, except_delivery_ids=query.except_delivery_ids)
+    audiences = {audience} if query.since is None and query.until is None else {audience, OUTSIDE}
+    found: dict[str, dict[str, FrozenCounts]] = {}
+    for kept in store.frozen_for(named, audiences, query.zone):
+        if kept.delivery_id in names:
+            found.setdefault(kept.delivery_id, {})[kept.audience] = kept
+    return found
+
+
+def _admits_nothing(query: Query) -> bool:
+    return any(getattr(query, name) == () for name in _LISTS)
 
 
 def together(live: Counts, frozen: Mapping[str, Counts]) -> Counts:
@@ -183,14 +236,6 @@ def _refusal(delivery_id: str, what: str, *, hint: str = "") -> EventsPurged:
     )
 
 
-def _read(kept: Mapping[tuple[str, str], FrozenCounts], audience: str, zone: str, delivery_id: str) -> Counts:
-    found = kept.get((audience, zone))
-    if found is None:
-        zones = ", ".join(sorted({zone for _, zone in kept}))
-        raise _refusal(delivery_id, f"days in the zone {zone}", hint=f"zones are: {zones}")
-    return read_counts(found.body)
-
-
 # The written form: fields by name, those that hold their default left out.
 
 
@@ -222,4 +267,23 @@ def read_counts(body: str) -> Counts:
     try:
         return _converter().structure(json.loads(body), Counts)
     except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError, ForbiddenExtraKeysError) as error:
+        raise StoreError(f"frozen counts cannot be read: {error}: {body!r:.80}") from error
+
+
+def read_slots(body: str, delivery_id: str) -> Mapping[str, Mapping[str, Mapping[int, int]]]:
+    """The slots of one delivery among the counts that :func:`written_counts` wrote; the rest is not looked at.
+
+    Raises:
+        StoreError: the text is not one that this package wrote.
+    """
+    try:
+        kept = json.loads(body).get("deliveries", {}).get(delivery_id, {}).get("slots", {})
+        return {
+            kind: {
+                link_id: {int(slot): int(times) for slot, times in of_link.items()}
+                for link_id, of_link in links.items()
+            }
+            for kind, links in kept.items()
+        }
+    except (AttributeError, TypeError, ValueError) as error:
         raise StoreError(f"frozen counts cannot be read: {error}: {body!r:.80}") from error

@@ -30,6 +30,11 @@ __all__ = ["MariaDb"]
 _AGAIN = frozenset({1020, 1213, 1412})
 """A row changed under a snapshot, deadlock, a table made or changed under a snapshot."""
 
+_NO_RIGHT = frozenset({1044, 1142})
+"""Access denied: to a database, to a table."""
+
+_RIGHTS = "whoever counts needs GRANT SELECT, CREATE TEMPORARY TABLES on the database; whoever writes, INSERT, UPDATE, DELETE too"
+
 _ADDRESS_OPTIONS = frozenset(
     {"charset", "connect_timeout", "read_timeout", "ssl_ca", "ssl_cert", "ssl_key", "unix_socket", "write_timeout"}
 )
@@ -126,6 +131,11 @@ class MariaDb(SqlEngine):
     def drop_stage(self, connection: Connection, table: Table) -> None:
         """Drop the temporary table."""
         connection.exec_driver_sql(f"DROP TEMPORARY TABLE IF EXISTS {_stage_name(connection.dialect, table)}")
+
+    def hint(self, error: BaseException) -> str:
+        """Which rights a store needs."""
+        number = error.args[0] if error.args else None
+        return _RIGHTS if number in _NO_RIGHT else ""
 
     def passes(self, error: BaseException) -> bool:
         """A deadlock, or a snapshot that was overtaken by rows or by tables."""

@@ -29,6 +29,12 @@ __all__ = ["Postgres"]
 _AGAIN = frozenset({"40001", "40P01"})
 """Serialisation failure, deadlock."""
 
+_NO_RIGHT = "42501"
+_RIGHTS = (
+    "whoever writes needs GRANT SELECT, INSERT, UPDATE, DELETE on the tables, USAGE on the sequence of events and "
+    "TEMPORARY on the database; whoever only reads, SELECT on the tables"
+)
+
 _ADDRESS_OPTIONS = frozenset(
     {
         *("application_name", "connect_timeout", "host", "keepalives", "keepalives_count", "keepalives_idle"),
@@ -118,6 +124,15 @@ class Postgres(SqlEngine):
     def drop_stage(self, connection: Connection, table: Table) -> None:
         """Drop the temporary table."""
         connection.exec_driver_sql(f"DROP TABLE IF EXISTS {_stage_name(connection.dialect, table)}")
+
+    def may_lay_aside(self, connection: Connection) -> bool:
+        """Not without the right to make them, and not on a standby."""
+        asked = "SELECT has_database_privilege(current_database(), 'TEMPORARY') AND current_setting('transaction_read_only') = 'off'"
+        return bool(connection.exec_driver_sql(asked).scalar())
+
+    def hint(self, error: BaseException) -> str:
+        """Which rights a store needs."""
+        return _RIGHTS if getattr(error, "sqlstate", None) == _NO_RIGHT else ""
 
     def passes(self, error: BaseException) -> bool:
         """A deadlock, or a failure to serialise."""

@@ -16,7 +16,7 @@ from msgtrack.events import event_id
 from msgtrack.facts import Exclusion, SharedView, Visitor
 from msgtrack.model import Delivery, Message
 from msgtrack.protocols import AuditEntry, Query, Record
-from msgtrack.storage._core import LONG_AGO, CoreStore
+from msgtrack.storage._core import LONG_AGO, CoreStore, Spans
 from msgtrack.storage._frozen import freeze
 from msgtrack.upkeep import cutoffs
 
@@ -87,24 +87,30 @@ class _Purge:
         self.done = done
 
     def run(self) -> None:
-        frozen = {kept.delivery_id for kept in self.store.frozen()}
-        if self.moments.keys() & {"events", "messages"}:
-            frozen |= self._freeze_what_is_over(frozen)
-        for delivery_id in sorted(frozen):
-            touched = self._events(delivery_id) + self._messages(delivery_id) + self._visitors(delivery_id)
-            if touched:
-                self.store.rebuild([delivery_id])
+        if self.moments.keys() & {"events", "messages", "visitors"}:
+            self._deliveries()
         self._strays()
         self._rejects()
         self._audits()
 
-    def _freeze_what_is_over(self, frozen: set[str]) -> set[str]:
+    def _deliveries(self) -> None:
         spans = self.store.spans()
+        # Of deliveries that were frozen years ago nothing is left to look at.
+        named = {name for name in spans if name is not None}
+        named |= self.store.deliveries_of_messages() | self.store.deliveries_of_facts()
+        frozen = self.store.frozen_deliveries()
+        if self.moments.keys() & {"events", "messages"}:
+            frozen |= self._freeze_what_is_over(frozen, named, spans)
+        for delivery_id in sorted(frozen & named):
+            touched = self._events(delivery_id) + self._messages(delivery_id) + self._visitors(delivery_id)
+            if touched:
+                self.store.rebuild([delivery_id])
+
+    def _freeze_what_is_over(self, frozen: set[str], named: set[str], spans: Spans) -> set[str]:
         deliveries = {delivery.id: delivery for delivery in self.store.deliveries()}
         limit = max(self.moments[kind] for kind in ("events", "messages") if kind in self.moments)
         over = set()
-        named = {name for name in spans if name is not None} | deliveries.keys() | self.store.deliveries_of_messages()
-        for delivery_id in sorted(named - frozen):
+        for delivery_id in sorted((named | deliveries.keys()) - frozen):
             span = spans.get(delivery_id)
             if self._is_over(delivery_id, span, deliveries.get(delivery_id), limit):
                 with self.store.snapshot():
@@ -133,8 +139,9 @@ class _Purge:
                 moments.append(at)
                 if at >= limit:
                     return False
-        views = [view.occurred_at for view in self.store.facts(SharedView, named)]
-        return bool(moments or views) and all(view < limit for view in views)
+        moments += [view.occurred_at for view in self.store.facts(SharedView, named)]
+        moments += _known(*(visitor.created_at for visitor in self.store.facts(Visitor, named)))
+        return bool(moments) and max(moments) < limit
 
     def _events(self, delivery_id: str) -> int:
         before = self.moments.get("events")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Set as AbstractSet
 from datetime import datetime
 from typing import Self
 
@@ -13,7 +13,7 @@ from msgtrack.counts import Counts
 from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.model import Delivery, Message, TrackedLink
-from msgtrack.protocols import AuditEntry, FrozenCounts, Query, Record, Slots
+from msgtrack.protocols import AuditEntry, Query, Record, Slots
 from msgtrack.storage._core import (
     EVERYTHING,
     RECORD_KINDS,
@@ -28,7 +28,7 @@ from msgtrack.storage._core import (
     record_key,
 )
 from msgtrack.storage._erasing import erase, export, subject_digest
-from msgtrack.storage._frozen import answer_for, slots_for, together
+from msgtrack.storage._frozen import frozen_counts, frozen_slots, together
 from msgtrack.storage._purging import purge
 
 __all__ = [
@@ -45,9 +45,6 @@ __all__ = [
     "record_key",
     "subject_digest",
 ]
-
-_Frozen = Mapping[str, Mapping[tuple[str, str], FrozenCounts]]
-"""Frozen counts by delivery, and there by audience and zone."""
 
 
 class BaseStore(CoreStore):
@@ -70,7 +67,7 @@ class BaseStore(CoreStore):
         self.check_open()
         with self.snapshot():
             frozen = self._frozen_of(query)
-            answers = {name: answer_for(query, kept, name) for name, kept in frozen.items()}
+            answers = frozen_counts(self, query, frozen)
             live = self.live_counts(_without(query, frozen))
         return together(live, answers) if answers else live
 
@@ -85,17 +82,13 @@ class BaseStore(CoreStore):
         self.check_open()
         with self.snapshot():
             frozen = self._frozen_of(query)
-            answers = {name: slots_for(query, kept, name) for name, kept in frozen.items()}
-            live = self.live_slots(_without(query, frozen))
-        both = {**live, **{name: slots for name, slots in answers.items() if slots}}
+            both = {**frozen_slots(self, query, frozen), **self.live_slots(_without(query, frozen))}
         return {name: both[name] for name in sorted(both)}
 
-    def _frozen_of(self, query: Query) -> _Frozen:
-        named = Query(delivery_ids=query.delivery_ids, except_delivery_ids=query.except_delivery_ids)
-        found: defaultdict[str, dict[tuple[str, str], FrozenCounts]] = defaultdict(dict)
-        for kept in self.frozen(named):
-            found[kept.delivery_id][kept.audience, kept.zone] = kept
-        return found
+    def _frozen_of(self, query: Query) -> set[str]:
+        return self.frozen_deliveries(
+            Query(delivery_ids=query.delivery_ids, except_delivery_ids=query.except_delivery_ids)
+        )
 
     def export(self, recipient_id: str) -> Iterator[Record | Event]:
         """All that is held about a recipient, as values that :mod:`msgtrack.records` writes: his messages, their events, the facts
@@ -136,7 +129,7 @@ class BaseStore(CoreStore):
         ``Retention().before(now)`` gives them.
 
         Deliveries and links stay, so redirects live on. Events and messages go from deliveries that are over (nothing about them is
-        younger), after their counts were frozen: for all audiences and for each, in each of ``zones``. An event that comes
+        younger), after their counts were frozen: for all audiences, for each and for none, in each of ``zones``. An event that comes
         later still is kept, found by ``scan``, and counts no more.
 
         In batches: after a break the same call takes the work up again, and nothing goes that was not frozen. ``now`` is the moment that
@@ -185,9 +178,9 @@ class BaseStore(CoreStore):
         self.close()
 
 
-def _without(query: Query, frozen: _Frozen) -> Query:
+def _without(query: Query, frozen: AbstractSet[str]) -> Query:
     if not frozen:
         return query
     if query.delivery_ids is not None:
         return evolve(query, delivery_ids=[name for name in query.delivery_ids if name not in frozen])
-    return evolve(query, except_delivery_ids=(*query.except_delivery_ids, *frozen))
+    return evolve(query, except_delivery_ids=(*query.except_delivery_ids, *sorted(frozen)))

@@ -17,7 +17,7 @@ from msgtrack.errors import InvalidValue, SchemaMismatch, StoreError
 from msgtrack.events import Event
 from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, Slots
-from msgtrack.storage._asking import MAX_IN, events_asked, facts_asked, fits_in_sql, records_asked
+from msgtrack.storage._asking import events_asked, fits_in_sql
 from msgtrack.storage._clickhouse_arrivals import Arrivals
 from msgtrack.storage._clickhouse_dialect import (
     ClickHouseOperations,
@@ -30,7 +30,9 @@ from msgtrack.storage._clickhouse_dialect import (
 )
 from msgtrack.storage._clickhouse_link import Address, Link, Session, address_of
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
+from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._counting import counts_of, slots_of
+from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._rows import (
     READ_COLUMNS,
     SHELVES,
@@ -40,16 +42,14 @@ from msgtrack.storage._rows import (
     checkpoint_row,
     fact_row,
     read_checkpoint,
-    read_fact,
 )
 from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION, Tables, moment
 from msgtrack.storage._types import event_id_text
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits, kept_ids, record_key
+from msgtrack.storage.base import EVERYTHING, Spans, kept_ids, record_key
 
 __all__ = ["ClickHouseStore", "open_clickhouse"]
 
 _BATCH_ROWS = 50_000
-_MOST_TERMS = 100_000
 _LARGE = 2000
 """From so many events on, an ingest has slots of its own; those of smaller ones are counted together."""
 _CAPABILITIES = Capabilities(
@@ -65,7 +65,7 @@ _CAPABILITIES = Capabilities(
 )
 
 
-class ClickHouseStore(BaseStore):
+class ClickHouseStore(ListingStore):
     """A store on ClickHouse.
 
     Args:
@@ -86,7 +86,6 @@ class ClickHouseStore(BaseStore):
         self._tables = self._layout.tables
         self._link = Link(address, cluster=bool(cluster))
         self._arrivals = Arrivals(self._link, self._layout)
-        self._terms: set[int] = set()
         try:
             self._prepare()
         except BaseException:
@@ -114,24 +113,6 @@ class ClickHouseStore(BaseStore):
         self._insert_terms(terms)
         for table, of_table in rows.items():
             self._insert(table, of_table)
-
-    def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
-        """Records of one class that pass, in order."""
-        self.check_open()
-        return self._find_facts(kind, query) if kind in FACT_KEYS else self._find(kind, query)
-
-    def _find_facts(self, kind: type[Any], query: Query) -> Iterator[Any]:
-        for (body,) in self._rows(facts_asked(self._tables, kind, query)):
-            fact = read_fact(body, kind)
-            if admits(query, fact):
-                yield fact
-
-    def _find(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
-        shelf = SHELVES[kind]
-        for row in self._rows(records_asked(self._tables, kind, query)):
-            record = shelf.record(row, kind)
-            if admits(query, record):
-                yield record
 
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
         """Keep the events whose id is new, and then the checkpoint.
@@ -302,12 +283,14 @@ class ClickHouseStore(BaseStore):
         return given
 
     def _insert_terms(self, terms: Iterable[Term]) -> None:
-        """Insert the terms that this handle did not insert before; they follow from their keys, so once is enough for ever."""
-        fresh = {key: body for key, body in terms if key not in self._terms}
-        self._insert(self._tables.terms, [*fresh.items()])
-        if len(self._terms) > _MOST_TERMS:
-            self._terms.clear()
-        self._terms.update(fresh)
+        """Insert the terms that are not there. What a handle inserted before says nothing: the tables may have been made anew since."""
+        wanted = dict(terms)
+        if wanted:
+            table = self._tables.terms
+            known = self._link.rows(f"SELECT key FROM {table_text(table)} WHERE key IN ({', '.join(map(str, wanted))})")
+            for (key,) in known:
+                wanted.pop(int(key), None)
+            self._insert(table, [*wanted.items()])
 
     def _insert(self, table: Table, rows: Sequence[Sequence[Any]]) -> None:
         """Insert rows that have a value for each column of the table that is not the engine's own."""

@@ -16,7 +16,7 @@ from msgtrack.errors import SchemaMismatch, UnknownOption, UnknownStore
 from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
-from msgtrack.storage._asking import MAX_IN
+from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._consolidated import note, rebuild
 from msgtrack.storage._duckdb import (
     OPERATIONS,

@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from itertools import islice
+from typing import Any
 
-from sqlalchemy import URL, Engine, MetaData, func, make_url, select
+from sqlalchemy import URL, Engine, MetaData, Select, func, make_url, select
 from sqlalchemy.exc import ArgumentError
 
 from msgtrack.counts import Counts
 from msgtrack.errors import InvalidValue, NotSupported
 from msgtrack.events import Event
-from msgtrack.facts import FACT_KEYS
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, Slots
-from msgtrack.storage._asking import MAX_IN, events_asked, facts_asked, fits_in_sql, records_asked
+from msgtrack.storage._asking import events_asked, fits_in_sql
+from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._connections import Connections
 from msgtrack.storage._counting import counts_of, slots_of
 from msgtrack.storage._engines import SqlEngine, seconds_of
+from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._making import prepare
 from msgtrack.storage._mariadb import MariaDb
 from msgtrack.storage._operations import operations_for
+from msgtrack.storage._paging import is_page_of_all, page_asked
 from msgtrack.storage._postgres import Postgres
-from msgtrack.storage._rows import SHELVES, EventReader, EventWriter, checkpoint_row, read_checkpoint, read_fact
+from msgtrack.storage._rows import EventReader, EventWriter, checkpoint_row, read_checkpoint
 from msgtrack.storage._schema import PREFIX, moment, tables_of
 from msgtrack.storage._sqlite import Sqlite
 from msgtrack.storage._writing import Rows, Writing, batches_of, rows_of_events, rows_of_records
-from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, Spans, admits, kept_ids
+from msgtrack.storage.base import EVERYTHING, Spans, kept_ids, paged
 
 __all__ = ["SqlStore", "open_sql"]
 
@@ -41,7 +44,7 @@ _ENGINES: dict[str, type[SqlEngine]] = {
 }
 
 
-class SqlStore(BaseStore):
+class SqlStore(ListingStore):
     """A store on a database that several processes may share.
 
     Each call that writes is one transaction. Each iterator reads one state of the database, that of its first step, through a connection
@@ -109,24 +112,8 @@ class SqlStore(BaseStore):
         self.check_open()
         self._writing.write(rows_of_records(self._tables, batch) for batch in batches_of(records))
 
-    def find(self, kind: type[RecordT], query: Query = EVERYTHING) -> Iterator[RecordT]:
-        """Records of one class that pass, in order."""
-        self.check_open()
-        return self._find_facts(kind, query) if kind in FACT_KEYS else self._find(kind, query)
-
-    def _find_facts(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
-        for (body,) in self._database.rows(facts_asked(self._tables, kind, query), self.check_open):
-            fact = read_fact(body, kind)
-            if admits(query, fact):
-                yield fact
-
-    def _find(self, kind: type[RecordT], query: Query) -> Iterator[RecordT]:
-        shelf = SHELVES[kind]
-        in_sql = fits_in_sql(query)
-        for row in self._database.rows(records_asked(self._tables, kind, query), self.check_open):
-            record = shelf.record(row, kind)
-            if in_sql or admits(query, record):
-                yield record
+    def _rows(self, statement: Select[Any]) -> Iterator[Sequence[Any]]:
+        return self._database.rows(statement, self.check_open)
 
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
         """Keep the events whose id is new, and the checkpoint, in one transaction."""
@@ -165,8 +152,19 @@ class SqlStore(BaseStore):
     def scan(self, query: Query = EVERYTHING) -> Iterator[Event]:
         """Events that pass, ordered by ``occurred_at`` and id; memory does not grow with them."""
         self.check_open()
+        if is_page_of_all(query):
+            return self._page(query)
         events = self._scan(query)
         return events if fits_in_sql(query) or query.limit is None else islice(events, query.limit)
+
+    def _page(self, query: Query) -> Iterator[Event]:
+        reader = EventReader()
+        with self.snapshot():
+            asked = page_asked(self._database.all, self._tables, query)
+            events = [reader.event(row) for statement in asked for row in self._database.all(statement)]
+        for event in paged(query, events):
+            self.check_open()
+            yield event
 
     def _scan(self, query: Query) -> Iterator[Event]:
         reader = EventReader()
@@ -181,7 +179,7 @@ class SqlStore(BaseStore):
         self.check_open()
         with self.snapshot():
             ask = self._database.all
-            execute = None if self._database.is_half_read else ask
+            execute = ask if self._database.may_lay_aside() else None
             counts = counts_of(self, ask, query, self._tables, self._operations, execute=execute)
             return super().live_counts(query) if counts is None else counts
 

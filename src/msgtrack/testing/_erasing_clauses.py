@@ -24,7 +24,7 @@ from msgtrack.facts import (
 from msgtrack.model import Message
 from msgtrack.protocols import Ingested, Query
 from msgtrack.records import to_json
-from msgtrack.storage import BaseStore, subject_digest
+from msgtrack.storage import BaseStore, in_order, subject_digest
 from msgtrack.testing import strategies
 from msgtrack.testing._cases import NOON, click, few_examples, needs
 from msgtrack.testing._house import (
@@ -99,6 +99,30 @@ class ErasingClauses:
             assert list(store.messages(Query(recipient_id=recipient_id))) == []
         assert (store.counts(Query(zone="Europe/Paris")), len(list(store.scan()))) == before
         assert store.slots() == {name: counts.slots for name, counts in before[0].deliveries.items() if counts.slots}
+
+    def test_S33_records_are_found_by_what_is_in_them(self, store: BaseStore) -> None:
+        """S33: whatever an address, a browser or a visitor is called, and nobody is taken for another."""
+        odd = ("a@b.example", "A@b.example", "a@b.exampl", 'q"\\@b', "%_@b", "ä\u0301@b", "\n\x00@b", "'; --@b")
+        messages = [Message(delivery_id="1", id=str(n), address=address) for n, address in enumerate(odd)]
+        messages.append(Message(delivery_id="1", id="x", address='"address":"a@b.example"', recipient_id="a@b.example"))
+        states = [AddressState(address=address) for address in odd]
+        views = [
+            SharedView(delivery_id="1", id=str(n), network="email", occurred_at=NOON, visitor_id=name)
+            for n, name in enumerate((*odd, None))
+        ]
+        steps = [StepView(application_id="1", step="2", source_id=name, occurred_at=NOON) for name in odd]
+        mine = Exclusion(delivery_id="1", id="1", recipient_id="ann")
+        store.put([*messages, *states, *views, *steps, mine, Exclusion(delivery_id="1", id="2", address="ann")])
+        for wanted in (set(), {"nobody"}, {odd[0]}, {odd[2], odd[3]}, {*odd}, {*odd[4:], *map(str, range(60))}):
+            for kind, name, records in (
+                (Message, "address", messages),
+                (AddressState, "address", states),
+                (SharedView, "visitor_id", views),
+                (StepView, "source_id", steps),
+            ):
+                expected = in_order(record for record in records if getattr(record, name) in wanted)
+                assert list(store.find_having(kind, name, wanted)) == expected
+        assert list(store.find_having(Exclusion, "recipient_id", {"ann"})) == [mine]
 
     def test_S34_whoever_is_not_anonymised_is_removed(self, revisable: BaseStore) -> None:
         """S34: with messages, events and facts; what remains is counted as if he had never been there."""

@@ -126,6 +126,22 @@ class RecordClauses:
         assert list(store.deliveries(Query(delivery_ids=many))) == [Delivery(id="1")]
         assert list(store.messages(Query(delivery_ids=many, message_ids=many))) == [Message(delivery_id="1", id="7")]
 
+    def test_S4_many_ids_may_be_left_out_at_once(self, store: Store) -> None:
+        """S4: however many deliveries a query excepts, the others are answered; an id with NUL among them, too."""
+        names = ("1", "2", "a", "a\x00b")
+        store.put(record for name in names for record in (Delivery(id=name), Message(delivery_id=name, id="7")))
+        store.ingest(click(place, delivery_id=name, message_id="7") for place, name in enumerate((*names, None)))
+        many = tuple(str(number) for number in range(2, 8000))
+        for left_out in (many, (*many, "a\x00b")):
+            query, some = Query(except_delivery_ids=left_out), [name for name in names if name not in left_out]
+            assert [delivery.id for delivery in store.deliveries(query)] == some
+            assert [event.delivery_id for event in store.scan(query)] == [*some, None]
+            assert [*store.counts(query).deliveries] == ["", *some]
+            assert [*store.slots(query)] == ["", *some]
+            assert [*store.counts(Query(delivery_ids=(*left_out, "1"))).deliveries] == [
+                name for name in names if name == "1" or name in left_out
+            ]
+
     def test_S5_ids_are_kept_character_for_character(self, store: Store) -> None:
         """S5: ids that look alike are different ids, and come back as they went in: as keys, and in events."""
         store.put([Delivery(id=id_, label=id_) for id_ in ODD_IDS])

@@ -12,7 +12,7 @@ from msgtrack.protocols import AuditEntry, Capabilities, FrozenCounts, Ingested
 from msgtrack.tally import fold
 from msgtrack.testing._basics import ids, maybe, moments, texts
 from msgtrack.testing._worlds import worlds
-from msgtrack.upkeep import OUTSIDE, Retention
+from msgtrack.upkeep import NONE, OUTSIDE, Retention
 
 __all__ = ["audits", "capabilities", "counts", "frozen_counts", "ingested", "retentions"]
 
@@ -41,7 +41,7 @@ def frozen_counts(
     return st.builds(
         FrozenCounts,
         delivery_id=ids() if delivery_id is None else delivery_id,
-        audience=st.sampled_from(["all", OUTSIDE, *(audience.value for audience in Audience)]),
+        audience=st.sampled_from(["all", NONE, OUTSIDE, *(audience.value for audience in Audience)]),
         zone=_ZONES,
         frozen_at=maybe(moments()),
         first_at=maybe(moments()),

@@ -13,6 +13,7 @@ from attrs import evolve
 from msgtrack.errors import EventsPurged, InvalidOption, InvalidValue
 from msgtrack.events import PageVisit
 from msgtrack.facts import (
+    AddressState,
     Exclusion,
     SharedView,
     StepView,
@@ -20,8 +21,8 @@ from msgtrack.facts import (
 )
 from msgtrack.hits import Rejected
 from msgtrack.model import Audience, Delivery
-from msgtrack.protocols import AuditEntry, Ingested, Query, Record, WorkflowRun
-from msgtrack.storage import BaseStore
+from msgtrack.protocols import AuditEntry, FrozenCounts, Ingested, Query, Record, WorkflowRun
+from msgtrack.storage import BaseStore, record_key
 from msgtrack.testing._cases import NOON, Broken, breaking, click, needs, opened, with_id
 from msgtrack.testing._house import (
     DAY,
@@ -178,6 +179,17 @@ class UpkeepClauses:
         assert [message.delivery_id for message in revisable.messages()] == ["2"]
         assert thawed(revisable.counts()) == before
 
+    def test_S30_a_delivery_that_only_facts_name_goes_too(self, revisable: BaseStore) -> None:
+        """S30: somebody was shown it, or visited; a visitor of yesterday keeps it."""
+        view = SharedView(delivery_id="1", id="s", network="facebook", occurred_at=NOON)
+        old, new = (Visitor(delivery_id=name, id="v", created_at=at) for name, at in (("2", NOON), ("3", LATER)))
+        revisable.put([view, old, new, AddressState(address="r1@mail.example", delivery_id="4", last_error_at=NOON)])
+        before = revisable.counts()
+        entry = revisable.purge(LATER, now=LATER)
+        assert dict(entry.done) == {"frozen": 2, "views": 1, "visitors": 1}
+        assert [*revisable.facts(SharedView), *revisable.facts(Visitor)] == [new]
+        assert thawed(revisable.counts()) == before
+
     def test_S30_strays_rejects_and_old_entries_go_when_asked(self, revisable: BaseStore) -> None:
         """S30: events of no delivery only by their own name; runs and what is unfinished stay."""
         run = WorkflowRun(id="run", started_at=NOON, hits=3, rejects=[Rejected(line=1, reason="x", text="r1")])
@@ -232,6 +244,44 @@ class UpkeepClauses:
         assert revisable.counts(named("2", kinds="click")) == alone
         with pytest.raises(EventsPurged):
             revisable.slots(Query(since=middle + timedelta(minutes=1)))
+
+    def test_S31_what_no_event_passes_is_answered_too(self, revisable: BaseStore) -> None:
+        """S31: an empty choice admits no event, and views are counted all the same."""
+        fill(revisable, "1")
+        choices = ("audience", "kinds", "message_ids", "link_ids", "labels", "categories", "domains")
+        empty: list[dict[str, Any]] = [{name: ()} for name in choices]
+        queries = [Query(**choice) for choice in empty]
+        queries += [Query(audience=(), until=NOON), Query(audience=(), until=LATER), Query(kinds=(), recipient_id="r1")]
+        before = [(revisable.counts(query), revisable.slots(query)) for query in queries[:-1]]
+        revisable.purge(LATER, now=LATER)
+        assert [(thawed(revisable.counts(query)), revisable.slots(query)) for query in queries[:-1]] == before
+        with pytest.raises(EventsPurged, match="recipient_id"):
+            revisable.counts(queries[-1])
+
+    def test_S31_of_frozen_counts_those_are_read_that_answer(self, revisable: BaseStore) -> None:
+        """S31: what a store finds by delivery, audience and zone is what all of them hold, however many deliveries are named."""
+        made = [
+            FrozenCounts(delivery_id=name, audience=audience, zone=zone, body=name)
+            for name in ("1", "10", "2", "a\x00b")
+            for audience in ("all", "human", "outside")
+            for zone in ("Europe/Paris", "UTC")
+        ]
+        revisable.put(made)
+        many = tuple(map(str, range(6000)))
+        for query in (
+            Query(),
+            Query(delivery_ids=("2", "1", "a\x00b")),
+            Query(delivery_ids=many),
+            Query(delivery_ids=(*many, "a\x00b")),
+            Query(except_delivery_ids=many),
+            Query(except_delivery_ids=(*many[5:], "a\x00b")),
+        ):
+            kept = [counts for counts in made if query.admits_delivery(counts.delivery_id)]
+            assert revisable.frozen_deliveries(query) == {counts.delivery_id for counts in kept}
+            assert list(revisable.frozen(query)) == sorted(kept, key=record_key)
+            assert list(revisable.frozen_for(query, {"all", "outside"}, "UTC")) == sorted(
+                (counts for counts in kept if counts.audience != "human" and counts.zone == "UTC"), key=record_key
+            )
 
     def test_S31_what_comes_late_is_kept_and_counts_no_more(self, revisable: BaseStore) -> None:
         """S31: an event after the freezing is found by scans; the next purge takes it when it is old."""

@@ -321,3 +321,9 @@ def test_an_audience_of_nobody_is_told_what_to_do(facts: Facts) -> None:
     with pytest.raises(InvalidValue) as unknown:
         indicators(store_of(facts), ["1", "nowhere"])
     assert unknown.value.message == "the store knows no delivery 'nowhere'"
+
+
+@pytest.mark.parametrize("store", [Delivery(id="1"), "sqlite:///x.db", None])
+def test_what_is_no_store_is_refused_by_name(store: Any) -> None:
+    with pytest.raises(InvalidValue, match=r"expected a store, got .*from_events\(\.\.\.\) needs none"):
+        indicators(store, "1")

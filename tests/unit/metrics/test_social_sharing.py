@@ -282,3 +282,15 @@ def test_a_target_that_the_delivery_does_not_say_is_derived_or_unknown() -> None
     assert both["sharing_total_target"].value == 5
     assert "partly-undefined" in both["sharing_total_target"].caveats
     assert "partly-undefined" in both["share_rate"].caveats
+
+
+@pytest.mark.parametrize("nobody", [None, 0, "0"])
+def test_a_recipient_of_0_is_nobody(nobody: int | str | None) -> None:
+    """``count(visitors, recipient_id != 0)``, as exports write them."""
+    visitors = [
+        Visitor(delivery_id="1", id="v1", recipient_id=nobody),
+        Visitor(delivery_id="1", id="v2", recipient_id=10),
+    ]
+    table = indicators.from_events(Delivery(id="1"), [], [], [], facts=visitors)
+    assert table["sharing_new_contacts"].value == 1
+    assert visitors[0].recipient_id is None

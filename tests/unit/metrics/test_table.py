@@ -57,6 +57,8 @@ def test_a_table_is_asked_for_nothing_special_by_default() -> None:
     assert table._scope == Scope()
     for name in ("peers", "scope", "whole"):
         assert name not in repr(table)
+    # A table is shown where an assertion fails: what was asked for, and not all that was counted.
+    assert "counts" not in repr(table)
 
 
 def test_a_table_says_in_words_whose_events_are_in() -> None:

@@ -105,6 +105,8 @@ def test_windows_begin_with_the_launch_and_end_before_their_end() -> None:
     assert since_launch(launch, "all") == (None, None)
     assert since_launch(launch, "6h") == (datetime(2026, 3, 1, 9, tzinfo=UTC), datetime(2026, 3, 1, 15, tzinfo=UTC))
     assert since_launch(launch, "30d")[1] == datetime(2026, 3, 31, 9, tzinfo=UTC)
+    last = datetime.max.replace(tzinfo=UTC)
+    assert since_launch(last, "6h") == (last, None)
     assert list(WINDOWS) == ["all", "6h", "24h", "3d", "7d", "30d"]
     with pytest.raises(InvalidOption, match="window"):
         since_launch(launch, "5h")

@@ -52,6 +52,7 @@ def worlds(draw: st.DrawFn) -> World:
             url=draw(st.sampled_from(["https://a.example/", "https://b.example/", "https://c.example/"])),
             label=draw(st.sampled_from(["", "A", "B", "C", "Others"])),
             category=draw(st.sampled_from(["", "x", "y"])),
+            type=draw(st.sampled_from(["click", "click", "mobile_click"])),
         )
         for delivery_id in ids
         for name in draw(st.sets(st.sampled_from("2345678")))
@@ -326,6 +327,18 @@ def test_the_clicks_of_a_day_are_summed() -> None:
     events = [Click(occurred_at=START, delivery_id="1", message_id="a", link_id="2")] * 5
     table = indicators.from_events(Delivery(id="1"), [], [], events)
     assert table.series("clicks_per_day", by="day")["2026-03-28"].value == 5
+
+
+def test_clicks_on_notifications_are_clicks_of_their_day_and_their_link_alike() -> None:
+    links = [
+        TrackedLink(delivery_id="1", id="2", url="https://a.example/", label="App", type="mobile_click"),
+        TrackedLink(delivery_id="1", id="3", url="https://b.example/", label="Shop"),
+    ]
+    clicks = [Click(occurred_at=START, delivery_id="1", message_id="7", link_id=name) for name in "223"]
+    table = indicators.from_events(Delivery(id="1", channel="push"), [], links, clicks)
+    assert table["clicks_per_day"].value == table["url_clicks"].value == 3
+    for by in ("day", "day/label", "delivery"):
+        assert sum(value.value or 0 for value in table.series("clicks_per_day", by=by).values()) == 3, by
 
 
 def test_opt_outs_and_mirror_pages_are_in_the_tables_of_links() -> None:

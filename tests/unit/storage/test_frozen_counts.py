@@ -9,8 +9,8 @@ from attrs import evolve
 from hypothesis import given
 
 from msgtrack.counts import Counts
-from msgtrack.errors import StoreError
-from msgtrack.protocols import Query
+from msgtrack.errors import EventsPurged, StoreError
+from msgtrack.protocols import FrozenCounts, Query
 from msgtrack.storage import MemoryStore
 from msgtrack.storage._frozen import read_counts, together, written_counts
 from msgtrack.tally import Tally
@@ -78,3 +78,15 @@ def test_purging_a_world_leaves_its_counts(world):
     assert all(message.delivery_id not in over for message in store.messages())
     # What stays has no moment at all, or names no delivery.
     assert {event.delivery_id for event in store.scan()} <= {None}
+
+
+def test_counts_that_were_not_frozen_are_named():
+    """As of a delivery that was frozen before counts without any event were."""
+    store = MemoryStore()
+    store.put(FrozenCounts(delivery_id="1", audience="all", zone=zone) for zone in ("UTC", "Asia/Tokyo"))
+    with pytest.raises(EventsPurged, match="do not answer the audience 'none'"):
+        store.counts(Query(audience=()))
+    with pytest.raises(EventsPurged, match=r"days in the zone Europe/Paris.*Asia/Tokyo, UTC"):
+        store.counts(Query(zone="Europe/Paris"))
+    with pytest.raises(EventsPurged, match="the audience 'none'"):
+        store.counts(Query(audience=(), until=LATER))

@@ -310,7 +310,9 @@ def test_a_page_is_cut_by_the_engine(url):
         last = page[-1]
         further = list(store.scan(Query(limit=40, newest_first=True, after=(last.occurred_at, last.id))))
     assert [int(click.message_id) for click in [*page, *further]] == list(range(49, -1, -1))
-    assert sum("LIMIT" in said for said in statements) == 2
+    asked = [said for said in statements if "msgtrack_events" in said]
+    assert len(asked) >= 2
+    assert all("LIMIT" in said for said in asked)
 
 
 def test_a_writer_that_waits_too_long_gives_up_and_may_try_again(server_url):

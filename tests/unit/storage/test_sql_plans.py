@@ -44,7 +44,7 @@ def plans(path, work):
 
         @event.listens_for(engine, "before_cursor_execute")
         def look(_connection, _cursor, statement, parameters, *_):
-            if statement.startswith("SELECT") and "msgtrack_base" not in statement:
+            if statement.startswith(("SELECT", "WITH")) and "msgtrack_base" not in statement:
                 rows = beside.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)
                 said[statement] = [row[3] for row in rows]
 
@@ -83,3 +83,26 @@ def test_slots_read_neither_messages_nor_events_but_those_of_seeds(place, query)
 def test_deliveries_of_messages_are_sought_one_by_one(place):
     found = plans(place, lambda store: store.deliveries_of_messages())
     assert not any("SCAN" in step for plan in found.values() for step in plan)
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        Query(limit=5),
+        Query(limit=5, newest_first=True),
+        Query(limit=5, after=(LATER, "x"), except_delivery_ids="c"),
+        Query(limit=5, since=NOON, until=LATER, delivery_ids=["a", "b"], newest_first=True),
+    ],
+)
+def test_a_page_of_all_events_reads_the_first_of_each_delivery(place, query):
+    found = plans(place, lambda store: list(store.scan(query)))
+    steps = [step for plan in found.values() for step in plan if "msgtrack_events" in step]
+    assert steps
+    assert [step for step in steps if not step.startswith("SEARCH")] == []
+    with open_store(f"sqlite:///{place}") as store:
+        rows = []
+        kept = store._database.all
+        store._database.all = lambda statement: rows.append(kept(statement)) or rows[-1]
+        assert len(list(store.scan(query))) == 5
+    # Two deliveries, and their ends.
+    assert sum(map(len, rows)) <= 3 + 2 * 5
