@@ -13,7 +13,7 @@ from msgtrack._trusted import trusted
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request, Response
 
-__all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "Edge", "Observer", "made_request", "says_too_much", "utc_now"]
+__all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "Edge", "Observer", "says_too_much", "utc_now"]
 
 MAX_BODY = 65_536
 """Bytes of a posted body that are taken; more is answered with 413."""
