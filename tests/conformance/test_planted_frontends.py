@@ -72,7 +72,7 @@ class LowersThePath(Faulty):
 class DecodesTwice(Faulty):
     def change(self, scope):
         path = unquote(unquote(scope["raw_path"].decode("latin-1"), "latin-1"), "latin-1")
-        scope["raw_path"] = quote(path, safe="/!$&'()*+,;=:@~", encoding="latin-1").encode()
+        scope["raw_path"] = quote(path, safe="/!$&'(*+),;=:@~", encoding="latin-1").encode()
 
 
 class TidiesThePath(Faulty):

@@ -173,7 +173,7 @@ def paths() -> list[Asked]:
         "UTF-8": "/caf%C3%A9/%E2%82%AC",
         "percent sign alone": "/100%25/%zz/%",
         "matrix": "/;a=b/c;d=e,f",
-        "marks": "/!$&'()*+,;=:@~-._/",
+        "marks": "/!$&'(*+),;=:@~-._/",
         "plus and space": "/a+b%20c%2B",
         "script": "/%3Cscript%3Ealert(1)%3C/script%3E?%3Cscript%3E",
         "URL as a query": "/?url=https://evil.example/&u=//evil.example",
@@ -192,7 +192,7 @@ def any_paths(count: int) -> list[Asked]:
     """Paths that nobody thought of, the same at each call."""
     random = Random(5)  # noqa: S311  # repeatable, and no secret
     pieces = [
-        *"abcXYZ019-._~!$&'()*+,;=:@/",
+        *"abcXYZ019-._~!$&'(*+),;=:@/",
         "%2F",
         "%2f",
         "%25",

@@ -13,7 +13,7 @@ from msgtrack.web._edge import GONE, MAX_BODY, Edge, made_request, says_too_much
 __all__ = ["answer"]
 
 # What a path may hold as it is (RFC 3986 3.3); a percent sign is none of it.
-_PATH = "/!$&'()*+,;=:@~"
+_PATH = "/!$&'(*+),;=:@~"
 _RAW = ("RAW_URI", "REQUEST_URI")
 _PLAIN_HEADERS = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}
 
