@@ -104,6 +104,11 @@ def test_a_handle_whose_tables_were_made_anew_writes_its_terms_again(place):
         assert store.counts() == other.counts() == counts
 
 
+def test_it_says_exactly_what_it_can(place, claims):
+    with place.open() as store:
+        assert store.capabilities == claims["ClickHouse" if SERVER else "ClickHouse in a folder"]
+
+
 class ClickHouseAgreement(StoreAgreement):
     """A database of its own for every sequence of steps."""
 

@@ -37,7 +37,6 @@ TestDictAgreement.settings = settings(
 )
 
 
-def test_the_example_opens_by_its_address():
-    store = EXAMPLE["open_dict"]("dict:spring")
-    assert store.capabilities.persistent
-    store.close()
+def test_the_example_opens_by_its_address_and_says_exactly_what_it_can(claims):
+    with EXAMPLE["open_dict"]("dict:spring") as store:
+        assert store.capabilities == claims["dict"]

@@ -27,6 +27,14 @@ class TestDuckDbStore(StoreSuite):
         return lambda: open_store(f"duckdb:///{tmp_path / 'store.duckdb'}")
 
 
+def test_it_says_exactly_what_it_can(tmp_path, claims):
+    with open_store(f"duckdb:///{tmp_path / 'store.duckdb'}") as store:
+        assert store.capabilities == claims["DuckDB"]
+        store.to_parquet(tmp_path / "parquet")
+    with open_store(f"duckdb+parquet:{tmp_path / 'parquet'}") as store:
+        assert store.capabilities == claims["Parquet"]
+
+
 class DuckDbAgreement(StoreAgreement):
     """A file of its own for every sequence of steps."""
 

@@ -17,7 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from msgtrack import open_store
-from msgtrack.errors import InvalidValue, MsgtrackError, StoreError
+from msgtrack.errors import InvalidValue, MsgtrackError, StoreError, UnknownOption
 from msgtrack.events import Bounced, Click, Open, Unknown
 from msgtrack.facts import (
     FACT_KEYS,
@@ -305,6 +305,24 @@ def empty(place):
         store.rebuild()
 
 
+@pytest.mark.parametrize("schema", ["'", "`", "x`; DROP DATABASE default; --", "{x}", *(IDS[4:20] if FULL else ())])
+@pytest.mark.parametrize("place", ["ClickHouse"], indirect=True)
+def test_databases_of_clickhouse_are_quoted(place, schema):
+    engine = chdb_process().engine()
+    escaped = schema.replace("\\", "\\\\").replace("`", "\\`")
+    with place.open() as plain:
+        plain.ingest(events("'", "1"))
+        with engine.open(f"chdb:///{engine.folder}?database={quote(schema, safe='')}") as store:
+            store.put(records("'", "1"))
+            store.ingest(events("'", "1"), Checkpoint(source="web", position="1"))
+            assert store.counts().deliveries["1"].slots == store.slots()["1"]
+            store.rebuild(["1"])
+            store.revise(remove_events=["1"])
+            assert len([*store.scan()]) == 3
+        engine.run(f"DROP DATABASE `{escaped}`")
+        assert len([*plain.scan()]) == 4
+
+
 SCHEMAS = (
     "'",
     '"',
@@ -367,6 +385,17 @@ def test_files_may_have_any_name(scheme, name, tmp_path):
     assert (tmp_path / name).is_file()
 
 
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb", "chdb"])
+def test_half_characters_are_in_no_address_and_no_name(scheme, tmp_path):
+    pytest.importorskip({"duckdb": "duckdb", "chdb": "clickhouse_connect"}.get(scheme, "sqlalchemy"))
+    with pytest.raises(InvalidValue):
+        open_store(f"{scheme}:///{tmp_path}/\ud800")
+    if scheme == "sqlite":
+        with pytest.raises(InvalidValue):
+            open_store(f"{scheme}:///{tmp_path}/s.db", schema="\ud800")
+    assert [*tmp_path.iterdir()] == []
+
+
 @pytest.mark.parametrize("name", [*IDS[:12], "%s", "\0", "x" * 300])
 @pytest.mark.parametrize("engine", ["PostgreSQL", "MariaDB"])
 def test_a_database_that_is_not_there_is_an_error_of_ours(engine, name, database_server):
@@ -388,18 +417,47 @@ def test_closed_lists_take_no_other_text(place, text):
         assert len([*store.scan()]) == 4
 
 
-@pytest.mark.parametrize("prefix", ["'", "x'; DROP TABLE y; --", "`", "\\", "%s", "{x}", "é", "a b", "x" * 64])
-def test_prefixes_are_quoted_or_refused(place, prefix):
-    if place.engine == "DuckDB":
-        pytest.skip("a DuckDB store takes no prefix")
+PREFIXES = ("'", "x'; DROP TABLE y; --", "`", "\\", "%s", "{x}", "é", "a b", "x" * 64)
+PLAIN = {"a", "_", "null", "f" * 32}
+"""Those of the ids that are names as any."""
+
+
+@pytest.mark.parametrize("place", ["SQLite", "PostgreSQL", "MariaDB"], indirect=True)
+def test_prefixes_that_are_no_plain_names_are_refused(place):
     with place.open() as store:
         store.ingest(events("'", "1"))
-    try:
+        before = place.tables()
+        for prefix in {*PREFIXES, *IDS} - PLAIN:
+            with pytest.raises(InvalidValue):
+                place.open(prefix=prefix)
+        assert place.tables() == before
+        assert len([*store.scan()]) == 4
+
+
+@pytest.mark.parametrize("place", ["ClickHouse"], indirect=True)
+@pytest.mark.parametrize("prefix", [*PREFIXES, *(IDS[4:20] if FULL else ())])
+def test_prefixes_are_quoted(place, prefix):
+    with place.open() as store:
+        store.ingest(events("'", "1"))
         with place.open(prefix=prefix) as other:
             other.put(records("'", "1"))
             other.ingest(events("'", "1"))
             assert other.counts().deliveries["1"].slots == other.slots()["1"]
-    except InvalidValue:
-        pass
-    with place.open() as store:
+            assert len([*other.scan()]) == 4
         assert len([*store.scan()]) == 4
+
+
+@pytest.mark.parametrize("place", ["ClickHouse"], indirect=True)
+@pytest.mark.parametrize("prefix", ["\0", "a\0b", "x" * 65, "é" * 33, "\ud800" * 22])
+def test_prefixes_that_no_table_could_have_are_refused(place, prefix):
+    with pytest.raises(InvalidValue):
+        place.open(prefix=prefix)
+
+
+def test_a_file_of_duckdb_takes_no_prefix_and_no_schema(tmp_path):
+    pytest.importorskip("duckdb", reason="the extra 'duckdb' is not installed")
+    for name in ("prefix", "schema"):
+        for text in IDS:
+            with pytest.raises(UnknownOption):
+                open_store(f"duckdb:///{tmp_path / 'd.db'}", **{name: text})
+    assert [*tmp_path.iterdir()] == []

@@ -19,6 +19,11 @@ class TestMariadbStore(StoreSuite):
             yield lambda: open_store(url)
 
 
+def test_it_says_exactly_what_it_can(mariadb, claims):
+    with mariadb.place() as url, open_store(url) as store:
+        assert store.capabilities == claims["MariaDB"]
+
+
 class MariadbAgreement(StoreAgreement):
     """A database of its own for every sequence of steps."""
 

@@ -14,3 +14,7 @@ class TestMemoryStore(StoreSuite):
     @pytest.fixture
     def store_factory(self):
         return lambda: open_store("memory:")
+
+
+def test_it_says_exactly_what_it_can(claims):
+    assert open_store("memory:").capabilities == claims["memory"]

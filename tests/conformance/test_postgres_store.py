@@ -52,6 +52,11 @@ class TestOlderPostgresStore(StoreSuite):
         return lambda: open_store(shared_database, schema=ODD_SCHEMA, prefix="m_")
 
 
+def test_it_says_exactly_what_it_can(postgres, claims):
+    with postgres.place() as url, open_store(url) as store:
+        assert store.capabilities == claims["PostgreSQL"]
+
+
 class PostgresAgreement(StoreAgreement):
     """A database of its own for every sequence of steps."""
 

@@ -23,6 +23,11 @@ class TestSqliteStore(StoreSuite):
         return lambda: open_store(f"sqlite:///{tmp_path / 'store.db'}")
 
 
+def test_it_says_exactly_what_it_can(tmp_path, claims):
+    with open_store(f"sqlite:///{tmp_path / 'store.db'}") as store:
+        assert store.capabilities == claims["SQLite"]
+
+
 class SqliteAgreement(StoreAgreement):
     """A file of its own for every sequence of steps."""
 

@@ -90,6 +90,13 @@ BUILT: dict[str, str] = {
     "msgtrack.web.nginx:keys_module": "(keyring, realm='')",
     "msgtrack.web.nginx:script": "()",
     "msgtrack.web.metrics:RequestMetrics.observe": "(self, reason, seconds)",
+    "msgtrack.io:SegmentWriter": (
+        "(folder, *, max_bytes=67108864, max_age_seconds=86400.0, sync_seconds=0.05, sync_hits=1000, compress=False, clock=...)"
+    ),
+    "msgtrack.io:SegmentWriter.write": "(self, hit)",
+    "msgtrack.io:SegmentWriter.health": "(self)",
+    "msgtrack.io:SegmentFolder.read": "(self, position)",
+    "msgtrack.io:compress_segments": "(folder)",
     "msgtrack.storage:BaseStore.counts": "(self, query=...)",
     "msgtrack.storage:BaseStore.slots": "(self, query=...)",
     "msgtrack.storage:BaseStore.rebuild": "(self, delivery_ids=None)",
@@ -285,6 +292,7 @@ MODULES: Mapping[str, str] = {
     "msgtrack.reports": "delivery_report recipient_report Report",
     "msgtrack.web.asgi": "TrackingApp",
     "msgtrack.web.wsgi": "TrackingApp",
+    "msgtrack.io": "AccessLogFile ManifestRegistry SegmentFolder SegmentHealth SegmentWriter compress_segments",
     "msgtrack.testing": "FrontendSuite StoreSuite StoreAgreement gateways strategies",
     "msgtrack.protocols": "Store Resolver Source Query Checkpoint WorkflowRun Capabilities AuditEntry FrozenCounts",
     "msgtrack.storage": "BaseStore MemoryStore open_store",

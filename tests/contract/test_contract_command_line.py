@@ -36,7 +36,11 @@ def test_every_command_has_an_example_and_json(name: str, capsys: pytest.Capture
     assert "--json" in shown
 
 
-OPTIONS = {"demo": ["--html", "--recipients", "--store", "--seed", "--open"], "collect": ["--every"]}
+OPTIONS = {
+    "demo": ["--html", "--recipients", "--store", "--seed", "--open"],
+    "collect": ["--every"],
+    "serve": ["--segments", "--sync-seconds", "--segment-age", "--compress", "--request-timeout"],
+}
 
 
 @pytest.mark.parametrize("name", OPTIONS)

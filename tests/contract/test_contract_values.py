@@ -35,6 +35,7 @@ FIELDS: dict[str, str] = {
     "msgtrack.redirect:Request": "method url headers body client_ip received_at",
     "msgtrack.redirect:Outcome": "response hit reason",
     "msgtrack.redirect:Response": "status headers body",
+    "msgtrack.io:SegmentHealth": "written lost removed in_doubt unsynced error",
     "msgtrack.events:Event": "occurred_at delivery_id message_id verdict client source_id link_id",
     "msgtrack.metrics:Value": "value unit numerator denominator estimated caveats",
 }

@@ -6,6 +6,7 @@ import contextlib
 import socket
 import sqlite3
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import event, make_url
@@ -150,6 +151,17 @@ class _Failing:
     def cursor(self) -> _Failing:
         return _Failing(self._connection.cursor(), self._cuts)
 
+    @contextlib.contextmanager
+    def appender(self, table: str) -> Iterator[Any]:
+        import duckdb
+
+        if self._cuts.breaks_before():
+            raise duckdb.IOException("IO Error: disk I/O error")
+        with self._connection.appender(table) as made:
+            yield made
+        if self._cuts.breaks_after():
+            raise duckdb.IOException("IO Error: disk I/O error")
+
     def execute(self, statement: str, *parameters: Any) -> Any:
         import duckdb
 
@@ -162,3 +174,40 @@ class _Failing:
         if self._cuts.breaks_after():
             raise duckdb.IOException("IO Error: disk I/O error")
         return done
+
+
+class ClickHouseErrors(Cuts):
+    """Commands to ClickHouse that its client fails at, as it does when the server is gone: before they are sent, or after."""
+
+    def attach(self, store: Any) -> None:
+        """Stand between a store and each of its clients."""
+        link = store._link
+        made = link._client
+        link._client = lambda: _Lost(made(), self)
+        link._idle[:] = [_Lost(client, self) for client in link._idle]
+
+
+class _Lost:
+    """A client of ClickHouse some of whose commands fail."""
+
+    def __init__(self, client: Any, cuts: Cuts) -> None:
+        self._client, self._cuts = client, cuts
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._client, name)
+        return self._failing(found) if name in ("command", "query", "insert", "query_row_block_stream") else found
+
+    def _failing(self, call: Any) -> Any:
+        from clickhouse_connect.driver.exceptions import OperationalError
+
+        def sent(*arguments: Any, **options: Any) -> Any:
+            if self._cuts.breaks_before():
+                raise OperationalError("the connection was refused")
+            answer = call(*arguments, **options)
+            if self._cuts.breaks_after():
+                if hasattr(answer, "close"):
+                    answer.close()
+                raise OperationalError("the connection was lost")
+            return answer
+
+        return sent

@@ -82,10 +82,10 @@ class Writer:
         self.process.kill()
         self._end()
 
-    def finish(self) -> None:
+    def finish(self, seconds: float = TIMEOUT_SECONDS) -> None:
         """Wait for its good end."""
         try:
-            self.process.wait(TIMEOUT_SECONDS)
+            self.process.wait(seconds)
         except subprocess.TimeoutExpired:
             self.kill()
             pytest.fail(f"the writer hangs: {self.lines[-3:]}")
@@ -103,6 +103,19 @@ class Writer:
     def confirmed(self) -> int:
         """The last batch that it was told is kept; -1 for none."""
         return max((int(said.split()[0]) for said in self.said("kept")), default=-1)
+
+    @property
+    def looks(self) -> list[tuple[int, dict[str, Any]]]:
+        """What it found when it looked, each with the last batch that was confirmed by then; on ClickHouse more may be kept later,
+        when the engine has made room by merging.
+        """
+        confirmed, seen = -1, []
+        for word, *rest in self.lines:
+            if word == "kept":
+                confirmed = int(rest[0].split()[0])
+            elif word == "found":
+                seen.append((confirmed, json.loads(rest[0])))
+        return seen
 
     @property
     def given(self) -> int:

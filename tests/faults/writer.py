@@ -189,5 +189,24 @@ def look(url: str, writers: str = "1") -> None:
         say("found", json.dumps(found_in(store, int(writers))))
 
 
+def break_clickhouse(url: str, name: str) -> None:
+    """Break a call at each command that it sends to the engine, or all that read one after the other."""
+    from calls import READING, Calls, break_every_read, break_every_step
+    from cuts import ClickHouseErrors
+
+    with open_store(url) as store, open_store(url) as seen:
+        cuts = ClickHouseErrors()
+        cuts.attach(store)
+        store.put(records())
+        if name != "reading":
+            say("figures", json.dumps({"call": name, **break_every_step(Calls(store, seen), name, cuts)}))
+            return
+        bring(store, 0, 3)
+        for each in READING:
+            say("figures", json.dumps({"call": each, **break_every_read(store, each, cuts)}))
+
+
 if __name__ == "__main__":
-    {each.__name__: each for each in (write, one_of_many, many_in_one, look)}[sys.argv[1]](*sys.argv[2:])
+    {each.__name__: each for each in (write, one_of_many, many_in_one, look, break_clickhouse)}[sys.argv[1]](
+        *sys.argv[2:]
+    )

@@ -123,6 +123,11 @@ class OwnServer(Server):
                 engine.dispose()
                 return
 
+    @property
+    def lives(self) -> bool:
+        """Whether its first process is there."""
+        return _lives(self.pid)
+
     def kill(self) -> None:
         """As a power cut ends it: without any farewell, and all its processes at once."""
         # Stopped first, so that it starts no other while those that it has are looked up.

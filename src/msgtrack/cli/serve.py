@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from functools import partial
+from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from msgtrack.cli import _workers
-from msgtrack.cli._common import add_tracker, command, complain, print_json, tracker_of
+from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, print_json, tracker_of
 from msgtrack.errors import InvalidOption, MissingExtra, MsgtrackError, ServerError
 from msgtrack.model import PeoplePolicy
 
@@ -34,8 +35,6 @@ __all__ = ["NAME", "add", "run"]
 NAME = "serve"
 _MAX_CLOCK_RATE = 1_000_000
 _MAX_WORKERS = 512
-# How long answers under way are waited for when the server stops; a client may read for ever.
-_PATIENCE_SECONDS = 10
 _SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 
 
@@ -53,6 +52,18 @@ def add(commands: Any) -> None:
     parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: 8000)")
     parser.add_argument("--segments", required=True, metavar="DIR", help="folder for hit segments; made if missing")
     parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that answer (default: 1)")
+    parser.add_argument(
+        "--sync-seconds",
+        type=float,
+        default=0.05,
+        metavar="N",
+        help="how long a hit may wait for the disk (default: 0.05)",
+    )
+    parser.add_argument("--segment-age", default="1d", metavar="TIME", help="begin a new segment each 1h, 1d, ...")
+    parser.add_argument("--compress", action="store_true", help="gzip segments that are closed")
+    parser.add_argument(
+        "--request-timeout", default="10s", metavar="TIME", help="how long a client may take to ask (default: 10s)"
+    )
     parser.add_argument("--fallback-url", metavar="URL", help="where expired links lead")
     parser.add_argument("--people", default="cookie", metavar="KEY", help="cookie, hash or none (default: cookie)")
     parser.add_argument(
@@ -81,6 +92,8 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.workers <= _MAX_WORKERS:
         raise InvalidOption(f"--workers {args.workers} is not between 1 and {_MAX_WORKERS}")
     clock = _clock(args)
+    for duration in (args.request_timeout, args.segment_age):
+        duration_seconds(duration)  # What is none is refused before anything is begun.
     with ExitStack() as stack:
         metrics_port, metrics = _exposed(args, stack)
         listening = stack.enter_context(_listen(args.host, args.port))
@@ -103,23 +116,38 @@ def _serve(
 
     from msgtrack.io import SegmentWriter
     from msgtrack.redirect import RedirectHandler
+    from msgtrack.web._uvicorn import impatient
     from msgtrack.web.asgi import TrackingApp
 
     handler = RedirectHandler(tracker_of(args), people=PeoplePolicy(key=args.people), fallback_url=args.fallback_url)
-    writer = SegmentWriter(args.segments)
-    ledger = _Ledger(writer, metrics)
-    observe = None if metrics is None else metrics.observe
-    app = TrackingApp(handler, record=ledger.record, on_shutdown=ledger.close, clock=clock, observe=observe)
-    server = uvicorn.Server(
-        uvicorn.Config(
-            app,
-            log_level="warning",
-            access_log=False,
-            lifespan="on",
-            server_header=False,
-            timeout_graceful_shutdown=_PATIENCE_SECONDS,
-        )
+    patience = duration_seconds(args.request_timeout)
+    writer = SegmentWriter(
+        args.segments,
+        max_age_seconds=duration_seconds(args.segment_age),
+        sync_seconds=args.sync_seconds,
+        compress=args.compress,
     )
+    ledger = _Ledger(writer, metrics)
+    app = TrackingApp(
+        handler,
+        record=ledger.record,
+        on_shutdown=ledger.close,
+        body_seconds=patience,
+        clock=clock,
+        observe=None if metrics is None else metrics.observe,
+    )
+    config = uvicorn.Config(
+        app,
+        # A body that comes too late is answered; what comes later still is cut off.
+        http=impatient(2 * patience),
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        lifespan="on",
+        server_header=False,
+        timeout_graceful_shutdown=max(1, ceil(2 * patience)),
+    )
+    server = uvicorn.Server(config)
 
     def stop() -> None:
         server.should_exit = True
@@ -135,7 +163,7 @@ def _serve(
         finally:
             # A server that had to hurry has not said goodbye to the application.
             ledger.close()
-    return 1 if writer.lost else 0
+    return 0 if ledger.is_whole else 1
 
 
 def _in_workers(
@@ -232,7 +260,7 @@ def _environment(name: str, value: str) -> Iterator[None]:
 
 
 class _Ledger:
-    """Writes hits, and tells of those that were lost: of the first at once, of their number at the end."""
+    """Writes hits, and tells of those that were lost: of the first at once, of their numbers at the end."""
 
     def __init__(self, writer: SegmentWriter, metrics: RequestMetrics | None) -> None:
         self._writer = writer
@@ -254,8 +282,20 @@ class _Ledger:
             return
         self._closed = True
         self._writer.close()
-        if self._writer.lost:
-            complain(f"hits that were answered but could not be written: {self._writer.lost}")
+        health = self._writer.health()
+        for count, what in (
+            (health.lost, "hits that were answered but could not be written"),
+            (health.removed, "hits that stood in a segment which was removed or cut while it was written"),
+            (health.in_doubt, "hits that were written to a disk which could not be synced"),
+        ):
+            if count:
+                complain(f"{what}: {count}")
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether all that was answered is in files."""
+        health = self._writer.health()
+        return not (health.lost or health.removed or health.in_doubt)
 
 
 @contextmanager

@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from msgtrack.io.access_logs import AccessLogFile
 from msgtrack.io.manifests import ManifestRegistry
-from msgtrack.io.segments import SegmentFolder, SegmentWriter
+from msgtrack.io.segments import SegmentFolder, SegmentHealth, SegmentWriter, compress_segments
 
-__all__ = ["AccessLogFile", "ManifestRegistry", "SegmentFolder", "SegmentWriter"]
+__all__ = [
+    "AccessLogFile",
+    "ManifestRegistry",
+    "SegmentFolder",
+    "SegmentHealth",
+    "SegmentWriter",
+    "compress_segments",
+]

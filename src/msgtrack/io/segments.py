@@ -1,100 +1,210 @@
 """Hit segments: append-only files of JSON lines, one hit a line, written before the answer leaves.
 
 A segment begins with a line that names it. A hit is known by its segment and its place in it, so a segment read
-again, under any file name, adds nothing.
+again, under any file name, compressed or not, adds nothing.
 """
 
 from __future__ import annotations
 
 import contextlib
 import errno
-import json
 import os
 import threading
-import uuid
-from collections.abc import Iterator
+import time
+import weakref
+from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from attrs import evolve
+from attrs import frozen
 
-from msgtrack.errors import MsgtrackError, SourceError
-from msgtrack.hits import Hit, Rejected
-from msgtrack.protocols import Batch
-from msgtrack.records import from_json, to_json
+from msgtrack.errors import InvalidOption, SourceError
+from msgtrack.hits import Hit
+from msgtrack.io._segment_files import MAX_LINE, OpenSegment, begin_segment
+from msgtrack.io._segment_packing import Packer, compress_segments
+from msgtrack.io._segment_reading import SegmentFolder
+from msgtrack.records import to_json
 
-__all__ = ["SegmentFolder", "SegmentWriter"]
+__all__ = ["SegmentFolder", "SegmentHealth", "SegmentWriter", "compress_segments"]
 
-_SUFFIX = ".hits.jsonl"
-_VERSION = 1
-_MAX_HEADER = 256
+_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_TRIES = 3
+# The thread closes segments. When they are begun faster than it can, writers do it.
+_MAX_RETIRED = 4
+# A wait longer than this is cut into several: systems have limits of their own.
+_LONGEST_WAIT_SECONDS = 3_600.0
+
+
+@frozen(kw_only=True)
+class SegmentHealth:
+    """What a :class:`SegmentWriter` counted since it began, and whether it is well now.
+
+    ``written`` hits are in files, ``lost`` ones were answered and could not be written. ``removed`` stood in a
+    segment that somebody took away or cut while it was written; what a collector had read of them is not lost.
+    ``in_doubt`` were written, but the disk said that it could not keep them. ``unsynced`` wait for the next sync.
+    ``error`` says why the last write or sync failed; it is empty when both went well.
+    """
+
+    written: int
+    lost: int
+    removed: int
+    in_doubt: int
+    unsynced: int
+    error: str
+
+    @property
+    def alarm(self) -> str:
+        """What somebody should know: answered hits that are not in files any more, for as long as the writer lives, and
+        the trouble of this moment; empty text for nothing.
+        """
+        counts = {
+            "answered hits lost": self.lost,
+            "written hits removed": self.removed,
+            "written hits in doubt": self.in_doubt,
+        }
+        said = [f"{count} {what}" for what, count in counts.items() if count]
+        return "; ".join([*said, self.error] if self.error else said)
 
 
 class SegmentWriter:
-    """Appends hits to a segment of its own in a folder, and starts a new one when it has grown.
+    """Appends hits to a segment of its own in a folder, and starts a new one when it has grown or aged.
 
     ``write`` hands the line to the operating system before it returns: a killed process loses nothing that was
-    answered. A thread makes the file durable every ``sync_seconds``: a lost machine loses at most that much. When
-    the disk is full the hit is lost, counted in ``lost``, and nothing is raised: the reader's answer matters more.
+    answered. A thread makes files durable, all hits of a stretch of time at once: a lost machine loses at most
+    ``sync_seconds`` (and what the disk takes to sync). When the disk is full the hit is lost, counted in ``lost``,
+    and nothing is raised: the reader's answer matters more. Half a line is taken back.
+
+    A segment that was removed, renamed with its folder, or cut under our hands is left alone and the next one is
+    begun in the folder, which is made again.
 
     Args:
         folder: where segments live; made if missing.
-        max_bytes: size past which a new segment is begun.
-        sync_seconds: pause between two syncs to disk.
+        max_bytes: size from which a new segment is begun.
+        max_age_seconds: the same of the time since its first hit.
+        sync_seconds: how long a hit may wait for its sync; 0 syncs every hit before ``write`` returns.
+        sync_hits: so many that wait are synced at once.
+        compress: gzip segments that nobody writes any more, those that a killed process left among them.
+        clock: gives seconds that tell the age of a segment. One that goes back makes segments live longer, no more.
 
     Raises:
         SourceError: the folder cannot be made or written.
+        InvalidOption: a size, a time or a number is not above zero.
 
-    One writer may be used from many threads.
+    One writer may be used from many threads. A process that is forked goes on with a segment of its own, and counts
+    anew.
     """
 
     def __init__(
-        self, folder: str | os.PathLike[str], *, max_bytes: int = 64 << 20, sync_seconds: float = 0.05
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        max_bytes: int = 64 << 20,
+        max_age_seconds: float = 86_400.0,
+        sync_seconds: float = 0.05,
+        sync_hits: int = 1_000,
+        compress: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
+        sizes = {"max_bytes": max_bytes, "max_age_seconds": max_age_seconds, "sync_hits": sync_hits}
+        for name, value in sizes.items():
+            if not value > 0:
+                raise InvalidOption(f"{name} must be above zero, not {value!r:.40}")
+        if not sync_seconds >= 0:
+            raise InvalidOption(f"sync_seconds must be zero or more, not {sync_seconds!r:.40}")
         self.folder = Path(folder)
-        self.written = 0
-        self.lost = 0
-        self._max_bytes = self._rotate_past = max_bytes
+        self._max_bytes = max_bytes
+        self._max_age_seconds = max_age_seconds
         self._sync_seconds = sync_seconds
-        self._lock = threading.Lock()
-        self._closed = threading.Event()
-        self._dirty = False
-        self._torn = False
+        self._sync_hits = sync_hits
+        self._compress = compress
+        self._clock = clock
+        self._closed = False
+        self._begin_counting()
         try:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            self._fd, self._size = self._begin()
+            self._segment: OpenSegment | None = self._begin()
         except OSError as error:
             raise SourceError(f"cannot write segments in {self.folder}: {error.strerror or error}") from error
-        self._syncer = threading.Thread(target=self._sync_for_ever, name="msgtrack-segment-sync", daemon=True)
-        self._syncer.start()
+        self._start_threads()
+        _WRITERS.add(self)
+
+    def _begin_counting(self) -> None:
+        self.written = 0
+        self.lost = 0
+        self._removed = 0
+        self._in_doubt = 0
+        self._write_error = ""
+        self._sync_error = ""
+        self._lock = threading.Lock()
+        self._ready = threading.Condition(self._lock)
+        self._retired: list[OpenSegment] = []
+        self._sync_by: float | None = None
+        self._rotate_past = self._max_bytes
+
+    def _start_threads(self) -> None:
+        self._packer = Packer(self.folder) if self._compress else None
+        self._keeper = threading.Thread(target=self._keep, name="msgtrack-segment-sync", daemon=True)
+        self._keeper.start()
 
     def write(self, hit: Hit) -> bool:
         """Append one hit; False when it was lost, as it is after ``close``."""
         line = to_json(hit).encode() + b"\n"
         with self._lock:
             try:
-                if self._size > self._rotate_past:
-                    self._rotate()
-                self._append(b"\n" + line if self._torn else line)
-            except OSError:
+                segment = self._put(line)
+            except OSError as error:
                 self.lost += 1
+                self._write_error = error.strerror or str(error)
                 return False
-            self._torn = False
-            self._dirty = True
+            self._write_error = ""
             self.written += 1
+            segment.hits += 1
+            segment.unsynced += 1
+            if self._sync_seconds == 0:
+                self._note(segment.unsynced, segment.sync())
+                segment.unsynced = 0
+            elif self._sync_by is None:
+                self._sync_by = time.monotonic() + self._sync_seconds
+                self._ready.notify()
+            elif segment.unsynced == self._sync_hits:
+                self._sync_by = time.monotonic()
+                self._ready.notify()
             return True
 
-    def close(self) -> None:
-        """Sync and close; may be called again."""
-        if self._closed.is_set():
-            return
-        self._closed.set()
-        self._syncer.join()
+    def health(self) -> SegmentHealth:
+        """What was counted up to now, and whether the last write and the last sync went well."""
         with self._lock:
-            self._sync(self._fd)
-            os.close(self._fd)
-            # Numbers of closed files are given out again: nothing may be written by the old one.
-            self._fd = -1
+            self._look_after()
+            segments = [*self._retired, self._segment]
+            return SegmentHealth(
+                written=self.written,
+                lost=self.lost,
+                removed=self._removed,
+                in_doubt=self._in_doubt,
+                unsynced=sum(segment.unsynced for segment in segments if segment is not None),
+                error=self._write_error or self._sync_error,
+            )
+
+    def close(self) -> None:
+        """Sync and close; may be called again. A segment without a hit leaves no file."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            self._ready.notify()
+        if self._keeper.is_alive():
+            self._keeper.join()
+        if self._packer is not None:
+            self._packer.stop()
+        with self._lock:
+            self._look_after()
+            segment, self._segment = self._segment, None
+        if segment is not None:
+            self._retired.append(segment)
+        self._sync_all()
+        if segment is not None and not segment.hits and not segment.is_spoilt:
+            with contextlib.suppress(OSError):
+                segment.path.unlink()
+        _WRITERS.discard(self)
 
     def __enter__(self) -> Self:
         return self
@@ -102,163 +212,181 @@ class SegmentWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _begin(self) -> tuple[int, int]:
-        """A new segment with its first line: the open file and its size."""
-        name = uuid.uuid4().hex
-        path = self.folder / f"{name}{_SUFFIX}"
-        header = json.dumps({"segment": name, "v": _VERSION}, separators=(",", ":")).encode() + b"\n"
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0), 0o640)
-        try:
-            if os.write(fd, header) != len(header):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError:
-            os.close(fd)
-            path.unlink(missing_ok=True)
-            raise
-        return fd, len(header)
-
-    def _rotate(self) -> None:
-        try:
-            fd, size = self._begin()
-        except OSError:
-            # The old segment may still take what a new one cannot; another try comes when it has grown as much again.
-            self._rotate_past = self._size + self._max_bytes
-            return
-        self._sync(self._fd)
-        os.close(self._fd)
-        self._fd, self._size, self._torn, self._rotate_past = fd, size, False, self._max_bytes
-
-    def _append(self, line: bytes) -> None:
-        rest = memoryview(line)
-        try:
-            while rest:
-                written = os.write(self._fd, rest)
-                self._size += written
-                rest = rest[written:]
-        except OSError:
-            # Half a line may stand in the file now; the next one starts on a line of its own.
-            self._torn = self._torn or len(rest) < len(line)
-            raise
-
-    def _sync(self, fd: int) -> None:
-        try:
-            getattr(os, "fdatasync", os.fsync)(fd)
-        except OSError:
-            self._dirty = True
-
-    def _sync_for_ever(self) -> None:
-        while not self._closed.wait(self._sync_seconds):
-            if not self._dirty:
-                continue
-            # Syncing takes long, so it goes on beside the writers, by a number of its own.
+    def _put(self, line: bytes) -> OpenSegment:
+        """The segment that now holds the line."""
+        if self._closed:
+            raise OSError(errno.EBADF, "the writer is closed")
+        if len(line) > MAX_LINE:
+            raise OSError(errno.EMSGSIZE, f"a hit of {len(line):,} bytes is too long")
+        segment = self._current()
+        for _ in range(_TRIES):
             try:
-                with self._lock:
-                    fd = os.dup(self._fd)
-                    self._dirty = False
+                segment.append(line)
+            except OSError as error:
+                # What ails this file need not ail another; but no file has room on a full disk.
+                if error.errno in _FULL or not segment.hits:
+                    raise
+                segment = self._renew()
+                continue
+            if self._is_kept(segment, line):
+                return segment
+            segment = self._renew()
+        raise OSError(errno.ENOENT, "segments are removed as fast as they are begun")
+
+    def _current(self) -> OpenSegment:
+        segment = self._segment
+        if segment is None:
+            # A forked process, at its first hit.
+            segment = self._segment = self._begin()
+            self._start_threads()
+        now = self._clock()
+        if segment.first_at is None or now < segment.first_at:
+            segment.first_at = now
+        is_old = segment.hits and now - segment.first_at >= self._max_age_seconds
+        if segment.is_spoilt:
+            segment = self._renew()
+            segment.first_at = now
+        elif is_old or segment.size >= self._rotate_past:
+            try:
+                segment = self._renew()
             except OSError:
-                continue
+                # The old segment may still take what a new one cannot; another try comes when it has grown, or aged,
+                # as much again.
+                self._rotate_past = segment.size + self._max_bytes
+            segment.first_at = now
+        return segment
+
+    def _is_kept(self, segment: OpenSegment, line: bytes) -> bool:
+        """Whether the line stands in a file that has a name, and whose lines are all there."""
+        if not segment.is_watched:
+            return True
+        state = os.fstat(segment.fd)
+        if state.st_nlink and state.st_size == segment.size:
+            return True
+        segment.is_spoilt = True
+        if state.st_nlink and state.st_size > segment.size:
+            # Somebody else wrote to it. The line is in; the next one goes to a file of our own.
+            return True
+        self._removed += segment.hits
+        segment.hits = segment.unsynced = 0
+        if state.st_nlink:
+            # It was cut. The line goes to another file, and must not stand in two.
+            os.ftruncate(segment.fd, max(0, state.st_size - len(line)))
+        return False
+
+    def _renew(self) -> OpenSegment:
+        """A new segment in place of the one that is written; that one is left to the thread."""
+        segment = self._begin()
+        if self._segment is not None:
+            self._retired.append(self._segment)
+        if len(self._retired) > _MAX_RETIRED:
+            self._settle(self._retired.pop(0))
+        self._segment = segment
+        self._rotate_past = self._max_bytes
+        self._ready.notify()
+        return segment
+
+    def _begin(self) -> OpenSegment:
+        try:
+            return begin_segment(self.folder)
+        except FileNotFoundError:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            return begin_segment(self.folder)
+
+    def _keep(self) -> None:
+        """The thread: sync what waits, close what is full, and begin anew what is old."""
+        while True:
+            with self._lock:
+                while not self._closed and (pause := self._pause()) > 0:
+                    self._ready.wait(min(pause, _LONGEST_WAIT_SECONDS))
+                if self._closed:
+                    return
+            self._sync_all()
+            with self._lock:
+                self._look_after()
+
+    def _pause(self) -> float:
+        """Seconds until there is something to do."""
+        if self._retired:
+            return 0.0
+        segment = self._segment
+        pause = _LONGEST_WAIT_SECONDS
+        if self._sync_by is not None:
+            pause = self._sync_by - time.monotonic()
+        if segment is not None and segment.hits and segment.first_at is not None:
+            pause = min(pause, segment.first_at + self._max_age_seconds - self._clock())
+        return pause
+
+    def _sync_all(self) -> None:
+        """Sync what was written, and close what was retired; syncing takes long, so writers go on meanwhile."""
+        with self._lock:
+            retired, self._retired = self._retired, []
+            self._sync_by = None
+            work = [(segment, segment.unsynced) for segment in (*retired, self._segment) if segment is not None]
+            for segment, _ in work:
+                segment.unsynced = 0
+        for segment, hits in work:
+            error = segment.sync() if hits else ""
+            if hits:
+                with self._lock:
+                    self._note(hits, error)
+        for segment in retired:
+            os.close(segment.fd)
+        if retired and self._packer is not None:
+            self._packer.wake()
+
+    def _settle(self, segment: OpenSegment) -> None:
+        """Sync and close a segment that the thread has not come to."""
+        if segment.unsynced:
+            self._note(segment.unsynced, segment.sync())
+        os.close(segment.fd)
+
+    def _note(self, hits: int, sync_error: str) -> None:
+        self._sync_error = sync_error
+        if sync_error:
+            self._in_doubt += hits
+
+    def _look_after(self) -> None:
+        """Notice what happened to the segment while nobody wrote: it aged, or it was removed or moved away."""
+        segment = self._segment
+        if segment is None or not segment.hits:
+            return
+        if segment.is_watched and not segment.is_spoilt:
+            state = os.fstat(segment.fd)
+            if not state.st_nlink:
+                segment.is_spoilt = True
+                self._removed += segment.hits
+                segment.hits = segment.unsynced = 0
+                return
             try:
-                self._sync(fd)
-            finally:
-                os.close(fd)
+                segment.is_spoilt = not os.path.samestat(state, segment.path.stat())
+            except OSError:
+                segment.is_spoilt = True
+        if segment.first_at is not None and self._clock() - segment.first_at >= self._max_age_seconds:
+            try:
+                self._renew()
+            except OSError:
+                segment.first_at = self._clock()
+
+    def _forked(self) -> None:
+        """In a process that was forked: the open segment is that of another one, and so are its counts."""
+        if self._closed:
+            return
+        for segment in (*self._retired, self._segment):
+            if segment is not None:
+                os.close(segment.fd)
+        self._segment = None
+        self._packer = None
+        self._begin_counting()
 
 
-class SegmentFolder:
-    """The segments of a folder as a source: every complete line of every segment, each once.
-
-    Its position is a JSON object: of each segment the bytes and lines read. A last line without its end is left for
-    later: it is being written, or its writer died before it answered. A file that is no segment is one rejected line.
-    """
-
-    def __init__(self, folder: str | os.PathLike[str], *, batch_lines: int = 5_000) -> None:
-        self.folder = Path(folder)
-        self._batch_lines = batch_lines
-
-    def read(self, position: str | None) -> Iterator[Batch]:
-        """The batches behind ``position``; see :class:`msgtrack.protocols.Source`.
-
-        Raises:
-            SourceError: the folder is missing, a file cannot be read, or the position is not one of ours.
-        """
-        known = _places(position)
-        if not self.folder.is_dir():
-            raise SourceError(f"there is no folder of segments at {self.folder}")
-        segments = []
-        for path in sorted(self.folder.glob(f"*{_SUFFIX}")):
-            with _reading(path), path.open("rb") as file:
-                header = file.readline(_MAX_HEADER)
-            if header.endswith(b"\n") or len(header) == _MAX_HEADER:
-                segments.append((path, header, _segment_name(header) or f"not a segment: {path.name}"))
-        # What is gone from the folder is forgotten, or the position would grow for ever.
-        there = {name for _, _, name in segments}
-        places = {name: place for name, place in known.items() if name in there}
-        for path, header, name in segments:
-            if _segment_name(header) is None:
-                if name not in places:
-                    places[name] = (0, 0)
-                    rejected = Rejected(line=1, reason="not-a-segment", text=_text(header), source=path.name)
-                    yield Batch(records=(rejected,), position=_position(places), scope=name)
-                continue
-            with _reading(path):
-                yield from self._read_file(path, name, len(header), places)
-
-    def _read_file(self, path: Path, name: str, header: int, places: dict[str, tuple[int, int]]) -> Iterator[Batch]:
-        offset, line = max(places.get(name, (0, 0)), (header, 1))
-        records: list[Hit | Rejected] = []
-        with path.open("rb") as file:
-            file.seek(offset)
-            for raw in file:
-                if not raw.endswith(b"\n"):
-                    break
-                line += 1
-                if raw.strip():
-                    records.append(_record(raw, f"{name}:{offset}", line, path.name))
-                offset += len(raw)
-                places[name] = (offset, line)
-                if len(records) >= self._batch_lines:
-                    yield Batch(records=records, position=_position(places), scope=name)
-                    records = []
-        if records:
-            yield Batch(records=records, position=_position(places), scope=name)
+_WRITERS: weakref.WeakSet[SegmentWriter] = weakref.WeakSet()
 
 
-@contextlib.contextmanager
-def _reading(path: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise SourceError(f"cannot read the segment {path}: {error.strerror or error}") from error
+def _after_fork() -> None:
+    for writer in list(_WRITERS):
+        writer._forked()
 
 
-def _text(raw: bytes) -> str:
-    return raw.decode("utf-8", "backslashreplace").rstrip("\r\n")
-
-
-def _record(raw: bytes, request_id: str, line: int, source: str) -> Hit | Rejected:
-    text = _text(raw)
-    try:
-        return evolve(from_json(text, Hit), request_id=request_id)
-    except MsgtrackError as error:
-        return Rejected(line=line, reason=error.code, text=text, source=source)
-
-
-def _segment_name(header: bytes) -> str | None:
-    try:
-        said = json.loads(header)
-        name, version = said["segment"], said["v"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        return None
-    return name if version == _VERSION and isinstance(name, str) and name else None
-
-
-def _position(places: dict[str, tuple[int, int]]) -> str:
-    return json.dumps(places, sort_keys=True)
-
-
-def _places(position: str | None) -> dict[str, tuple[int, int]]:
-    if not position:
-        return {}
-    try:
-        return {name: (int(offset), int(line)) for name, (offset, line) in json.loads(position).items()}
-    except (ValueError, TypeError, AttributeError):
-        raise SourceError(f"not a position in a folder of segments: {position:.80}") from None
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -19,7 +19,7 @@ from clickhouse_connect.driver.exceptions import ClickHouseError
 
 from msgtrack.errors import InvalidValue, MissingExtra, StoreClosed, StoreError, UnknownOption
 
-__all__ = ["Address", "Link", "Session", "address_of"]
+__all__ = ["Address", "Link", "Session", "address_of", "is_name"]
 
 _SETTINGS: Mapping[str, Any] = {
     # Of rows with one key, readers see the one that counts, whether the engine has merged them already or not.
@@ -75,6 +75,7 @@ def address_of(url: str) -> Address:
         UnknownOption: something else stands behind the question mark.
     """
     try:
+        url.encode()
         parts = urlsplit(url)
         port, host, options = parts.port, parts.hostname or "", parse_qsl(parts.query, keep_blank_values=True)
     except ValueError as error:
@@ -108,9 +109,17 @@ def address_of(url: str) -> Address:
 
 
 def _name(value: str) -> str:
-    if not value or "\0" in value or len(value.encode("utf-8", "replace")) > 64:
+    if not value or not is_name(value, 64):
         raise InvalidValue(f"a database has a name of 1 to 64 bytes without NUL, not {value!r:.80}")
     return value
+
+
+def is_name(value: str, most_bytes: int) -> bool:
+    """Whether the engine can have this as a name: without NUL, of so many bytes of UTF-8, which half characters are not."""
+    try:
+        return "\0" not in value and len(value.encode()) <= most_bytes
+    except UnicodeEncodeError:
+        return False
 
 
 def _masked(url: str) -> str:

@@ -195,8 +195,8 @@ def file_of(url: str) -> str:
             f"not an address of a DuckDB file: {url!r:.80}", hint="as in duckdb:///file.duckdb, with three slashes"
         )
     file = path[1:]
-    if "\0" in file:
-        raise InvalidValue(f"a file name holds no NUL: {file!r:.80}")
+    if "\0" in file or any("\ud800" <= character <= "\udfff" for character in file):
+        raise InvalidValue(f"a file name holds no NUL and no half characters: {file!r:.80}")
     folder = Path(file).parent
     if not folder.is_dir():
         raise StoreError(f"there is no folder {str(folder)!r} to keep the store in", hint="make the folder first")

@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from sqlalchemy import (
+    ClauseElement,
     Column,
     ColumnElement,
     Executable,
@@ -20,7 +21,9 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.dialects import mysql, postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.schema import CreateTable, DropTable
+from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.dml import Insert
 
 from msgtrack.errors import StoreError
@@ -69,7 +72,7 @@ class Operations:
         base = Table("msgtrack_base", MetaData(), *columns, prefixes=["TEMPORARY"])
         execute(CreateTable(base))
         try:
-            execute(base.insert().from_select([*base.c.keys()], rows))
+            execute(self.fill(base, rows))
             yield base
         except BaseException:
             # After an error the engine may do nothing more in this transaction; the error is what is to be told.
@@ -77,6 +80,10 @@ class Operations:
                 execute(self.drop(base))
             raise
         execute(self.drop(base))
+
+    def fill(self, table: Table, rows: Select[Any]) -> Executable:
+        """What puts rows into a temporary table: those of the transaction's own state of the database, and without locking them."""
+        return table.insert().from_select([*table.c.keys()], rows)
 
     def drop(self, table: Table) -> Executable:
         """What drops a temporary table, and ends no transaction."""
@@ -113,9 +120,27 @@ class _Postgres(Operations):
         )
 
 
+class _RowByRow(Executable, ClauseElement):
+    """Rows that the engine reads as any others and puts into a table one by one."""
+
+    inherit_cache = False
+
+    def __init__(self, table: Table, rows: Select[Any]) -> None:
+        self.table = table
+        self.rows = rows
+
+
+@compiles(_RowByRow)
+def _loop(element: _RowByRow, compiler: SQLCompiler, **how: Any) -> str:
+    values = ", ".join(f"one.{compiler.preparer.quote(column.name)}" for column in element.table.c)
+    rows = compiler.process(element.rows, **how)
+    put = f"INSERT INTO {element.table.name} VALUES ({values})"  # noqa: S608  # names of our own
+    return f"BEGIN NOT ATOMIC FOR one IN ({rows}) DO {put}; END FOR; END"
+
+
 class _Mysql(Operations):
+    # Of what it copies by a statement InnoDB reads the latest state, and locks it: neither a snapshot nor out of the way of writers.
     divided_by = "DIV"
-    lays_aside = True
 
     def drop(self, table: Table) -> Executable:
         """Said without the second word, it would end the transaction."""
@@ -130,11 +155,19 @@ class _Mysql(Operations):
         return insert.on_duplicate_key_update(times=table.c.times + insert.inserted.times)
 
 
+class _MariaDb(_Mysql):
+    lays_aside = True
+
+    def fill(self, table: Table, rows: Select[Any]) -> Executable:
+        """By a loop within the engine, whose query is one like any other."""
+        return _RowByRow(table, rows)
+
+
 _BY_DIALECT: dict[str, type[Operations]] = {
     "sqlite": _Sqlite,
     "postgresql": _Postgres,
     "mysql": _Mysql,
-    "mariadb": _Mysql,
+    "mariadb": _MariaDb,
 }
 
 

@@ -28,7 +28,7 @@ from msgtrack.storage._clickhouse_dialect import (
     table_text,
     text_of,
 )
-from msgtrack.storage._clickhouse_link import Address, Link, Session, address_of
+from msgtrack.storage._clickhouse_link import Address, Link, Session, address_of, is_name
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._counting import counts_of, slots_of
@@ -367,7 +367,7 @@ def _asked(session: Session) -> Callable[[Select[Any]], list[Sequence[Any]]]:
 
 
 def _check_name(name: str, what: str) -> None:
-    if not isinstance(name, str) or "\0" in name or len(name.encode("utf-8", "replace")) > MAX_ID_BYTES:
+    if not isinstance(name, str) or not is_name(name, MAX_ID_BYTES):
         raise InvalidValue(f"{what} is text of at most {MAX_ID_BYTES} bytes without NUL, not {name!r:.80}")
 
 

@@ -245,6 +245,8 @@ def _address(url: object) -> URL:
     if not isinstance(url, str):
         raise InvalidValue(f"the address of a store must be text, not {type(url).__name__}: {url!r:.80}")
     try:
+        # The name of a file may hold bytes that are no text, as Python writes them; half a character nothing can hold.
+        url.encode("utf-8", "surrogateescape")
         return make_url(url)
     except (ArgumentError, ValueError):
         raise InvalidValue(
@@ -271,7 +273,11 @@ def _prefix(prefix: object) -> str:
 def _schema_name(schema: object) -> str | None:
     if schema is None:
         return None
-    if not isinstance(schema, str) or not schema or "\0" in schema or len(schema.encode(errors="replace")) > 63:
+    try:
+        is_name = isinstance(schema, str) and "\0" not in schema and 0 < len(schema.encode()) <= 63
+    except UnicodeEncodeError:
+        is_name = False
+    if not isinstance(schema, str) or not is_name:
         raise InvalidValue(f"the name of a schema has 1 to 63 bytes and no NUL: {schema!r:.80}")
     return schema
 

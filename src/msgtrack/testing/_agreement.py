@@ -121,6 +121,12 @@ class StoreAgreement(RuleBasedStateMachine):
         for query in data.draw(st.lists(strategies.queries(self._there()), min_size=1, max_size=4)):
             assert _answers(self.store, query) == _answers(self.model, query)
             assert _counted(self.store, query) == _counted(self.model, query)
+        # Those seldom are pages that find something.
+        events = list(self.model.scan())
+        for last in data.draw(st.lists(st.sampled_from(events), min_size=1, max_size=2)) if events else ():
+            for newest_first in (False, True):
+                page = Query(limit=3, after=(last.occurred_at, last.id), newest_first=newest_first)
+                assert list(self.store.scan(page)) == list(self.model.scan(page))
 
     def _there(self) -> strategies.World:
         return strategies.World(

@@ -145,6 +145,31 @@ class PageClauses:
                 deliveries = store.counts(asked).deliveries
                 assert store.slots(asked) == {name: c.slots for name, c in deliveries.items() if c.slots}
 
+    def test_S26_slots_hold_what_comes_late_and_nothing_twice(self, store: Store) -> None:
+        """S26: each event in the slot of its moment, once, whenever it comes; seeds, machines and deliveries without any apart."""
+        noon = int(NOON.timestamp())
+        store.put([Delivery(id="1"), Delivery(id="3"), Message(delivery_id="1", id="s", is_seed=True)])
+        first = [click(61, link_id="2"), opened(60), click(60, message_id="s", link_id="2")]
+        late = [click(0, id="late"), click(4.99), click(-0.01), click(0, delivery_id="2", verdict="machine")]
+        machines = {"2": {"click": {"": {noon: 1}}}}
+        people = {
+            "1": {
+                "click": {"": {noon - 300: 1, noon: 2}, "2": {noon + 3600: 1}},
+                "open": {"1": {noon + 3600: 1}},
+            }
+        }
+        store.ingest(first)
+        assert store.slots() == {"1": {"click": {"2": {noon + 3600: 1}}, "open": {"1": {noon + 3600: 1}}}}
+        for _ in range(2):
+            store.ingest([*first, *late])
+            assert store.slots() == {**people, **machines}
+            assert store.slots(Query(audience="machine")) == machines
+            assert store.slots(Query(since=NOON, until=NOON + timedelta(minutes=5), delivery_ids="1")) == {
+                "1": {"click": {"": {noon: 2}}}
+            }
+        store.put([Message(delivery_id="1", id="7", is_seed=True)])
+        assert store.slots() == machines
+
     def test_S27_rebuilding_changes_no_answer(self, store: Store) -> None:
         """S27: not of the deliveries named, nor of the others, nor of those that are not there."""
         store.put([Delivery(id="1"), Message(delivery_id="1", id="7", is_seed=True), Message(delivery_id="2", id="7")])
@@ -202,6 +227,21 @@ class PageClauses:
                     assert list(one.scan()) == [with_id(click(0))]
                     assert list(one.deliveries()) == []
                 assert len(list(one.scan())) == 2
+
+    def test_S38_counting_within_a_snapshot_holds_up_nobody(self, store_factory: StoreFactory) -> None:
+        """S38, where ``snapshots`` and ``concurrent_writers`` hold: counts are of that state as well, and others write on (S20)."""
+        asked = [Query(), Query(since=NOON - timedelta(seconds=7), audience="unsure")]
+        with store_factory() as one:
+            needs(one.capabilities, "snapshots")
+            needs(one.capabilities, "concurrent_writers")
+            one.put([Delivery(id="1"), Message(delivery_id="1", id="7", recipient_id="r")])
+            one.ingest(click(number, source_id=str(number)) for number in range(3))
+            with store_factory() as other:
+                with one.snapshot():
+                    before = [(one.counts(query), one.slots(query)) for query in asked]
+                    assert other.ingest(opened(number, source_id=str(number)) for number in range(4)).added == 4
+                    assert [(one.counts(query), one.slots(query)) for query in asked] == before
+                assert one.counts().deliveries["1"].rows("open") == 4
 
     def test_S38_a_snapshot_does_not_see_what_its_own_handle_writes(self, store: BaseStore) -> None:
         """S38, where ``snapshots`` holds: reading stays in one state, writing goes on."""

@@ -129,6 +129,9 @@ class StoreSuite(RecordClauses, EventClauses, PageClauses, UpkeepClauses, Erasin
                 other.put([Delivery(id="1")])
                 assert list(one.scan()) == list(other.scan()) == [with_id(click(0)), with_id(click(1))]
                 assert list(one.deliveries()) == [Delivery(id="1")]
+                # Nor does the first one write over what it did not see coming.
+                assert one.ingest([click(1), click(2)]) == Ingested(added=1, known=1)
+                assert list(one.scan()) == list(other.scan()) == [with_id(click(number)) for number in range(3)]
 
     def test_S20_a_reader_is_not_held_up_by_a_writer(self, store_factory: StoreFactory) -> None:
         """S20, where ``concurrent_writers`` holds: while an ingest is under way, others read what was there before it."""

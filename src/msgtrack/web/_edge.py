@@ -13,7 +13,7 @@ from msgtrack._trusted import trusted
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request, Response
 
-__all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "Edge", "Observer", "says_too_much", "utc_now"]
+__all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "TOO_SLOW", "Edge", "Observer", "says_too_much", "utc_now"]
 
 MAX_BODY = 65_536
 """Bytes of a posted body that are taken; more is answered with 413."""
@@ -22,6 +22,9 @@ _PLAIN = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-s
 TOO_MUCH = Response(status=413, headers=_PLAIN, body=b"There is too much of this.\n")
 """The answer to a body of more than :data:`MAX_BODY` bytes."""
 
+TOO_SLOW = Response(status=408, headers=_PLAIN, body=b"This took too long.\n")
+"""The answer to a body that did not come in time."""
+
 GONE = Response(status=400, headers=_PLAIN, body=b"The end of this is missing.\n")
 """The answer, if one must be given, to a client that left before the end of its body."""
 
@@ -29,7 +32,7 @@ made_request = trusted(Request, received_at=None)
 """A request of fields that hold already: text, header names in lower case, a moment in UTC."""
 
 Observer = Callable[[str, float], object]
-"""Is told of each answer: its reason (``too-large`` for a refused body), and the seconds that it took to make."""
+"""Is told of each answer: its reason (``too-large`` and ``too-slow`` for refused bodies), and the seconds that it took to make."""
 
 
 def utc_now() -> datetime:
@@ -91,8 +94,8 @@ class Edge:
             self._observe(outcome.reason, time.perf_counter() - began)
         return response, length
 
-    def refuse(self) -> Response:
-        """The answer to too large a body; nothing is recorded."""
+    def refuse(self, response: Response) -> Response:
+        """The answer to a body that is too large or too slow; nothing is recorded."""
         if self._observe is not None:
-            self._observe("too-large", 0.0)
-        return TOO_MUCH
+            self._observe("too-large" if response.status == 413 else "too-slow", 0.0)
+        return response

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from urllib.parse import quote
 
 from msgtrack.redirect import Request, Response
-from msgtrack.web._edge import GONE, MAX_BODY, Edge, made_request, says_too_much
+from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, Edge, made_request, says_too_much
 
 __all__ = ["answer"]
 
@@ -41,7 +41,7 @@ def answer(edge: Edge, environ: Mapping[str, Any], body: _Readable | None = None
         except (OSError, EOFError):
             return GONE, len(GONE.body)
     if posted is None:
-        refused = edge.refuse()
+        refused = edge.refuse(TOO_MUCH)
         return refused, len(refused.body)
     return edge.answer(_request(environ, received_at, posted))
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request, Response
 from msgtrack.redirect.pages import COMMON
-from msgtrack.web._edge import MAX_BODY, Edge, Observer, made_request, says_too_much, utc_now
+from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
 
@@ -28,6 +30,8 @@ class TrackingApp:
             It must not raise for trouble of its own: the reader's answer does not wait for it to be well.
             A request with too large a body (over :data:`MAX_BODY`) is refused and not recorded.
         on_shutdown: called when the server says goodbye, such as ``SegmentWriter(...).close``.
+        body_seconds: how long a posted body may take to come; then the answer is 408, and the request is not recorded.
+            It holds on servers that run on asyncio, as all but a few do.
         clock: gives the present; another clock lets a test or a demonstration run on a time scale of its own.
         observe: is told of each answer: its reason and the seconds it took, such as ``RequestMetrics(...).observe``.
     """
@@ -38,11 +42,13 @@ class TrackingApp:
         *,
         record: Callable[[Hit], object] | None = None,
         on_shutdown: Callable[[], object] | None = None,
+        body_seconds: float = 10.0,
         clock: Callable[[], datetime] = utc_now,
         observe: Observer | None = None,
     ) -> None:
         self._edge = Edge(handler, record=record, clock=clock, observe=observe)
         self._on_shutdown = on_shutdown
+        self._body_seconds = body_seconds
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -57,13 +63,15 @@ class TrackingApp:
         body: bytes | None = b""
         if scope["method"] == "POST":
             try:
-                body = await _body(scope, receive)
+                async with _at_most(self._body_seconds):
+                    body = await _body(scope, receive)
             except ConnectionError:
                 return
+            except TimeoutError:
+                await _refuse(send, self._edge.refuse(TOO_SLOW))
+                return
         if body is None:
-            # What is left of the body is not read, so the connection cannot serve another request.
-            refused = self._edge.refuse()
-            await _send(send, refused, len(refused.body), (b"connection", b"close"))
+            await _refuse(send, self._edge.refuse(TOO_MUCH))
             return
         response, length = self._edge.answer(_request(scope, received_at, body))
         await _send(send, response, length)
@@ -102,6 +110,14 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
             return body
 
 
+def _at_most(seconds: float) -> AbstractAsyncContextManager[object]:
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return nullcontext()
+    return asyncio.timeout(seconds)
+
+
 def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:
     name, value = pair
     return name.encode("latin-1"), value.encode("latin-1")
@@ -116,6 +132,11 @@ async def _send(send: Send, response: Response, length: int, *more: tuple[bytes,
     headers += [(b"content-length", b"%d" % length), *more]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
+
+
+async def _refuse(send: Send, response: Response) -> None:
+    # What is left of the body is not read, so the connection cannot serve another request.
+    await _send(send, response, len(response.body), (b"connection", b"close"))
 
 
 def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:

@@ -23,7 +23,7 @@ _SECONDS = (0.00005, 0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025,
 class RequestMetrics:
     """Counts in a registry of prometheus_client; may be used from any number of threads.
 
-    - ``msgtrack_answers_total{outcome}``: answers by the handler's reason; ``too-large`` for a body that was refused.
+    - ``msgtrack_answers_total{outcome}``: answers by the handler's reason; ``too-large`` and ``too-slow`` for bodies that were refused.
     - ``msgtrack_answer_seconds``: histogram of the time from a whole request to its answer, its hit being recorded.
     - ``msgtrack_hits_lost_total``: hits that were answered and could not be kept, as far as :meth:`lost` is told.
 

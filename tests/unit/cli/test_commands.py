@@ -126,6 +126,12 @@ def bad_inputs(tmp_path: Path, keys: str, page: str) -> dict[str, tuple[list[str
         "a bad people key": (
             ["serve", "--segments", str(tmp_path / "s"), "--people", "dna", *tracker(keys)], "dna"
         ),
+        "a negative wait": (
+            ["serve", "--port=0", "--segments", str(tmp_path / "s"), "--sync-seconds", "-1", *tracker(keys)], "sync_seconds"
+        ),
+        "a bad age": (
+            ["serve", "--segments", str(tmp_path / "s"), "--segment-age", "old", *tracker(keys)], "old"
+        ),
         "a naive clock": (
             ["serve", "--segments", str(tmp_path / "s"), "--clock-start", "2026-01-01T00:00", *tracker(keys)], "time zone"
         ),

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-import resource
 import shutil
-import subprocess
-import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
@@ -159,18 +156,22 @@ def test_a_disk_that_takes_no_new_segment_keeps_the_old_one(tmp_path: Path, monk
     descriptors = len(list(Path("/proc/self/fd").iterdir())) if Path("/proc/self/fd").exists() else 0
     opened = os.open
 
+    tries = []
+
     def full(path: str, flags: int, *mode: int) -> int:
         if flags & os.O_CREAT and str(path).endswith(".hits.jsonl"):
+            tries.append(path)
             raise OSError(28, "No space left on device")
         return opened(path, flags, *mode)
 
     monkeypatch.setattr(os, "open", full)
     assert all(writer.write(hit(number)) for number in range(50))
     monkeypatch.undo()
+    assert 0 < len(tries) < 20
     assert all(writer.write(hit(number)) for number in range(50, 100))
-    if descriptors:
-        assert len(list(Path("/proc/self/fd").iterdir())) <= descriptors + 1
     writer.close()
+    if descriptors:
+        assert len(list(Path("/proc/self/fd").iterdir())) < descriptors
     assert sorted(urls(read(tmp_path)[0])) == sorted(f"/a/{number}" for number in range(100))
     assert len(list(tmp_path.iterdir())) > 1
 
@@ -216,35 +217,6 @@ def test_many_threads_write_whole_lines(tmp_path: Path) -> None:
         for thread in threads:
             thread.join()
     assert len(set(urls(read(tmp_path)[0]))) == 1_600
-
-
-FULL_DISK = """
-import resource, signal, sys
-from datetime import UTC, datetime
-from msgtrack.hits import Hit
-from msgtrack.io import SegmentWriter
-signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, resource.RLIM_INFINITY))
-writer = SegmentWriter(sys.argv[1])
-answers = [writer.write(Hit(method="GET", url=f"/a/{n}", received_at=datetime.now(UTC))) for n in range(200)]
-resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-answers.append(writer.write(Hit(method="GET", url="/a/last", received_at=datetime.now(UTC))))
-writer.close()
-print(sum(answers), writer.written, writer.lost)
-"""
-
-
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="file size limits are not known here")
-def test_a_full_disk_loses_hits_counts_them_and_hurts_no_later_line(tmp_path: Path) -> None:
-    said = subprocess.run([sys.executable, "-c", FULL_DISK, str(tmp_path)], capture_output=True, text=True, check=True)
-    kept, written, lost = map(int, said.stdout.split())
-    assert kept == written
-    assert lost > 0
-    assert written + lost == 201
-    records, _ = read(tmp_path)
-    assert len(urls(records)) == written
-    assert urls(records)[-1] == "/a/last"
-    assert sum(isinstance(record, Rejected) for record in records) <= 1
 
 
 def test_closing_twice_is_fine(tmp_path: Path) -> None:

@@ -1,0 +1,182 @@
+"""What a segment is on disk: how it is called, how it begins, who holds it, and what makes it durable."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import sys
+import uuid
+from pathlib import Path
+
+from attrs import define
+
+__all__ = [
+    "MAX_HEADER",
+    "MAX_LINE",
+    "PACKED",
+    "SUFFIX",
+    "OpenSegment",
+    "begin_segment",
+    "segment_name",
+    "sync_folder",
+    "take_lock",
+]
+
+SUFFIX = ".hits.jsonl"
+PACKED = SUFFIX + ".gz"
+MAX_HEADER = 256
+MAX_LINE = 1 << 20
+"""Bytes of the longest line that is written, and read: a hit of the redirect has at most a fifth of it."""
+
+_VERSION = 1
+_FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+# What systems say of a folder that cannot be synced, or is gone.
+_NO_SYNC = frozenset({errno.EINVAL, errno.EACCES, errno.EPERM, errno.EISDIR, errno.ENOENT, errno.EBADF, errno.ENOTSUP})
+
+if sys.platform == "win32":
+    import msvcrt
+
+    # A locked byte cannot be read by others there, so it is one that no file has.
+    _FAR = 1 << 62
+
+    def _lock(fd: int) -> None:
+        os.lseek(fd, _FAR, os.SEEK_SET)
+        try:
+            msvcrt.locking(fd, msvcrt.LK_NBLCK, 1)
+        finally:
+            os.lseek(fd, 0, os.SEEK_SET)
+else:
+    import fcntl
+
+    def _lock(fd: int) -> None:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def take_lock(fd: int) -> bool:
+    """Take an open segment for this process, until it is closed; False when another one has it.
+
+    Raises:
+        OSError: the file system knows no locks.
+    """
+    try:
+        _lock(fd)
+    except OSError as error:
+        if error.errno in (errno.EWOULDBLOCK, errno.EAGAIN, errno.EACCES, errno.EDEADLK):
+            return False
+        raise
+    return True
+
+
+@define(eq=False, kw_only=True)
+class OpenSegment:
+    """A segment that is being written: what was counted of it since it was begun."""
+
+    path: Path
+    fd: int
+    size: int
+    """Bytes of whole lines, its first one included."""
+    is_watched: bool
+    """Whether the file system tells the number of a file's names, and its size, as it should."""
+    hits: int = 0
+    unsynced: int = 0
+    first_at: float | None = None
+    """When its first hit came, by the writer's clock."""
+    has_durable_name: bool = False
+    is_spoilt: bool = False
+    """Nothing more may be written to it."""
+
+    def append(self, line: bytes) -> None:
+        """Hand a whole line to the system.
+
+        Raises:
+            OSError: it was not taken; what was written of it is taken back.
+        """
+        done = os.write(self.fd, line)
+        if done != len(line):
+            self._append_rest(line, done)
+        self.size += len(line)
+
+    def _append_rest(self, line: bytes, done: int) -> None:
+        try:
+            while done < len(line):
+                written = os.write(self.fd, line[done:])
+                if not written:
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                done += written
+        except OSError:
+            # A reader would take half a line and the next one for a single bad one.
+            try:
+                os.ftruncate(self.fd, self.size)
+            except OSError:
+                self.is_spoilt = True
+            raise
+
+    def sync(self) -> str:
+        """Make it durable; gives why it could not be, empty when it was."""
+        try:
+            getattr(os, "fdatasync", os.fsync)(self.fd)
+            if not self.has_durable_name:
+                sync_folder(self.path.parent)
+                self.has_durable_name = True
+        except OSError as error:
+            # What a system forgets after an error, no later sync brings back: the next hits go to another file.
+            self.is_spoilt = True
+            return error.strerror or str(error)
+        return ""
+
+
+def begin_segment(folder: Path) -> OpenSegment:
+    """A new segment with its first line, locked.
+
+    Raises:
+        OSError: it cannot be made; nothing is left of it.
+    """
+    name = uuid.uuid4().hex
+    path = folder / f"{name}{SUFFIX}"
+    header = json.dumps({"segment": name, "v": _VERSION}, separators=(",", ":")).encode() + b"\n"
+    fd = os.open(path, _FLAGS, 0o640)
+    try:
+        # Before its first line, because others look for the lock of what begins like a segment. Where there are no
+        # locks its name is still its own.
+        with contextlib.suppress(OSError):
+            take_lock(fd)
+        if os.write(fd, header) != len(header):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        state = os.fstat(fd)
+    except OSError:
+        os.close(fd)
+        with contextlib.suppress(OSError):
+            path.unlink()
+        raise
+    is_watched = state.st_nlink == 1 and state.st_size == len(header)
+    return OpenSegment(path=path, fd=fd, size=len(header), is_watched=is_watched)
+
+
+def segment_name(header: bytes) -> str | None:
+    """The name in a segment's first line; None when it is no segment's."""
+    try:
+        said = json.loads(header)
+        name, version = said["segment"], said["v"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    return name if version == _VERSION and isinstance(name, str) and name else None
+
+
+def sync_folder(folder: Path) -> None:
+    """Make the names of a folder durable, where the system can.
+
+    Raises:
+        OSError: the disk is in trouble.
+    """
+    if sys.platform != "win32":
+        try:
+            fd = os.open(folder, os.O_RDONLY)
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+        except OSError as error:
+            if error.errno not in _NO_SYNC:
+                raise

@@ -1,0 +1,237 @@
+"""Calls of a store, and what must hold when one is broken: used by tests of connections that break, and by programs that they start."""
+
+from __future__ import annotations
+
+import itertools
+from datetime import timedelta
+
+import writer as program
+
+from msgtrack.errors import StoreError
+from msgtrack.events import Click
+from msgtrack.model import Delivery, Message
+from msgtrack.protocols import Checkpoint, Query
+
+MOST_STEPS = 500
+AT = program.NOON
+WRITING = ("ingest", "ingest_long", "put", "put_long", "revise", "rebuild", "erase", "purge")
+
+
+class Calls:
+    """Calls that write, each with a check of what it left. ``number`` makes each call another one.
+
+    Where the store says ``atomic_ingest``, all of a call is there or nothing. Elsewhere the checkpoint is not ahead of its events, each
+    class of records is there or not, what was to stay is there, and counts are those of what is there.
+    """
+
+    def __init__(self, store, seen):
+        self.store, self.seen = store, seen
+        self.is_atomic = store.capabilities.atomic_ingest
+
+    def events(self, number, count):
+        return [
+            Click(
+                occurred_at=AT + timedelta(seconds=n),
+                delivery_id=f"{number}",
+                message_id=str(n % 97),
+                id=f"{number}-{n}",
+            )
+            for n in range(count)
+        ]
+
+    def ingest(self, number, count=40):
+        self.store.ingest(iter(self.events(number, count)), Checkpoint(source="web", position=str(number)))
+
+    def ingest_long(self, number):
+        self.ingest(number, 5200)
+
+    def after_ingest(self, number, count=40):
+        mark = self.seen.checkpoint("web")
+        of_call = Query(delivery_ids=f"{number}")
+        there = [event.id for event in self.seen.scan(of_call)]
+        is_done = mark is not None and mark.position == str(number)
+        assert len(there) == len({*there})
+        assert len(there) == count if is_done else not there or (not self.is_atomic and len(there) <= count)
+        assert program.is_settled(self.seen, of_call)
+        return is_done
+
+    def after_ingest_long(self, number):
+        return self.after_ingest(number, 5200)
+
+    def put(self, number, count=3):
+        self.store.put(
+            [
+                Delivery(id="spring", label=str(number)),
+                *(Message(delivery_id="spring", id=f"m{n}", domain=str(number)) for n in range(count)),
+            ]
+        )
+
+    def put_long(self, number):
+        self.put(number, 5200)
+
+    def after_put(self, number, count=3):
+        labels = {d.label for d in self.seen.deliveries(Query(delivery_ids="spring"))}
+        some = Query(delivery_ids="spring", message_ids=("m0", f"m{count // 2}", f"m{count - 1}"))
+        domains = {message.domain for message in self.seen.messages(some)}
+        assert len(labels) == len(domains or {""}) == 1
+        if self.is_atomic:
+            assert domains <= labels
+        return labels == domains == {str(number)}
+
+    def after_put_long(self, number):
+        return self.after_put(number, 5200)
+
+    def revise(self, number):
+        first, second = (f"keep-{n}" for n in range(2))
+        self.store.revise(
+            records=[Delivery(id="revised", label=str(number))],
+            events=[Click(occurred_at=AT, delivery_id="revised", message_id=str(number), id=second)],
+            remove_events=[first],
+        )
+
+    def before_revise(self, number):
+        self.store.ingest([Click(occurred_at=AT, delivery_id="revised", id=f"keep-{n}") for n in range(2)])
+
+    def after_revise(self, number):
+        there = {event.id: event.message_id for event in self.seen.scan(Query(delivery_ids="revised"))}
+        label = next((d.label for d in self.seen.deliveries(Query(delivery_ids="revised"))), None)
+        steps = [label == str(number), there["keep-1"] == str(number), "keep-0" not in there]
+        assert len(there) == 2 - steps[2]
+        if self.is_atomic:
+            assert len({*steps}) == 1
+        return all(steps)
+
+    def rebuild(self, number):
+        self.store.rebuild()
+
+    def after_rebuild(self, number):
+        assert program.is_settled(self.seen)
+        return False
+
+    def before_erase(self, number):
+        name, message_id = f"who-{number}", f"e-{number}"
+        self.store.put(
+            [Message(delivery_id="spring", id=message_id, recipient_id=name, address=f"{name}@corp.example")]
+        )
+        self.store.ingest(
+            [Click(occurred_at=AT, delivery_id="spring", message_id=message_id, source_id=name, id=f"erased-{number}")]
+        )
+        self.counts = self.seen.counts()
+
+    def erase(self, number):
+        self.store.erase(f"who-{number}", now=AT)
+
+    def after_erase(self, number):
+        assert self.seen.slots()["spring"] == self.counts.deliveries["spring"].slots
+        return False
+
+    def complete_erase(self, number):
+        assert self.seen.counts() == self.counts
+        kept = [*self.seen.messages(), *self.seen.scan()]
+        assert f"who-{number}'" not in repr(kept)
+
+    def before_purge(self, number):
+        name = f"old-{number}"
+        self.store.put([Delivery(id=name), Message(delivery_id=name, id="1", event_at=AT - timedelta(days=900))])
+        self.store.ingest(
+            [
+                Click(occurred_at=AT - timedelta(days=900), delivery_id=name, message_id="1", id=f"{name}-{n}")
+                for n in "12"
+            ]
+        )
+        self.slots = self.seen.slots(Query(delivery_ids=name))
+        assert sum(self.slots[name]["click"][""].values()) == 2
+
+    def purge(self, number):
+        self.store.purge(AT - timedelta(days=800), now=AT)
+
+    def after_purge(self, number):
+        name = f"old-{number}"
+        assert self.seen.slots(Query(delivery_ids=name)) == self.slots
+        return False
+
+    def complete_purge(self, number):
+        name = f"old-{number}"
+        assert list(self.seen.scan(Query(delivery_ids=name))) == []
+        self.after_purge(number)
+        # Or else each purge would have more to look at than the one before.
+        self.seen.revise(remove=[Delivery(id=name), *self.seen.frozen(), *self.seen.audits()])
+        self.seen.rebuild([name])
+
+
+def break_every_step(calls, name, cuts):
+    """Figures of a call that was broken at each of its steps, until it had no such step."""
+    broken = survived = kept = 0
+    numbers = itertools.count()
+    nothing = lambda number: None  # noqa: E731
+    call, before, after, complete = (
+        getattr(calls, f"{when}{name}", nothing) for when in ("", "before_", "after_", "complete_")
+    )
+    for is_after in (False, True):
+        for step in range(1, MOST_STEPS):
+            number = next(numbers)
+            before(number)
+            cuts.arm(step, is_after=is_after)
+            try:
+                call(number)
+            except StoreError:
+                broken += 1
+                is_done = after(number)
+                kept += bool(is_done)
+                assert cuts.was_cut
+                cuts.disarm()
+                call(number)
+                is_there = True
+            else:
+                cuts.disarm()
+                survived += cuts.was_cut
+                is_there = cuts.was_cut
+            assert after(number) is not False or name in ("rebuild", "erase", "purge")
+            complete(number)
+            if not is_there:
+                break
+        else:
+            raise AssertionError(f"{name} has more than {MOST_STEPS} steps")
+    return {
+        "steps broken": broken + survived,
+        "errors of ours": broken,
+        "done all the same": survived,
+        "kept though": kept,
+    }
+
+
+READING = {
+    "scan": lambda store: list(store.scan()),
+    "page": lambda store: list(store.scan(Query(recipient_id="r7", newest_first=True, limit=10))),
+    "messages": lambda store: list(store.messages()),
+    "counts": lambda store: store.counts(),
+    "slots": lambda store: store.slots(),
+    "checkpoint": lambda store: store.checkpoint(program.source_of(0)),
+    "spans": lambda store: store.spans(),
+    "events_by": lambda store: list(store.events_by(frozenset({"p1"}))),
+    "export": lambda store: list(store.export("r7")),
+}
+
+
+def break_every_read(store, name, cuts):
+    """Figures of a call that reads, broken at each of its steps: what it gives is all or an error, never a part."""
+    call = READING[name]
+    whole, broken, survived = call(store), 0, 0
+    for is_after in (False, True):
+        for step in range(1, MOST_STEPS):
+            cuts.arm(step, is_after=is_after)
+            try:
+                assert call(store) == whole
+            except StoreError:
+                broken += 1
+                assert cuts.was_cut
+            else:
+                survived += cuts.was_cut
+                if not cuts.was_cut:
+                    break
+            finally:
+                cuts.disarm()
+            assert call(store) == whole
+        else:
+            raise AssertionError(f"{name} has more than {MOST_STEPS} steps")
+    return {"steps broken": broken + survived, "errors of ours": broken, "done all the same": survived}

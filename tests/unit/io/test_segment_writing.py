@@ -1,0 +1,517 @@
+"""Writing segments when the disk, the folder, the clock or the process does what it should not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from msgtrack.errors import InvalidOption
+from msgtrack.hits import Hit, Rejected
+from msgtrack.io import SegmentFolder, SegmentHealth, SegmentWriter
+
+AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
+POSIX = pytest.mark.skipif(os.name != "posix", reason="open files cannot be removed or moved on this system")
+
+
+def hit(number: int = 0, **fields: object) -> Hit:
+    return Hit(method="GET", url=f"/a/{number}", received_at=AT, **fields)  # type: ignore[arg-type]
+
+
+def read(folder: Path) -> list[Hit | Rejected]:
+    return [record for batch in SegmentFolder(folder).read(None) for record in batch.records]  # type: ignore[misc]
+
+
+def numbers(folder: Path) -> list[int]:
+    """The numbers of the hits that are there, in order; every line is one."""
+    records = read(folder)
+    assert not [record for record in records if isinstance(record, Rejected)]
+    return sorted(int(record.url.removeprefix("/a/")) for record in records if isinstance(record, Hit))
+
+
+def segments(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.hits.jsonl"))
+
+
+class Clock:
+    """Seconds as a test wants them."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Disk:
+    """A disk with so many bytes left; what does not fit is written in part, as systems do."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.room = 1 << 40
+        self.error = errno.ENOSPC
+        self._write, self._truncate = os.write, os.ftruncate
+        monkeypatch.setattr(os, "write", self._written)
+        monkeypatch.setattr(os, "ftruncate", self._truncated)
+
+    def _written(self, fd: int, data: bytes) -> int:
+        if not self.room:
+            raise OSError(self.error, os.strerror(self.error))
+        done = self._write(fd, data[: self.room])
+        self.room -= done
+        return done
+
+    def _truncated(self, fd: int, size: int) -> None:
+        self.room += max(0, os.fstat(fd).st_size - size)
+        self._truncate(fd, size)
+
+
+@pytest.fixture
+def disk(monkeypatch: pytest.MonkeyPatch) -> Disk:
+    return Disk(monkeypatch)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+# A full disk -----------------------------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_loses_counts_alarms_and_goes_on_where_it_was(tmp_path: Path, disk: Disk) -> None:
+    with SegmentWriter(tmp_path) as writer:
+        assert writer.write(hit(0))
+        disk.room = 50
+        assert not any(writer.write(hit(number)) for number in range(1, 6))
+        health = writer.health()
+        assert (health.written, health.lost, health.error) == (1, 5, os.strerror(errno.ENOSPC))
+        disk.room = 1 << 20
+        assert writer.write(hit(6))
+        health = writer.health()
+        assert (health.written, health.lost, health.error) == (2, 5, "")
+    assert numbers(tmp_path) == [0, 6]
+    assert len(segments(tmp_path)) == 1
+
+
+@settings(max_examples=40)
+@given(rooms=st.lists(st.integers(0, 400), max_size=12), max_bytes=st.sampled_from([100, 300, 1 << 20]))
+def test_what_is_answered_is_what_is_there_however_the_disk_fills(
+    tmp_path_factory: pytest.TempPathFactory, rooms: list[int], max_bytes: int
+) -> None:
+    folder = tmp_path_factory.mktemp("hits")
+    with pytest.MonkeyPatch.context() as patch:
+        disk = Disk(patch)
+        kept, given_up = [], 0
+        with SegmentWriter(folder, max_bytes=max_bytes) as writer:
+            for number, room in enumerate(rooms):
+                disk.room = room
+                for again in range(3):
+                    if writer.write(hit(10 * number + again)):
+                        kept.append(10 * number + again)
+                    else:
+                        given_up += 1
+            assert (writer.written, writer.lost) == (len(kept), given_up)
+    assert numbers(folder) == kept
+
+
+def test_half_a_line_that_cannot_be_taken_back_spoils_no_later_one(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with SegmentWriter(tmp_path) as writer:
+        assert writer.write(hit(0))
+        monkeypatch.setattr(os, "ftruncate", refused)
+        disk.room = 20
+        assert not writer.write(hit(1))
+        disk.room = 1 << 20
+        assert writer.write(hit(2))
+    assert numbers(tmp_path) == [0, 2]
+    assert len(segments(tmp_path)) == 2
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.EFBIG])
+def test_a_file_that_takes_no_more_is_followed_by_another(tmp_path: Path, disk: Disk, error: int) -> None:
+    first: list[int] = []
+    bare = disk._write
+
+    def ailing(fd: int, data: bytes) -> int:
+        first.append(fd)
+        if fd == first[0] and len(first) > 2:
+            raise OSError(error, os.strerror(error))
+        return bare(fd, data)
+
+    disk._write = ailing  # type: ignore[method-assign]
+    with SegmentWriter(tmp_path) as writer:
+        assert all(writer.write(hit(number)) for number in range(4))
+    assert numbers(tmp_path) == [0, 1, 2, 3]
+    assert len(segments(tmp_path)) == 2
+
+
+def test_a_disk_that_takes_no_hit_at_all_makes_no_heap_of_segments(tmp_path: Path, disk: Disk) -> None:
+    with SegmentWriter(tmp_path) as writer:
+        disk.room, disk.error = 0, errno.EIO
+        assert not any(writer.write(hit(number)) for number in range(20))
+        assert len(segments(tmp_path)) == 1
+    assert writer.lost == 20
+    assert segments(tmp_path) == []
+
+
+def test_a_disk_that_takes_first_lines_only_makes_no_heap_of_segments(tmp_path: Path, disk: Disk) -> None:
+    bare = disk._write
+
+    def ailing(fd: int, data: bytes) -> int:
+        if b"segment" not in data:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return bare(fd, data)
+
+    disk._write = ailing  # type: ignore[method-assign]
+    with SegmentWriter(tmp_path) as writer:
+        assert not any(writer.write(hit(number)) for number in range(20))
+        assert len(segments(tmp_path)) == 1
+    assert segments(tmp_path) == []
+
+
+def test_a_hit_that_no_reader_would_take_is_lost(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path) as writer:
+        assert not writer.write(hit(1, user_agent="x" * (1 << 20)))
+        assert "too long" in writer.health().error
+        assert writer.write(hit(2))
+    assert (writer.lost, numbers(tmp_path)) == (1, [2])
+
+
+# Syncing ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+    """How large files were when they were synced."""
+    sizes: list[int] = []
+
+    def sync(fd: int) -> None:
+        sizes.append(os.fstat(fd).st_size)
+
+    monkeypatch.setattr(os, "fdatasync", sync, raising=False)
+    return sizes
+
+
+def test_without_an_interval_every_hit_is_synced_before_its_answer(tmp_path: Path, synced: list[int]) -> None:
+    with SegmentWriter(tmp_path, sync_seconds=0) as writer:
+        for number in range(5):
+            writer.write(hit(number))
+            assert synced[-1] == segments(tmp_path)[0].stat().st_size
+        assert writer.health().unsynced == 0
+        assert len(synced) == 5
+
+
+def test_so_many_hits_are_synced_before_their_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    done = threading.Event()
+    monkeypatch.setattr(os, "fdatasync", lambda _: done.set(), raising=False)
+    with SegmentWriter(tmp_path, sync_seconds=3_000, sync_hits=10) as writer:
+        for number in range(9):
+            writer.write(hit(number))
+        assert not done.wait(0.1)
+        assert writer.health().unsynced == 9
+        writer.write(hit(9))
+        assert done.wait(10)
+
+
+def test_what_comes_while_the_disk_syncs_is_synced_after_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at_work, go_on, again = threading.Event(), threading.Event(), threading.Event()
+    sizes: list[int] = []
+
+    def slow(fd: int) -> None:
+        sizes.append(os.fstat(fd).st_size)
+        at_work.set()
+        assert go_on.wait(20)
+        if len(sizes) == 2:
+            again.set()
+
+    monkeypatch.setattr(os, "fdatasync", slow, raising=False)
+    with SegmentWriter(tmp_path, sync_seconds=0.01) as writer:
+        writer.write(hit(0))
+        assert at_work.wait(20)
+        # Nobody waits for it.
+        assert writer.write(hit(1))
+        go_on.set()
+        assert again.wait(20)
+        assert sizes[1] == segments(tmp_path)[0].stat().st_size
+        assert writer.health().unsynced == 0
+
+
+def test_closing_syncs_what_waits(tmp_path: Path, synced: list[int]) -> None:
+    with SegmentWriter(tmp_path, sync_seconds=3_000) as writer:
+        writer.write(hit())
+        assert synced == []
+    assert synced == [segments(tmp_path)[0].stat().st_size]
+    assert writer.health().unsynced == 0
+
+
+@POSIX
+def test_the_name_of_a_segment_is_made_durable_with_its_first_hits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folders: list[int] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: folders.append(os.fstat(fd).st_ino))
+    with SegmentWriter(tmp_path, sync_seconds=0) as writer:
+        writer.write(hit(0))
+        assert folders == [tmp_path.stat().st_ino]
+        writer.write(hit(1))
+    assert len(folders) == 1
+
+
+def test_hits_that_the_disk_could_not_keep_are_counted_and_the_next_go_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with SegmentWriter(tmp_path, sync_seconds=0) as writer:
+        with monkeypatch.context() as patch:
+            patch.setattr(os, "fdatasync", broken, raising=False)
+            patch.setattr(os, "fsync", broken)
+            assert writer.write(hit(0))
+        assert (writer.health().in_doubt, writer.health().error) == (1, os.strerror(errno.EIO))
+        assert writer.write(hit(1))
+        assert (writer.health().in_doubt, writer.health().error) == (1, "")
+    assert len(segments(tmp_path)) == 2
+    assert numbers(tmp_path) == [0, 1]
+
+
+# Age, and clocks -------------------------------------------------------------------------------------------------------
+
+
+def test_segments_are_rotated_by_age_from_their_first_hit(tmp_path: Path, clock: Clock) -> None:
+    with SegmentWriter(tmp_path, max_age_seconds=100, clock=clock) as writer:
+        clock.now += 5_000
+        writer.write(hit(0))
+        clock.now += 99
+        writer.write(hit(1))
+        assert len(segments(tmp_path)) == 1
+        clock.now += 1
+        writer.write(hit(2))
+        assert len(segments(tmp_path)) == 2
+    assert numbers(tmp_path) == [0, 1, 2]
+
+
+def test_an_old_segment_is_closed_though_nobody_writes(tmp_path: Path, clock: Clock) -> None:
+    with SegmentWriter(tmp_path, max_age_seconds=100, clock=clock) as writer:
+        writer.write(hit(0))
+        clock.now += 100
+        writer.health()
+        assert len(segments(tmp_path)) == 2
+        clock.now += 100
+        writer.health()
+        assert len(segments(tmp_path)) == 2
+    assert len(segments(tmp_path)) == 1
+
+
+def test_the_thread_closes_an_old_segment_by_itself(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path, max_age_seconds=0.05, sync_seconds=0.01) as writer:
+        writer.write(hit(0))
+        waiting = threading.Event()
+        for _ in range(500):
+            if len(segments(tmp_path)) == 2:
+                break
+            waiting.wait(0.02)
+        assert len(segments(tmp_path)) == 2
+
+
+@settings(max_examples=30)
+@given(steps=st.lists(st.floats(-1e6, 1e6), max_size=30))
+def test_a_clock_that_jumps_loses_nothing(tmp_path_factory: pytest.TempPathFactory, steps: list[float]) -> None:
+    folder, clock = tmp_path_factory.mktemp("hits"), Clock()
+    with SegmentWriter(folder, max_age_seconds=100, clock=clock) as writer:
+        for number, step in enumerate(steps):
+            clock.now += step
+            assert writer.write(hit(number))
+    assert numbers(folder) == list(range(len(steps)))
+    assert len(segments(folder)) <= 1 + sum(step > 0 for step in steps)
+
+
+def test_a_clock_that_goes_back_lets_a_segment_live_longer(tmp_path: Path, clock: Clock) -> None:
+    with SegmentWriter(tmp_path, max_age_seconds=100, clock=clock) as writer:
+        writer.write(hit(0))
+        clock.now -= 10_000
+        writer.write(hit(1))
+        clock.now += 99
+        writer.write(hit(2))
+        assert len(segments(tmp_path)) == 1
+        clock.now += 1
+        writer.write(hit(3))
+        assert len(segments(tmp_path)) == 2
+
+
+# A folder that others touch --------------------------------------------------------------------------------------------
+
+
+@POSIX
+def test_a_folder_that_is_removed_is_made_again_and_what_went_with_it_is_counted(tmp_path: Path) -> None:
+    folder = tmp_path / "deep" / "hits"
+    with SegmentWriter(folder) as writer:
+        for number in range(3):
+            writer.write(hit(number))
+        shutil.rmtree(tmp_path / "deep")
+        assert all(writer.write(hit(number)) for number in range(3, 6))
+        assert writer.health().removed == 3
+        shutil.rmtree(tmp_path / "deep")
+        assert writer.health().removed == 6
+        assert writer.write(hit(6))
+    assert numbers(folder) == [6]
+    health = writer.health()
+    assert (health.written, health.removed, health.lost) == (7, 6, 0)
+
+
+@POSIX
+def test_a_folder_that_cannot_be_made_again_loses_and_counts(tmp_path: Path) -> None:
+    folder = tmp_path / "hits"
+    with SegmentWriter(folder) as writer:
+        writer.write(hit(0))
+        shutil.rmtree(folder)
+        folder.write_text("a file in its place")
+        assert not writer.write(hit(1))
+        assert not writer.write(hit(2))
+        assert writer.health().error
+        folder.unlink()
+        assert writer.write(hit(3))
+    health = writer.health()
+    assert (health.written, health.removed, health.lost, health.error) == (2, 1, 2, "")
+    assert numbers(folder) == [3]
+
+
+@POSIX
+def test_a_folder_that_is_moved_away_keeps_its_hits_and_a_new_one_takes_the_next(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path / "hits") as writer:
+        writer.write(hit(0))
+        (tmp_path / "hits").rename(tmp_path / "old")
+        assert writer.health().removed == 0
+        writer.write(hit(1))
+    assert numbers(tmp_path / "old") == [0]
+    assert numbers(tmp_path / "hits") == [1]
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2])
+@pytest.mark.parametrize("more", [0, 1, 30])
+def test_a_segment_that_is_cut_is_left_and_no_hit_stands_in_two(tmp_path: Path, lines: int, more: int) -> None:
+    with SegmentWriter(tmp_path) as writer:
+        writer.write(hit(0))
+        writer.write(hit(1))
+        (path,) = segments(tmp_path)
+        os.truncate(path, len(b"".join(path.read_bytes().splitlines(keepends=True)[:lines])) + more)
+        assert writer.write(hit(2))
+        assert writer.write(hit(3))
+        assert writer.health().removed == 2
+    urls = [record.url for record in read(tmp_path) if isinstance(record, Hit)]
+    assert [url for url in urls if url in ("/a/2", "/a/3")] == ["/a/2", "/a/3"]
+
+
+def test_a_segment_that_somebody_else_writes_to_is_left_to_them(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path) as writer:
+        writer.write(hit(0))
+        with segments(tmp_path)[0].open("ab") as other:
+            other.write(b'{"v":1,"method":"GET","url":"/a/7","received_at":"2026-11-21T10:00:00Z"}\n')
+        writer.write(hit(1))
+        writer.write(hit(2))
+        assert len(segments(tmp_path)) == 2
+        assert writer.health().removed == 0
+    assert numbers(tmp_path) == [0, 1, 2, 7]
+
+
+def test_a_writer_without_a_hit_leaves_no_file(tmp_path: Path) -> None:
+    SegmentWriter(tmp_path).close()
+    assert list(tmp_path.iterdir()) == []
+
+
+# Processes -------------------------------------------------------------------------------------------------------------
+
+FORKED = """
+import os, sys
+from datetime import UTC, datetime
+from msgtrack.hits import Hit
+from msgtrack.io import SegmentWriter
+
+writer = SegmentWriter(sys.argv[1])
+def write(first):
+    return all(writer.write(Hit(method="GET", url=f"/a/{n}", received_at=datetime.now(UTC))) for n in range(first, first + 50))
+assert write(0)
+children = []
+for child in range(1, 4):
+    pid = os.fork()
+    if not pid:
+        done = writer.written == 0 and write(100 * child) and writer.written == 50
+        if child == 3:
+            os._exit(0 if done else 1)  # as one that is killed
+        writer.close()
+        os._exit(0 if done else 1)
+    children.append(pid)
+assert write(50)
+assert [os.waitpid(pid, 0)[1] for pid in children] == [0, 0, 0]
+writer.close()
+print(writer.written, writer.lost)
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked on this system")
+def test_forked_processes_write_segments_of_their_own(tmp_path: Path) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", FORKED, str(tmp_path)]
+    said = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (said.stdout, said.stderr) == ("100 0\n", "")
+    assert len(segments(tmp_path)) == 4
+    assert numbers(tmp_path) == [*range(150), *range(200, 250), *range(300, 350)]
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"max_bytes": 0},
+        {"max_age_seconds": 0},
+        {"max_age_seconds": float("nan")},
+        {"sync_seconds": -1},
+        {"sync_hits": 0},
+    ],
+    ids=str,
+)
+def test_bad_options_are_named(tmp_path: Path, options: dict[str, float]) -> None:
+    with pytest.raises(InvalidOption, match=next(iter(options))):
+        SegmentWriter(tmp_path / "hits", **options)  # type: ignore[arg-type]
+    assert not (tmp_path / "hits").exists()
+
+
+def test_health_counts_from_the_start(tmp_path: Path) -> None:
+    with SegmentWriter(tmp_path) as writer:
+        assert writer.health() == SegmentHealth(written=0, lost=0, removed=0, in_doubt=0, unsynced=0, error="")
+        assert writer.health().alarm == ""
+
+
+def test_an_alarm_says_what_is_gone_for_ever_and_what_is_wrong_now() -> None:
+    counts = {"written": 9, "lost": 3, "removed": 0, "in_doubt": 2, "unsynced": 1}
+    gone = "3 answered hits lost; 2 written hits in doubt"
+    assert SegmentHealth(**counts, error="").alarm == gone
+    assert SegmentHealth(**counts, error="No space left on device").alarm == gone + "; No space left on device"
+    assert SegmentHealth(written=1, lost=0, removed=0, in_doubt=0, unsynced=1, error="").alarm == ""
+
+
+def test_nothing_is_left_open(tmp_path: Path) -> None:
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("open files cannot be counted here")
+
+    def opened() -> int:
+        return len(list(Path("/proc/self/fd").iterdir()))
+
+    before = opened()
+    with SegmentWriter(tmp_path, max_bytes=200, compress=True) as writer:
+        for number in range(200):
+            writer.write(hit(number))
+            assert opened() < before + 20
+    assert opened() == before
