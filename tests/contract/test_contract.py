@@ -101,7 +101,16 @@ BUILT: dict[str, str] = {
     "msgtrack.reports:Report.json": "(self)",
     "msgtrack.reports:Report.text": "(self)",
     "msgtrack.reports:Report.fragment": "(self, name)",
-    "msgtrack.web.asgi:TrackingApp": "(handler)",
+    "msgtrack.web.asgi:TrackingApp": "(handler, *, record=None, on_shutdown=None, clock=..., observe=None)",
+    "msgtrack.web.wsgi:TrackingApp": "(handler, *, record=None, clock=..., observe=None)",
+    "msgtrack.web.django:tracking_urls": "(handler, *, record=None, clock=..., observe=None)",
+    "msgtrack.web.django:tracking_view": "(handler, *, record=None, clock=..., observe=None)",
+    "msgtrack.web.flask:tracking_blueprint": "(handler, *, record=None, clock=..., observe=None, name='msgtrack')",
+    "msgtrack.web.starlette:tracking_mount": "(path, handler, *, record=None, clock=..., observe=None, name='msgtrack')",
+    "msgtrack.web.metrics:RequestMetrics": "(registry)",
+    "msgtrack.web.nginx:keys_module": "(keyring, realm='')",
+    "msgtrack.web.nginx:script": "()",
+    "msgtrack.web.metrics:RequestMetrics.observe": "(self, reason, seconds)",
     "msgtrack.io:SegmentWriter": (
         "(folder, *, max_bytes=67108864, max_age_seconds=86400.0, sync_seconds=0.05, sync_hits=1000, compress=False, clock=...)"
     ),
@@ -121,6 +130,7 @@ BUILT: dict[str, str] = {
     "msgtrack.upkeep:Retention.before": "(self, now)",
     "msgtrack.testing:StoreSuite": "()",
     "msgtrack.testing:StoreAgreement": "()",
+    "msgtrack.testing:FrontendSuite": "()",
 }
 
 # Names that are to come, by the signature they will have.
@@ -129,9 +139,6 @@ PLANNED: dict[str, str] = {
     "msgtrack.logs:bounces.parse": "(raw_message, *, received_at, identify=None)",
     "msgtrack.verdicts:Judge": "()",
     "msgtrack.reports:recipient_report": "(store, *, recipient_id, zone='UTC', now)",
-    "msgtrack.web.wsgi:__name__": "",
-    "msgtrack.web.django:__name__": "",
-    "msgtrack.web.flask:__name__": "",
 }
 
 
@@ -304,8 +311,9 @@ MODULES: Mapping[str, str] = {
     "msgtrack.metrics": "indicators catalogue Table Value",
     "msgtrack.reports": "delivery_report recipient_report Report",
     "msgtrack.web.asgi": "TrackingApp",
+    "msgtrack.web.wsgi": "TrackingApp",
     "msgtrack.io": "AccessLogFile ManifestRegistry SegmentFolder SegmentHealth SegmentWriter compress_segments",
-    "msgtrack.testing": "StoreSuite StoreAgreement gateways strategies",
+    "msgtrack.testing": "FrontendSuite StoreSuite StoreAgreement gateways strategies",
     "msgtrack.protocols": "Store Resolver Source Query Checkpoint WorkflowRun Capabilities AuditEntry FrozenCounts",
     "msgtrack.storage": "BaseStore MemoryStore open_store",
 }

@@ -94,3 +94,12 @@ def test_an_unknown_benchmark_is_refused(root: Path) -> None:
     done = _bench(root, "no-such-thing")
     assert done.returncode == 2
     assert "there are: " in done.stderr
+
+
+def test_the_server_is_loaded_or_says_why_not(root: Path) -> None:
+    """One short round of one row: every answer has its hit. Where ``wrk`` is missing it says so."""
+    done = _bench(
+        root, "--rounds", "1", "--seconds", "1", "--only", "uvicorn ASGI, clicks and", module="benchmarks.server"
+    )
+    assert done.returncode == 0, done.stderr
+    assert "of equal headers" in done.stdout or "wrk is not installed" in done.stdout

@@ -15,7 +15,8 @@ import pytest
 BARE = {"attrs", "cattrs", "itsdangerous", "python-dateutil"}
 FROM_EXTRAS = (
     "aiosmtpd", "altair", "clickhouse_connect", "crawlerdetect", "django", "duckdb", "flask", "granian", "httptools", "httpx",
-    "hypothesis", "jinja2", "psycopg", "pytest", "rich", "sqlalchemy", "ua_parser", "uvicorn", "uvloop", "vl_convert",
+    "hypothesis", "jinja2", "prometheus_client", "psycopg", "pytest", "rich", "sqlalchemy", "starlette", "ua_parser", "uvicorn",
+    "uvloop", "vl_convert",
 )  # fmt: skip
 JOURNEY = """
 from datetime import UTC, datetime
@@ -81,6 +82,8 @@ def test_the_bare_install_needs_four_packages(root: Path) -> None:
         "cli",
         "django",
         "flask",
+        "starlette",
+        "prometheus",
         "sketches",
         "testing",
     }

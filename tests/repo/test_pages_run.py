@@ -43,6 +43,7 @@ LANGUAGES = {
     "toml",
     "sh",
     "nginx",
+    "ini",
     "sql",
     "{eval-rst}",
     "{toctree}",

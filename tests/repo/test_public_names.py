@@ -26,6 +26,12 @@ INNER = (
     "testing.gateways",
     "testing.strategies",
     "web.asgi",
+    "web.django",
+    "web.flask",
+    "web.metrics",
+    "web.nginx",
+    "web.starlette",
+    "web.wsgi",
 )
 # Modules at the top that have no page of their own, and why.
 NO_PAGE = {

@@ -7,26 +7,35 @@ import os
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from attrs import frozen
+
+from msgtrack.cli import _workers
 from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, print_json, tracker_of
-from msgtrack.errors import InvalidOption, MissingExtra, ServerError
+from msgtrack.errors import InvalidOption, MissingExtra, MsgtrackError, ServerError
 from msgtrack.model import PeoplePolicy
 
 if TYPE_CHECKING:
     from msgtrack.hits import Hit
     from msgtrack.io import SegmentWriter
+    from msgtrack.web.metrics import RequestMetrics
 
 __all__ = ["NAME", "add", "run"]
 
 NAME = "serve"
 _MAX_CLOCK_RATE = 1_000_000
+_MAX_WORKERS = 512
+_SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def add(commands: Any) -> None:
@@ -42,6 +51,7 @@ def add(commands: Any) -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
     parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 takes a free one (default: 8000)")
     parser.add_argument("--segments", required=True, metavar="DIR", help="folder for hit segments; made if missing")
+    parser.add_argument("--workers", type=int, default=1, metavar="N", help="processes that answer (default: 1)")
     parser.add_argument(
         "--sync-seconds",
         type=float,
@@ -57,6 +67,12 @@ def add(commands: Any) -> None:
     parser.add_argument("--fallback-url", metavar="URL", help="where expired links lead")
     parser.add_argument("--people", default="cookie", metavar="KEY", help="cookie, hash or none (default: cookie)")
     parser.add_argument(
+        "--metrics-port", type=int, metavar="PORT", help="serve metrics for Prometheus there; 0 takes a free one"
+    )
+    parser.add_argument(
+        "--metrics-host", default="127.0.0.1", metavar="HOST", help="address for them (default: 127.0.0.1)"
+    )
+    parser.add_argument(
         "--clock-start", metavar="TIME", help="demonstrations: the moment at which the server's clock starts"
     )
     parser.add_argument(
@@ -70,28 +86,56 @@ def add(commands: Any) -> None:
 def run(args: argparse.Namespace) -> int:
     """Serve until told to stop."""
     try:
-        import uvicorn
-
-        from msgtrack.web._uvicorn import impatient
+        import uvicorn  # noqa: F401  # looked for before anything is begun
     except ImportError as error:
         raise MissingExtra("the server needs the package 'uvicorn'", hint="pip install 'msgtrack[server]'") from error
+    if not 1 <= args.workers <= _MAX_WORKERS:
+        raise InvalidOption(f"--workers {args.workers} is not between 1 and {_MAX_WORKERS}")
+    clock = _clock(args)
+    for duration in (args.request_timeout, args.segment_age):
+        duration_seconds(duration)  # What is none is refused before anything is begun.
+    with ExitStack() as stack:
+        metrics_port, metrics = _exposed(args, stack)
+        listening = stack.enter_context(_listen(args.host, args.port))
+        if args.workers > 1:
+            tracker_of(args)  # What is wrong with the keys is better said once.
+            return _in_workers(args, listening, clock, metrics_port)
+        return _serve(args, listening, clock, metrics, partial(_say, args, listening, metrics_port))
+
+
+def _serve(
+    args: argparse.Namespace,
+    listening: socket.socket,
+    clock: Callable[[], datetime],
+    metrics: RequestMetrics | None,
+    ready: Callable[[], None],
+    place: _workers.Place | None = None,
+) -> int:
+    """Serve in this process."""
+    import uvicorn
+
     from msgtrack.io import SegmentWriter
     from msgtrack.redirect import RedirectHandler
+    from msgtrack.web._uvicorn import impatient
     from msgtrack.web.asgi import TrackingApp
 
     handler = RedirectHandler(tracker_of(args), people=PeoplePolicy(key=args.people), fallback_url=args.fallback_url)
-    clock = _clock(args)
     patience = duration_seconds(args.request_timeout)
-    segment_age = duration_seconds(args.segment_age)
-    listening = _listen(args.host, args.port)
-    with ExitStack() as on_failure:
-        on_failure.callback(listening.close)
-        writer = SegmentWriter(
-            args.segments, max_age_seconds=segment_age, sync_seconds=args.sync_seconds, compress=args.compress
-        )
-        on_failure.pop_all()
-    ledger = _Ledger(writer)
-    app = TrackingApp(handler, record=ledger.record, on_shutdown=ledger.close, body_seconds=patience, clock=clock)
+    writer = SegmentWriter(
+        args.segments,
+        max_age_seconds=duration_seconds(args.segment_age),
+        sync_seconds=args.sync_seconds,
+        compress=args.compress,
+    )
+    ledger = _Ledger(writer, metrics)
+    app = TrackingApp(
+        handler,
+        record=ledger.record,
+        on_shutdown=ledger.close,
+        body_seconds=patience,
+        clock=clock,
+        observe=None if metrics is None else metrics.observe,
+    )
     config = uvicorn.Config(
         app,
         # A body that comes too late is answered; what comes later still is cut off.
@@ -109,13 +153,10 @@ def run(args: argparse.Namespace) -> int:
         server.should_exit = True
 
     with _signals_call(stop):
-        host, port = listening.getsockname()[:2]
-        if args.json:
-            print_json({"host": host, "port": port, "segments": str(writer.folder)})
-        else:
-            print(f"listening on {host}:{port}, hits go to {writer.folder}")
-        sys.stdout.flush()
-        if args.stop_with_stdin:
+        ready()
+        if place is not None:
+            place.when_over(stop)
+        elif args.stop_with_stdin:
             threading.Thread(target=_wait_for_end_of_input, args=(stop,), daemon=True).start()
         try:
             server.run(sockets=[listening])
@@ -125,16 +166,114 @@ def run(args: argparse.Namespace) -> int:
     return 0 if ledger.is_whole else 1
 
 
+def _in_workers(
+    args: argparse.Namespace, listening: socket.socket, clock: Callable[[], datetime], metrics_port: int | None
+) -> int:
+    workers = _workers.Workers(partial(_work, args, listening, clock), args.workers)
+    with _signals_call(workers.stop):
+        workers.start()
+        _say(args, listening, metrics_port)
+        if args.stop_with_stdin:
+            threading.Thread(target=_wait_for_end_of_input, args=(workers.stop,), daemon=True).start()
+        return workers.run()
+
+
+def _work(
+    args: argparse.Namespace, listening: socket.socket, clock: Callable[[], datetime], place: _workers.Place
+) -> None:
+    """What each worker does, in a process of its own with segments of its own."""
+    try:
+        metrics = None if args.metrics_port is None else _metrics()
+        code = _serve(args, listening, clock, metrics, place.ready, place)
+    except MsgtrackError as error:
+        complain(error)
+        code = 2
+    sys.exit(code)
+
+
+def _say(args: argparse.Namespace, listening: socket.socket, metrics_port: int | None) -> None:
+    host, port = listening.getsockname()[:2]
+    folder = str(Path(args.segments))
+    if args.json:
+        said = {"host": host, "port": port, "segments": folder}
+        print_json(said if metrics_port is None else {**said, "metrics_port": metrics_port})
+    else:
+        also = "" if metrics_port is None else f", metrics are at {args.metrics_host}:{metrics_port}/metrics"
+        print(f"listening on {host}:{port}, hits go to {folder}{also}")
+    sys.stdout.flush()
+
+
+def _exposed(args: argparse.Namespace, stack: ExitStack) -> tuple[int | None, RequestMetrics | None]:
+    """The port at which metrics are served until the stack is left, and where to count them in this process.
+
+    Workers count in files of a folder that they share, by prometheus_client's way for several processes.
+    """
+    if args.metrics_port is None:
+        return None, None
+    try:
+        import prometheus_client
+        from prometheus_client.multiprocess import MultiProcessCollector
+    except ImportError as error:
+        raise MissingExtra(
+            "metrics need the package 'prometheus-client'", hint="pip install 'msgtrack[prometheus]'"
+        ) from error
+    if not 0 <= args.metrics_port <= 65_535:
+        raise InvalidOption(f"--metrics-port {args.metrics_port} is not between 0 and 65535")
+    registry = prometheus_client.CollectorRegistry()
+    metrics = None
+    if args.workers > 1:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="msgtrack-metrics-"))
+        stack.enter_context(_environment(_SHARED_COUNTS, folder))
+        MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]  # it says nothing of its types
+    else:
+        metrics = _metrics(registry)
+    try:
+        server, _ = prometheus_client.start_http_server(args.metrics_port, args.metrics_host, registry)
+    except (OSError, UnicodeError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise ServerError(f"cannot serve metrics on {args.metrics_host} port {args.metrics_port}: {reason}") from error
+    stack.callback(server.server_close)
+    stack.callback(server.shutdown)
+    return server.server_port, metrics
+
+
+def _metrics(registry: Any = None) -> RequestMetrics:
+    import prometheus_client
+
+    from msgtrack.web.metrics import RequestMetrics
+
+    return RequestMetrics(registry or prometheus_client.CollectorRegistry())
+
+
+@contextmanager
+def _environment(name: str, value: str) -> Iterator[None]:
+    """The variable holds in processes that are started inside the block."""
+    before = os.environ.get(name)
+    os.environ[name] = value
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[name]
+        else:
+            os.environ[name] = before
+
+
 class _Ledger:
     """Writes hits, and tells of those that were lost: of the first at once, of their numbers at the end."""
 
-    def __init__(self, writer: SegmentWriter) -> None:
+    def __init__(self, writer: SegmentWriter, metrics: RequestMetrics | None) -> None:
         self._writer = writer
+        self._metrics = metrics
         self._said = False
         self._closed = False
 
     def record(self, hit: Hit) -> None:
-        if not self._writer.write(hit) and not self._said:
+        if self._writer.write(hit):
+            return
+        if self._metrics is not None:
+            self._metrics.lost()
+        if not self._said:
             self._said = True
             complain(f"a hit was answered but could not be written to {self._writer.folder}; redirects go on")
 
@@ -218,6 +357,16 @@ def _clock(args: argparse.Namespace) -> Callable[[], datetime]:
     # Far from the ends of the calendar, which a fast clock would soon run over.
     if not 1970 <= start.year < 3000:
         raise InvalidOption(f"--clock-start {args.clock_start} is not between 1970 and 2999")
-    zero = time.monotonic()
-    rate = args.clock_rate
-    return lambda: (start + timedelta(seconds=(time.monotonic() - zero) * rate)).astimezone(UTC)
+    return _Clock(start=start, zero=time.monotonic(), rate=args.clock_rate)
+
+
+@frozen(kw_only=True)
+class _Clock:
+    """Ran ``rate`` times as fast since ``zero``; the same in every worker, because they share a monotonic clock."""
+
+    start: datetime
+    zero: float
+    rate: float
+
+    def __call__(self) -> datetime:
+        return (self.start + timedelta(seconds=(time.monotonic() - self.zero) * self.rate)).astimezone(UTC)

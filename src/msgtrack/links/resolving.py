@@ -39,14 +39,15 @@ _resolution = trusted(Resolution)
 class UrlReader:
     """Reads the parts of tracked URLs, for one keyring and realm.
 
-    It remembers the registered links that it has checked against its keys, some thousands, because a registry gives
-    the same link time and again. May be used from any number of threads.
+    It remembers the links that it has checked against its keys, some thousands, because the same come time and again.
+    May be used from any number of threads.
     """
 
     def __init__(self, keyring: Keyring, realm: str) -> None:
         self._keyring = keyring
         self._realm = realm
         self._own: dict[int, TrackedLink] = {}
+        self._read: dict[str, TrackedLink] = {}
 
     def read(self, parsed: ParsedUrl | None, registry: LinkRegistry | None, at: datetime | None) -> Resolution:
         """What a URL says at a moment (UTC; None: nothing expires)."""
@@ -64,7 +65,7 @@ class UrlReader:
             said = None if tail else said
             return self._open(said, at, parsed.repairs)
         is_key = len(part) == KEY_LENGTH and is_token_text(part)
-        link = _found(part, registry, said) if is_key else read_link(part, self._keyring, self._realm)
+        link = _found(part, registry, said) if is_key else self._link(part)
         # A registry may hold what somebody else put there: only http(s) is ever followed.
         if link is None or not link.url[:8].lower().startswith(("http://", "https://")):
             return _resolution(_UNKNOWN, repairs=parsed.repairs)
@@ -77,6 +78,17 @@ class UrlReader:
             if url is None:
                 return _resolution(_UNKNOWN, repairs=parsed.repairs)
         return self._click(link, url, said, at, parsed.repairs)
+
+    def _link(self, part: str) -> TrackedLink | None:
+        """What a stateless link part says; the same for every recipient of a delivery, so it is remembered."""
+        link = self._read.get(part)
+        if link is None:
+            link = read_link(part, self._keyring, self._realm)
+            if link is not None:
+                if len(self._read) >= _MAX_KNOWN:
+                    self._read.clear()
+                self._read[part] = link
+        return link
 
     def _personal(
         self, link: TrackedLink, part: str, message: str, tail: tuple[str, ...], said: MessageToken | None

@@ -30,7 +30,7 @@ def _body(value: object) -> bytes:
 
 
 @closed
-@frozen(kw_only=True)
+@frozen(kw_only=True, weakref_slot=False)  # so that its layout is that of its fields alone: see _trusted
 class Request:
     """One request as a server sees it. ``url`` is absolute, or path and query; ``received_at`` aware; header names
     in any case; ``body`` what was posted, as bytes.

@@ -5,29 +5,20 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from msgtrack.hits import Hit
-from msgtrack.redirect import RedirectHandler, Request
+from msgtrack.redirect import RedirectHandler, Request, Response
+from msgtrack.redirect.pages import COMMON
+from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
-
-MAX_BODY = 65_536
-"""Bytes of a posted body that are taken; more is answered with 413."""
-
-_TOO_MUCH = b"There is too much of this.\n"
-_TOO_SLOW = b"This took too long.\n"
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
-
-
-def utc_now() -> datetime:
-    """The present, aware."""
-    return datetime.now(UTC)
 
 
 class TrackingApp:
@@ -42,6 +33,7 @@ class TrackingApp:
         body_seconds: how long a posted body may take to come; then the answer is 408, and the request is not recorded.
             It holds on servers that run on asyncio, as all but a few do.
         clock: gives the present; another clock lets a test or a demonstration run on a time scale of its own.
+        observe: is told of each answer: its reason and the seconds it took, such as ``RequestMetrics(...).observe``.
     """
 
     def __init__(
@@ -52,12 +44,11 @@ class TrackingApp:
         on_shutdown: Callable[[], object] | None = None,
         body_seconds: float = 10.0,
         clock: Callable[[], datetime] = utc_now,
+        observe: Observer | None = None,
     ) -> None:
-        self._handler = handler
-        self._record = record
+        self._edge = Edge(handler, record=record, clock=clock, observe=observe)
         self._on_shutdown = on_shutdown
         self._body_seconds = body_seconds
-        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
@@ -68,7 +59,7 @@ class TrackingApp:
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The moment of the request is when it came, however slowly its body follows.
-        received_at = self._clock()
+        received_at = self._edge.now()
         body: bytes | None = b""
         if scope["method"] == "POST":
             try:
@@ -77,20 +68,13 @@ class TrackingApp:
             except ConnectionError:
                 return
             except TimeoutError:
-                await _refuse(send, 408, _TOO_SLOW)
+                await _refuse(send, self._edge.refuse(TOO_SLOW))
                 return
         if body is None:
-            await _refuse(send, 413, _TOO_MUCH)
+            await _refuse(send, self._edge.refuse(TOO_MUCH))
             return
-        outcome = self._handler.handle(_request(scope, received_at, body))
-        if outcome.hit is not None and self._record is not None:
-            self._record(outcome.hit)
-        response = outcome.response
-        headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in response.headers]
-        body = b"" if scope["method"] == "HEAD" else response.body
-        headers.append((b"content-length", str(len(body)).encode()))
-        await send({"type": "http.response.start", "status": response.status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
+        response, length = self._edge.answer(_request(scope, received_at, body))
+        await _send(send, response, length)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
         while True:
@@ -111,7 +95,7 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
         ConnectionError: the client left before it had said everything.
     """
     said = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"")
-    if said.isdigit() and (len(said) > 9 or int(said) > MAX_BODY):
+    if says_too_much(said):
         return None
     body = b""
     while True:
@@ -134,16 +118,25 @@ def _at_most(seconds: float) -> AbstractAsyncContextManager[object]:
     return asyncio.timeout(seconds)
 
 
-async def _refuse(send: Send, status: int, text: bytes) -> None:
+def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:
+    name, value = pair
+    return name.encode("latin-1"), value.encode("latin-1")
+
+
+# What stands in nearly every answer.
+_ENCODED = {pair: _encoded(pair) for pair in (*COMMON, ("content-type", "image/gif"))}
+
+
+async def _send(send: Send, response: Response, length: int, *more: tuple[bytes, bytes]) -> None:
+    headers = [_ENCODED.get(pair) or _encoded(pair) for pair in response.headers]
+    headers += [(b"content-length", b"%d" % length), *more]
+    await send({"type": "http.response.start", "status": response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": response.body})
+
+
+async def _refuse(send: Send, response: Response) -> None:
     # What is left of the body is not read, so the connection cannot serve another request.
-    headers = [
-        (b"content-type", b"text/plain; charset=utf-8"),
-        (b"content-length", str(len(text)).encode()),
-        (b"cache-control", b"no-store"),
-        (b"connection", b"close"),
-    ]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": text})
+    await _send(send, response, len(response.body), (b"connection", b"close"))
 
 
 def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
@@ -152,11 +145,5 @@ def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
     if scope.get("query_string"):
         url += "?" + scope["query_string"].decode("latin-1")
     client = scope.get("client")
-    return Request(
-        method=scope["method"],
-        url=url,
-        headers=tuple((name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]),
-        body=body,
-        client_ip=client[0] if client else "",
-        received_at=received_at,
-    )
+    headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]])
+    return made_request(scope["method"], url, headers, body, client[0] if client else "", received_at)

@@ -1,0 +1,101 @@
+"""What every edge does with a request once it has it: decide, record, then answer. One place, so that no two differ."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from attrs import evolve
+
+from msgtrack._borders import utc
+from msgtrack._trusted import trusted
+from msgtrack.hits import Hit
+from msgtrack.redirect import RedirectHandler, Request, Response
+
+__all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "TOO_SLOW", "Edge", "Observer", "says_too_much", "utc_now"]
+
+MAX_BODY = 65_536
+"""Bytes of a posted body that are taken; more is answered with 413."""
+
+_PLAIN = (("content-type", "text/plain; charset=utf-8"), ("cache-control", "no-store"))
+TOO_MUCH = Response(status=413, headers=_PLAIN, body=b"There is too much of this.\n")
+"""The answer to a body of more than :data:`MAX_BODY` bytes."""
+
+TOO_SLOW = Response(status=408, headers=_PLAIN, body=b"This took too long.\n")
+"""The answer to a body that did not come in time."""
+
+GONE = Response(status=400, headers=_PLAIN, body=b"The end of this is missing.\n")
+"""The answer, if one must be given, to a client that left before the end of its body."""
+
+made_request = trusted(Request, received_at=None)
+"""A request of fields that hold already: text, header names in lower case, a moment in UTC."""
+
+Observer = Callable[[str, float], object]
+"""Is told of each answer: its reason (``too-large`` and ``too-slow`` for refused bodies), and the seconds that it took to make."""
+
+
+def utc_now() -> datetime:
+    """The present, aware."""
+    return datetime.now(UTC)
+
+
+def says_too_much(content_length: bytes | str) -> bool:
+    """Whether a ``Content-Length`` promises more than :data:`MAX_BODY`; what is no number promises nothing."""
+    if not (content_length.isdigit() and content_length.isascii()):
+        return False
+    return len(content_length) > 9 or int(content_length) > MAX_BODY
+
+
+class Edge:
+    """From request to answer.
+
+    Args:
+        handler: decides what each request means.
+        record: takes each hit before the answer leaves; None keeps nothing.
+        clock: gives the present.
+        observe: is told of each answer; see :data:`Observer`.
+    """
+
+    __slots__ = ("_clock", "_handle", "_observe", "_record")
+
+    def __init__(
+        self,
+        handler: RedirectHandler,
+        *,
+        record: Callable[[Hit], object] | None = None,
+        clock: Callable[[], datetime] = utc_now,
+        observe: Observer | None = None,
+    ) -> None:
+        self._handle = handler.handle
+        self._record = record
+        self._observe = observe
+        self._clock = clock
+
+    def now(self) -> datetime:
+        """The present in UTC, of whatever zone the clock is."""
+        at = self._clock()
+        return at if at.tzinfo is UTC else utc(at)
+
+    def answer(self, request: Request) -> tuple[Response, int]:
+        """The answer, its hit being recorded, and the number for its ``Content-Length``."""
+        began = 0.0 if self._observe is None else time.perf_counter()
+        outcome = self._handle(request)
+        response = outcome.response
+        length = len(response.body)
+        if request.method == "HEAD":
+            # RFC 9110 8.6: the length is that of the body which GET would have brought.
+            length = len(self._handle(evolve(request, method="GET")).response.body)
+            if response.body:
+                response = evolve(response, body=b"")
+        if outcome.hit is not None and self._record is not None:
+            self._record(outcome.hit)
+        if self._observe is not None:
+            self._observe(outcome.reason, time.perf_counter() - began)
+        return response, length
+
+    def refuse(self, response: Response) -> Response:
+        """The answer to a body that is too large or too slow; nothing is recorded."""
+        if self._observe is not None:
+            self._observe("too-large" if response.status == 413 else "too-slow", 0.0)
+        return response

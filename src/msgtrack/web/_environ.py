@@ -1,0 +1,88 @@
+"""A request out of a WSGI environ, for the edges whose servers speak it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Protocol
+from urllib.parse import quote
+
+from msgtrack.redirect import Request, Response
+from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, Edge, made_request, says_too_much
+
+__all__ = ["answer"]
+
+# What a path may hold as it is (RFC 3986 3.3); a percent sign is none of it.
+_PATH = "/!$&'(*+),;=:@~"
+_RAW = ("RAW_URI", "REQUEST_URI")
+_PLAIN_HEADERS = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}
+
+
+class _Readable(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def answer(edge: Edge, environ: Mapping[str, Any], body: _Readable | None = None) -> tuple[Response, int]:
+    """The answer to a request, and the number for its ``Content-Length``.
+
+    Args:
+        edge: who answers.
+        environ: the request.
+        body: where its body is read; ``wsgi.input`` when not given.
+    """
+    # The moment of the request is when it came, however slowly its body follows.
+    received_at = edge.now()
+    posted: bytes | None = b""
+    if environ["REQUEST_METHOD"] == "POST":
+        length = environ.get("CONTENT_LENGTH") or ""
+        try:
+            ended = bool(environ.get("wsgi.input_terminated"))
+            posted = _body(environ["wsgi.input"] if body is None else body, length, ended=ended)
+        except (OSError, EOFError):
+            return GONE, len(GONE.body)
+    if posted is None:
+        refused = edge.refuse(TOO_MUCH)
+        return refused, len(refused.body)
+    return edge.answer(_request(environ, received_at, posted))
+
+
+def _body(stream: _Readable, length: str, *, ended: bool) -> bytes | None:
+    """The whole body; None when there is too much of it. Without a length there is one only if the stream has an end.
+
+    Raises:
+        EOFError: the client left before it had said everything.
+        OSError: the connection broke.
+    """
+    if says_too_much(length):
+        return None
+    told = int(length) if length.isascii() and length.isdigit() else None
+    if told is None and not ended:
+        return b""
+    wanted = MAX_BODY + 1 if told is None else told
+    body = b""
+    while len(body) < wanted and (part := stream.read(wanted - len(body))):
+        body += part
+    if told is None:
+        return None if len(body) > MAX_BODY else body
+    if len(body) < told:
+        raise EOFError
+    return body
+
+
+def _request(environ: Mapping[str, Any], received_at: datetime, body: bytes) -> Request:
+    headers = [(name[5:].replace("_", "-").lower(), environ[name]) for name in environ if name.startswith("HTTP_")]
+    headers += [(said, environ[name]) for name, said in _PLAIN_HEADERS.items() if environ.get(name)]
+    client_ip = environ.get("REMOTE_ADDR") or ""
+    return made_request(environ["REQUEST_METHOD"], _url(environ), tuple(headers), body, client_ip, received_at)
+
+
+def _url(environ: Mapping[str, Any]) -> str:
+    """Path and query as they were sent where the server tells, else the decoded path, encoded again."""
+    for name in _RAW:
+        raw: str = environ.get(name) or ""
+        if raw.startswith("/"):
+            return raw
+    path = (environ.get("SCRIPT_NAME") or "") + (environ.get("PATH_INFO") or "")
+    url = quote(path.encode("latin-1", "replace"), safe=_PATH)
+    query = environ.get("QUERY_STRING")
+    return f"{url}?{query}" if query else url

@@ -1,0 +1,145 @@
+"""Every frontend of ours keeps the clauses of docs/spec/frontends.md, on the servers that it is meant for."""
+
+from __future__ import annotations
+
+import types
+from contextlib import contextmanager
+
+import pytest
+
+from msgtrack.testing import FrontendSuite
+from msgtrack.testing._frontend_requests import HANDLERS
+from msgtrack.web import asgi, wsgi
+
+servers = pytest.importorskip("frontend_servers", reason="the servers of the tests are not installed")
+
+
+class TestAsgiOnUvicorn(FrontendSuite):
+    @pytest.fixture
+    def frontend(self):
+        def serving(handler, record, clock):
+            return servers.uvicorn_serving(asgi.TrackingApp(handler, record=record, clock=clock))
+
+        return serving
+
+
+class TestWsgiOnWaitress(FrontendSuite):
+    separate_headers = False
+
+    @pytest.fixture
+    def frontend(self):
+        def serving(handler, record, clock):
+            return servers.waitress_serving(wsgi.TrackingApp(handler, record=record, clock=clock))
+
+        return serving
+
+
+class TestStarlette(FrontendSuite):
+    @pytest.fixture
+    def frontend(self):
+        applications = pytest.importorskip("starlette.applications")
+        from msgtrack.web.starlette import tracking_mount
+
+        def serving(handler, record, clock):
+            mount = tracking_mount("", handler, record=record, clock=clock)
+            return servers.uvicorn_serving(applications.Starlette(routes=[mount]))
+
+        return serving
+
+
+class TestFlask(FrontendSuite):
+    separate_headers = False
+
+    @pytest.fixture
+    def frontend(self):
+        flask = pytest.importorskip("flask")
+        from msgtrack.web.flask import tracking_blueprint
+
+        def serving(handler, record, clock):
+            app = flask.Flask("shop")
+            app.register_blueprint(tracking_blueprint(handler, record=record, clock=clock))
+            return servers.waitress_serving(app)
+
+        return serving
+
+
+@pytest.fixture
+def django_serving():
+    """Gives what serves a handler by Django, for a gateway of it and a server."""
+    conf = pytest.importorskip("django.conf")
+    before = conf.settings._wrapped
+    holder = conf.UserSettingsHolder(conf.global_settings)
+    holder.ALLOWED_HOSTS = ["t.example.com"]
+    holder.MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+    holder.SECRET_KEY = "a secret of Django's own"
+    conf.settings._wrapped = holder
+    import django
+    from django.urls import clear_url_caches, include, path
+
+    from msgtrack.web.django import tracking_urls
+
+    @contextmanager
+    def serving(handler, record, clock, gateway, server):
+        urls = types.ModuleType("urls")
+        urls.urlpatterns = [path("", include(tracking_urls(handler, record=record, clock=clock)))]
+        holder.ROOT_URLCONF = urls
+        clear_url_caches()
+        with server(gateway()) as port:
+            yield port
+
+    django.setup(set_prefix=False)
+    yield serving
+    conf.settings._wrapped = before
+    clear_url_caches()
+
+
+class TestDjango(FrontendSuite):
+    separate_headers = False
+
+    @pytest.fixture
+    def frontend(self, django_serving):
+        from django.core.handlers.wsgi import WSGIHandler
+
+        return lambda *given: django_serving(*given, WSGIHandler, servers.waitress_serving)
+
+
+class TestDjangoByAsgi(FrontendSuite):
+    separate_headers = False
+
+    @pytest.fixture
+    def frontend(self, django_serving):
+        from django.core.handlers.asgi import ASGIHandler
+
+        return lambda *given: django_serving(*given, ASGIHandler, servers.uvicorn_serving)
+
+
+@pytest.fixture(scope="module")
+def granian(tmp_path_factory):
+    pytest.importorskip("granian")
+    running = servers.Granian(tmp_path_factory.mktemp("granian"))
+    yield running
+    running.close()
+
+
+def _on_granian(granian, interface):
+    def serving(handler, record, clock):
+        name = next(name for name, made in HANDLERS.items() if made is handler)
+        return granian.serving(interface, name, record)
+
+    return serving
+
+
+class TestAsgiOnGranian(FrontendSuite):
+    @pytest.fixture
+    def frontend(self, granian):
+        return _on_granian(granian, "asgi")
+
+
+class TestWsgiOnGranian(FrontendSuite):
+    any_bytes = False
+    raw_paths = False
+    separate_headers = False
+
+    @pytest.fixture
+    def frontend(self, granian):
+        return _on_granian(granian, "wsgi")
