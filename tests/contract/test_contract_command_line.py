@@ -39,7 +39,15 @@ def test_every_command_has_an_example_and_json(name: str, capsys: pytest.Capture
 OPTIONS = {
     "demo": ["--html", "--recipients", "--store", "--seed", "--open"],
     "collect": ["--every"],
-    "serve": ["--segments", "--sync-seconds", "--segment-age", "--compress", "--request-timeout"],
+    "serve": [
+        "--segments",
+        "--sync-seconds",
+        "--segment-age",
+        "--compress",
+        "--request-timeout",
+        "--workers",
+        "--trust-proxy",
+    ],
 }
 
 

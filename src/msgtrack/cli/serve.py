@@ -28,6 +28,7 @@ from msgtrack.model import PeoplePolicy
 if TYPE_CHECKING:
     from msgtrack.hits import Hit
     from msgtrack.io import SegmentWriter
+    from msgtrack.redirect import TrustedProxies
     from msgtrack.web.metrics import RequestMetrics
 
 __all__ = ["NAME", "add", "run"]
@@ -65,6 +66,16 @@ def add(commands: Any) -> None:
         "--request-timeout", default="10s", metavar="TIME", help="how long a client may take to ask (default: 10s)"
     )
     parser.add_argument("--fallback-url", metavar="URL", help="where expired links lead")
+    parser.add_argument(
+        "--trust-proxy",
+        action="append",
+        default=[],
+        metavar="NETWORK",
+        help="believe this proxy, or network of them, whom it speaks for; may be given again",
+    )
+    parser.add_argument(
+        "--proxy-header", default="x-forwarded-for", metavar="NAME", help="in which header (default: x-forwarded-for)"
+    )
     parser.add_argument("--people", default="cookie", metavar="KEY", help="cookie, hash or none (default: cookie)")
     parser.add_argument(
         "--metrics-port", type=int, metavar="PORT", help="serve metrics for Prometheus there; 0 takes a free one"
@@ -98,7 +109,7 @@ def run(args: argparse.Namespace) -> int:
         metrics_port, metrics = _exposed(args, stack)
         listening = stack.enter_context(_listen(args.host, args.port))
         if args.workers > 1:
-            tracker_of(args)  # What is wrong with the keys is better said once.
+            tracker_of(args), _proxies(args)  # What is wrong with them is better said once.
             return _in_workers(args, listening, clock, metrics_port)
         return _serve(args, listening, clock, metrics, partial(_say, args, listening, metrics_port))
 
@@ -119,13 +130,20 @@ def _serve(
     from msgtrack.web._uvicorn import impatient
     from msgtrack.web.asgi import TrackingApp
 
-    handler = RedirectHandler(tracker_of(args), people=PeoplePolicy(key=args.people), fallback_url=args.fallback_url)
+    tracker, proxies = tracker_of(args), _proxies(args)
     patience = duration_seconds(args.request_timeout)
     writer = SegmentWriter(
         args.segments,
         max_age_seconds=duration_seconds(args.segment_age),
         sync_seconds=args.sync_seconds,
         compress=args.compress,
+    )
+    handler = RedirectHandler(
+        tracker,
+        people=PeoplePolicy(key=args.people),
+        fallback_url=args.fallback_url,
+        proxies=proxies,
+        health=lambda: writer.health().alarm,
     )
     ledger = _Ledger(writer, metrics)
     app = TrackingApp(
@@ -145,6 +163,8 @@ def _serve(
         access_log=False,
         lifespan="on",
         server_header=False,
+        # Uvicorn would believe whoever connects from this machine.
+        proxy_headers=False,
         timeout_graceful_shutdown=max(1, ceil(2 * patience)),
     )
     server = uvicorn.Server(config)
@@ -164,6 +184,12 @@ def _serve(
             # A server that had to hurry has not said goodbye to the application.
             ledger.close()
     return 0 if ledger.is_whole else 1
+
+
+def _proxies(args: argparse.Namespace) -> TrustedProxies | None:
+    from msgtrack.redirect import TrustedProxies
+
+    return TrustedProxies(networks=args.trust_proxy, header=args.proxy_header) if args.trust_proxy else None
 
 
 def _in_workers(

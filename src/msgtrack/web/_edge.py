@@ -1,7 +1,11 @@
-"""What every edge does with a request once it has it: decide, record, then answer. One place, so that no two differ."""
+"""What every edge does with a request once it has it: decide, record, then answer. One place, so that no two differ.
+
+What failed behind the handler is told to the log ``msgtrack.web``.
+"""
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -27,6 +31,8 @@ TOO_SLOW = Response(status=408, headers=_PLAIN, body=b"This took too long.\n")
 
 GONE = Response(status=400, headers=_PLAIN, body=b"The end of this is missing.\n")
 """The answer, if one must be given, to a client that left before the end of its body."""
+
+_LOG = logging.getLogger("msgtrack.web")
 
 made_request = trusted(Request, received_at=None)
 """A request of fields that hold already: text, header names in lower case, a moment in UTC."""
@@ -90,6 +96,9 @@ class Edge:
                 response = evolve(response, body=b"")
         if outcome.hit is not None and self._record is not None:
             self._record(outcome.hit)
+        for failure in outcome.failures:
+            # What it says names neither a token nor an address; its error might.
+            _LOG.error("a reader was answered without the help of %s", failure)
         if self._observe is not None:
             self._observe(outcome.reason, time.perf_counter() - began)
         return response, length

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import signal
 import subprocess
@@ -56,11 +57,13 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
         return None
 
 
-def click(port: int, message_id: int) -> int:
+def click(port: int, message_id: int, **headers: str) -> int:
     found = re.search(r'href="https://t\.example\.com([^"]+)"', PAGE.render(message_id=message_id).html or "")
     assert found is not None
+    sent = {name.replace("_", "-"): value for name, value in headers.items()}
+    request = urllib.request.Request(f"http://127.0.0.1:{port}{found[1]}", headers=sent)
     with pytest.raises(urllib.error.HTTPError) as answer:
-        urllib.request.build_opener(_NoRedirect).open(f"http://127.0.0.1:{port}{found[1]}", timeout=10)
+        urllib.request.build_opener(_NoRedirect).open(request, timeout=10)
     answer.value.close()
     return answer.value.code
 
@@ -92,10 +95,29 @@ def test_lost_hits_are_told_at_once_and_counted_at_the_end(started: Callable[...
     # It still runs: this line did not wait for its end.
     assert process.stderr.readline().startswith("msgtrack: a hit was answered but could not be written to ")
     assert process.poll() is None
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}/r/test", timeout=10) as answer:
+        assert "answered hits lost" in answer.read().decode()
     process.send_signal(signal.SIGTERM)
     _, err = process.communicate(timeout=20)
     assert process.returncode == 1
     assert err == "msgtrack: hits that were answered but could not be written: 3\n"
+
+
+@pytest.mark.parametrize(
+    ("options", "persons"),
+    [((), 1), (("--trust-proxy=192.0.2.1",), 1), (("--trust-proxy=192.0.2.1", "--trust-proxy=127.0.0.0/8"), 2)],
+)
+def test_only_a_trusted_proxy_is_believed(
+    started: Callable[..., Started], tmp_path: Path, options: tuple[str, ...], persons: int
+) -> None:
+    process, port = started("--people=hash", *options)
+    for address in ("198.51.100.1", "198.51.100.2"):
+        assert click(port, 1, X_Forwarded_For=address) == 302
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    (segment,) = (tmp_path / "segments").iterdir()
+    keys = {json.loads(line)["source_id"] for line in segment.read_text().splitlines()[1:]}
+    assert len(keys) == persons
 
 
 def test_it_can_end_with_its_input(started: Callable[..., Started]) -> None:

@@ -182,6 +182,8 @@ def test_who_is_being_answered_is_waited_for(started: Callable[..., Started], tm
     [
         ("--workers=0", "--workers 0 is not between 1 and 512"),
         ("--workers=513", "--workers 513 is not between 1 and 512"),
+        ("--trust-proxy=nobody", "nobody"),
+        ("--trust-proxy=10.0.0.0/8 --proxy-header=via", "via"),
         ("--metrics-port=70000", "--metrics-port 70000 is not between 0 and 65535"),
         ("--metrics-host=no.such.host.invalid --metrics-port=0", "cannot serve metrics on no.such.host.invalid port 0"),
     ],
