@@ -63,6 +63,7 @@ def write(folder: str) -> None:
             batch = map(event_of, range(position, position + BATCH))
             position += BATCH
             store.ingest(batch, Checkpoint(source="source", position=str(position)))
+            print("kept", flush=True)
 
 
 def look(folder: str) -> None:

@@ -44,11 +44,13 @@ def figures(name: str, folder: Path) -> dict[str, object]:
 def kill_writers(folder: Path, times: int) -> None:
     """Kill that many writers, one after the other, each somewhere in its ingests."""
     rng = random.Random(times)
-    for _ in range(times):
+    for number in range(times):
         with started("write", folder) as writer:
             assert writer.stdout is not None
             assert writer.stdout.readline() == "open\n"
-            time.sleep(rng.uniform(0, 0.8))
+            for _ in range(rng.randint(0 if number else 1, 3)):
+                writer.stdout.readline()
+            time.sleep(rng.uniform(0, 0.2))
             writer.kill()
 
 
