@@ -13,7 +13,7 @@ from msgtrack._borders import closed
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.hits import MAX_HEADER, Hit, Rejected, prefetch_purpose
 
-__all__ = ["FIELDS", "LineReader", "LogFormat", "ParseLine", "Reads", "hit_of"]
+__all__ = ["FIELDS", "ODD_VALUES", "LineReader", "LogFormat", "ParseLine", "Reads", "hit_of"]
 
 ParseLine = Callable[[str, int], Hit | Rejected | None]
 """From a line without its end, and its number from 1, to its hit; a :class:`Rejected` with the reason; None where a line holds nothing."""
@@ -105,8 +105,12 @@ _ONE_METHOD = re.compile(_METHOD)
 _STATUS = re.compile(r"\d{3}")
 
 
+ODD_VALUES = frozenset({"bad-time", "bad-request", "bad-status", "bad-value"})
+"""Why a line of the right shape is rejected."""
+
+
 def hit_of(values: Mapping[str, str], at: datetime | None, line: str, number: int) -> Hit | Rejected:
-    """The hit of what was found in a line, by :data:`FIELDS`; else the line with a reason.
+    """The hit of what was found in a line, by :data:`FIELDS`; else the line with a reason of :data:`ODD_VALUES`.
 
     ``bad-time``, ``bad-request`` (no method and URL), ``bad-status`` (neither three digits nor nothing), ``bad-value``.
     """

@@ -27,10 +27,11 @@ from msgtrack.logs import (
     traefik,
     traefik_json,
     varnish,
+    vhost_combined,
     w3c,
 )
 from msgtrack.logs import haproxy as haproxy_log
-from msgtrack.logs._lines import LineReader, LogFormat, Reads
+from msgtrack.logs._lines import ODD_VALUES, LineReader, LogFormat, Reads
 from msgtrack.logs.apache import compile_format as apache
 from msgtrack.logs.haproxy import compile_format as haproxy
 from msgtrack.logs.json_lines import compile_format as json_lines
@@ -63,6 +64,7 @@ FORMATS: dict[str, LogFormat] = {
         haproxy_log,
         traefik,
         combined,
+        vhost_combined,
         varnish,
         lighttpd,
         common,
@@ -83,8 +85,8 @@ class Detection:
     """What a log seems to be.
 
     ``name`` is of the format that reads most of the lines looked at, at least half of them; None where none does, and ``reason`` says why.
-    ``lines`` is how many lines were looked at (blank ones and comments aside), ``read`` how many of them each format made hits
-    of, if any.
+    ``lines`` is how many lines were looked at (blank ones and comments aside), ``read`` how many of them
+    had the shape of each format, if any.
     """
 
     name: str | None
@@ -132,10 +134,12 @@ def detect(lines: Iterable[str]) -> Detection:
     told: dict[str, int] = {}
     for name, log_format in FORMATS.items():
         reader = log_format.reader()
-        hits = [found for number, line in enumerate(sample, 1) if isinstance(found := reader(line, number), Hit)]
-        if hits:
-            read[name] = len(hits)
-            told[name] = sum(bool(hit.user_agent) + bool(hit.referrer) + bool(hit.request_id) for hit in hits)
+        records = [found for number, line in enumerate(sample, 1) if (found := reader(line, number)) is not None]
+        # A line of the right shape whose request is rubbish tells the format all the same.
+        shaped = sum(1 for found in records if isinstance(found, Hit) or found.reason in ODD_VALUES)
+        if shaped:
+            read[name] = shaped
+            told[name] = sum(_tells(found) for found in records if isinstance(found, Hit))
     if not counted:
         return Detection(name=None, reason="there is no line to look at", lines=0, read=read)
     best = max(read, key=lambda name: (read[name], told[name]), default=None)
@@ -146,6 +150,12 @@ def detect(lines: Iterable[str]) -> Detection:
         reason = f"{best} reads most, and that is {read[best]} of {counted} lines"
         return Detection(name=None, reason=reason, lines=counted, read=read)
     return Detection(name=best, reason=f"{best} reads {read[best]} of {counted} lines", lines=counted, read=read)
+
+
+def _tells(hit: Hit) -> int:
+    """How much a hit holds; an address that is none was another column."""
+    is_address = ":" in hit.client_ip or hit.client_ip.replace(".", "").isdigit()
+    return bool(hit.user_agent) + bool(hit.referrer) + bool(hit.request_id) + is_address
 
 
 def _line(line: object) -> str:
