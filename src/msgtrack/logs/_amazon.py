@@ -27,12 +27,7 @@ def iso_moment(name: str) -> Slot:
 
 def with_port(name: str, becomes: str = "") -> Slot:
     """An address and its port; the address is read."""
-    return Slot(name=name, becomes=becomes, pattern=WORD, read=_address)
-
-
-def _address(text: str) -> str:
-    address, colon, port = text.rpartition(":")
-    return address.strip("[]") if colon and port.isdigit() else text
+    return Slot(name=name, becomes=becomes, pattern=WORD, read=_texts.address)
 
 
 def columns(*columns: Slot | list[str | Slot]) -> list[str | Slot]:

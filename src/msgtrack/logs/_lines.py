@@ -103,6 +103,9 @@ _METHOD = r"[A-Z][A-Z0-9_-]{0,30}"
 _REQUEST = re.compile(rf"({_METHOD}) (\S+)(?: HTTP/[0-9.]+)?")
 _ONE_METHOD = re.compile(_METHOD)
 _STATUS = re.compile(r"\d{3}")
+_NO_ANSWER = frozenset({"0", "000", "-1"})
+_LEFT = "499"
+"""What nginx writes where the client had left before the answer; others write one of the above."""
 
 
 ODD_VALUES = frozenset({"bad-time", "bad-request", "bad-status", "bad-value"})
@@ -113,6 +116,7 @@ def hit_of(values: Mapping[str, str], at: datetime | None, line: str, number: in
     """The hit of what was found in a line, by :data:`FIELDS`; else the line with a reason of :data:`ODD_VALUES`.
 
     ``bad-time``, ``bad-request`` (no method and URL), ``bad-status`` (neither three digits nor nothing), ``bad-value``.
+    Where there was no answer (0, 000, -1), the status is nginx's code for clients that left, 499.
     """
     if at is None:
         return Rejected(line=number, reason="bad-time", text=line)
@@ -120,6 +124,8 @@ def hit_of(values: Mapping[str, str], at: datetime | None, line: str, number: in
     if asked is None:
         return Rejected(line=number, reason="bad-request", text=line)
     status = values.get("status", "")
+    if status in _NO_ANSWER:
+        status = _LEFT
     if status and _STATUS.fullmatch(status) is None:
         return Rejected(line=number, reason="bad-status", text=line)
     try:

@@ -15,8 +15,9 @@ from attrs import field, frozen
 
 from msgtrack.errors import InvalidValue
 from msgtrack.hits import Hit, Rejected
+from msgtrack.logs._heads import behind_head
 from msgtrack.logs._lines import ParseLine, Reads, hit_of
-from msgtrack.logs._times import moment_of_parts
+from msgtrack.logs._times import moment_of_parts, whole_moment
 
 __all__ = ["MOMENT", "PARTS", "QUOTED", "Slot", "line_parser", "reads_of"]
 
@@ -27,6 +28,7 @@ QUOTED = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
 """What stands between two quotes where a quote is written with a backslash before it."""
 
 _IGNORED = ""
+_LETTER = re.compile(r"\(\?P<(\w)>")
 
 
 @frozen(kw_only=True)
@@ -74,7 +76,9 @@ def line_parser(name: str, pieces: Sequence[str | Slot], *, zone: tzinfo = UTC, 
     fields = [(place, slot.becomes, slot.read) for place, slot in slots if slot.becomes not in (MOMENT, PARTS)]
 
     def parse_line(line: str, number: int) -> Hit | Rejected | None:
-        match = compiled.fullmatch(line)
+        # Whatever stands first might take a head for its own.
+        rest = behind_head(line)
+        match = (compiled.fullmatch(rest) if rest else None) or compiled.fullmatch(line)
         if match is None:
             return None if not line or line.isspace() else Rejected(line=number, reason=reason, text=line)
         at = next((found for place, read in moments if (found := read(match[place])) is not None), None)
@@ -95,6 +99,11 @@ def _checked(pieces: Sequence[str | Slot]) -> list[str | Slot]:
     told = {piece.becomes for piece in pieces if isinstance(piece, Slot)}
     if not told & {MOMENT, PARTS}:
         raise InvalidValue("this format does not say when a request came")
+    letters = {letter for piece in pieces if isinstance(piece, Slot) for letter in _LETTER.findall(piece.pattern)}
+    if MOMENT not in told and not whole_moment(letters):
+        raise InvalidValue(
+            "this format does not say when a request came: it needs year, month, day, or seconds since 1970"
+        )
     if not ("request" in told or ("method" in told and told & {"url", "path"})):
         raise InvalidValue("this format does not say what was asked for: the request line, or the method and the URL")
     joined: list[str | Slot] = []

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-__all__ = ["escaped", "escaped_bytes", "percent", "plain", "plus"]
+__all__ = ["address", "escaped", "escaped_bytes", "percent", "plain", "plus"]
 
 _ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})|\\(.)", re.DOTALL)
 _LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v", b"f": b"\f", b"a": b"\a"}
@@ -54,3 +54,12 @@ def percent(text: str) -> str:
 def plus(text: str) -> str:
     """What has a plus for each blank, as IIS writes it; real ones cannot be told from blanks."""
     return plain(text.replace("+", " "))
+
+
+def address(text: str) -> str:
+    """The address of ``1.2.3.4:5678``, ``[2001:db8::1]:80``, or of an address alone; of a list the first."""
+    first = text.partition(",")[0].strip()
+    if first.startswith("["):
+        return first[1:].partition("]")[0]
+    host, colon, port = first.partition(":")
+    return host if colon and port.isdigit() else first

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
-__all__ = ["STRFTIME", "clf", "epoch", "iso", "moment_of_parts", "strftime_pattern"]
+__all__ = ["STRFTIME", "clf", "epoch", "iso", "moment_of_parts", "strftime_pattern", "whole_moment"]
 
 _MONTHS = {
     name: number
@@ -38,7 +39,7 @@ def moment_of_parts(parts: Mapping[str, str], zone: tzinfo) -> datetime | None:
         year = int(parts["Y"]) if "Y" in parts else 2000 + int(parts["y"])
         local = datetime(
             year,
-            int(parts["m"]) if "m" in parts else _MONTHS[parts["b"].lower()],
+            int(parts["m"]) if "m" in parts else _MONTHS[parts["b"][:3].lower()],
             int(parts["d"]),
             hour,
             int(parts.get("M") or 0),
@@ -116,7 +117,7 @@ STRFTIME: dict[str, str] = {
     "Z": r"[A-Za-z+-]\w{0,9}",
     "a": r"[A-Za-z]{3}",
     "A": r"[A-Za-z]{6,9}",
-    "B": r"[A-Za-z]{3,9}",
+    "B": r"(?P<b>[A-Za-z]{3,9})",
     "j": r"\d{3}",
     "u": r"\d",
     "w": r"\d",
@@ -140,12 +141,30 @@ def strftime_pattern(text: str) -> str | None:
 
     None where a letter is not known.
     """
-    for letter, meant in _WHOLE.items():
-        text = text.replace(f"%{letter}", meant)
+    return _pattern(text, set())
+
+
+def _pattern(text: str, seen: set[str]) -> str | None:
     pattern, end = "", 0
     for match in _LETTER.finditer(text):
-        if match[2] not in STRFTIME:
+        letter = match[2]
+        found = _pattern(_WHOLE[letter], seen) if letter in _WHOLE else STRFTIME.get(letter)
+        if found is None:
             return None
-        pattern += re.escape(text[end : match.start()]) + STRFTIME[match[2]]
+        if match[1] in ("-", "_"):
+            found = found.replace(r"\d\d)", r" ?\d\d?)")
+        for name in _GROUP.findall(found) if letter not in _WHOLE else ():
+            # What is told twice is read once.
+            found = found.replace(f"(?P<{name}>", "(?:") if name in seen else found
+            seen.add(name)
+        pattern += re.escape(text[end : match.start()]) + found
         end = match.end()
     return pattern + re.escape(text[end:])
+
+
+_GROUP = re.compile(r"\(\?P<(\w)>")
+
+
+def whole_moment(letters: AbstractSet[str]) -> bool:
+    """Whether parts of these letters make a moment, as far as :func:`moment_of_parts` reads it."""
+    return "s" in letters or ("d" in letters and bool(letters & {"m", "b"}) and bool(letters & {"Y", "y"}))

@@ -1,13 +1,12 @@
 """The standard log of Amazon CloudFront: W3C's format with tabs, and percent signs in headers.
 
-The status ``000`` says that the client had left before the answer; nginx's code for that, 499, takes its place.
+The status ``000`` says that the client had left before the answer.
 """
 
 from __future__ import annotations
 
-from attrs import evolve
+import re
 
-from msgtrack.hits import Hit, Rejected
 from msgtrack.logs import _texts
 from msgtrack.logs._lines import LogFormat, Reads
 from msgtrack.logs.w3c import NAMES, FieldsReader
@@ -22,7 +21,7 @@ _USUAL = (
     "x-edge-detailed-result-type sc-content-type sc-content-len sc-range-start sc-range-end"
 )
 _LEAST = 12
-_LEFT = 499
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 
 
 class _CloudFrontReader(FieldsReader):
@@ -30,12 +29,8 @@ class _CloudFrontReader(FieldsReader):
         super().__init__(state or _USUAL, name="cloudfront", read=_header, by_tabs=True)
 
     def _fit(self, texts: list[str]) -> bool:
-        # Columns came at the end in the course of the years.
-        return _LEAST <= len(texts) <= len(self._fields)
-
-    def __call__(self, line: str, number: int) -> Hit | Rejected | None:
-        found = super().__call__(line, number)
-        return evolve(found, status=_LEFT) if isinstance(found, Hit) and found.status == 0 else found
+        # Columns came at the end in the course of the years; other tables with tabs begin with no day.
+        return len(texts) >= _LEAST and _DAY.fullmatch(texts[0]) is not None
 
 
 def _header(text: str) -> str:

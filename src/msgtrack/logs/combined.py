@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 
 from msgtrack.hits import Hit, Rejected, header_text
+from msgtrack.logs._heads import HEAD, behind_head
 from msgtrack.logs._lines import LogFormat, Reads
 from msgtrack.logs._texts import escaped_bytes
 from msgtrack.logs._times import clf
@@ -19,6 +20,8 @@ __all__ = ["FORMAT", "parse_line"]
 
 _QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*)"'
 _LINE = re.compile(
+    # A head of syslog would be taken for an address and a user.
+    rf"(?:(?=\d{{1,3}}\.)|(?!{HEAD}))"
     r"(\S+) (\S+) (.*?) \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     + _QUOTED
     + r" (\d{3}|-) (\d+|-)"
@@ -34,11 +37,11 @@ _REQUEST = re.compile(r"([A-Z][A-Z0-9_-]{0,30}) (\S+)(?: HTTP/[0-9.]+)?")
 
 def parse_line(line: str, number: int) -> Hit | Rejected | None:
     """The hit of one line; see :class:`msgtrack.logs.formats.LogFormat`."""
-    if not line.strip():
-        return None
     match = _LINE.fullmatch(line)
+    if match is None and (rest := behind_head(line)):
+        match = _LINE.fullmatch(rest)
     if match is None:
-        return Rejected(line=number, reason="not-combined", text=line)
+        return None if not line or line.isspace() else Rejected(line=number, reason="not-combined", text=line)
     address, _, _, written, request, status, _, referrer, agent = match.groups()
     moment = clf(written)
     if moment is None:
@@ -52,7 +55,8 @@ def parse_line(line: str, number: int) -> Hit | Rejected | None:
         received_at=moment,
         user_agent=_value(agent),
         referrer=_value(referrer),
-        client_ip="" if address == "-" else address,
+        # Of a list of addresses the first is that of the client.
+        client_ip="" if address == "-" else address.strip('",'),
         status=None if status == "-" else int(status),
     )
 

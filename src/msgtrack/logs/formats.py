@@ -6,6 +6,7 @@ Servers that are told what to log are read by the text that told them: :func:`ng
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from itertools import islice
 
 from attrs import frozen
@@ -21,6 +22,9 @@ from msgtrack.logs import (
     combined,
     common,
     elb,
+    envoy,
+    envoy_json,
+    ingress_nginx,
     lighttpd,
     nginx_json,
     s3,
@@ -63,6 +67,8 @@ FORMATS: dict[str, LogFormat] = {
         w3c,
         haproxy_log,
         traefik,
+        envoy,
+        ingress_nginx,
         combined,
         vhost_combined,
         varnish,
@@ -71,6 +77,7 @@ FORMATS: dict[str, LogFormat] = {
         caddy,
         traefik_json,
         cloudflare,
+        envoy_json,
         nginx_json,
     )
 }
@@ -154,8 +161,15 @@ def detect(lines: Iterable[str]) -> Detection:
 
 def _tells(hit: Hit) -> int:
     """How much a hit holds; an address that is none was another column."""
-    is_address = ":" in hit.client_ip or hit.client_ip.replace(".", "").isdigit()
-    return bool(hit.user_agent) + bool(hit.referrer) + bool(hit.request_id) + is_address
+    return bool(hit.user_agent) + bool(hit.referrer) + bool(hit.request_id) + _is_address(hit.client_ip)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _line(line: object) -> str:

@@ -12,12 +12,12 @@ from datetime import UTC, datetime, tzinfo
 from msgtrack.errors import InvalidOption
 from msgtrack.hits import Hit, Rejected
 from msgtrack.logs import _texts, _times
+from msgtrack.logs._heads import behind_head
 from msgtrack.logs._lines import FIELDS, LogFormat, Reads, hit_of
 
 __all__ = ["FORMAT", "compile_format"]
 
 _LINE = re.compile(
-    r"(?:.{0,200}?haproxy(?:\[\d+\])?: )?"
     r"(?P<client>\S+):\d+ \[(?P<at>[^\]]{20,40})\] (?P<frontend>\S+) (?P<backend>\S+) (?P<timers>[-+\d/]+) "
     r"(?P<status>-?\d{1,3}) (?P<bytes>\+?\d+) (?P<request_cookie>\S+) (?P<response_cookie>\S+) (?P<termination>\S{2,4}) "
     r"(?P<connections>[\d/+]+) (?P<queues>\d+/\d+)"
@@ -45,12 +45,11 @@ def compile_format(*, captures: Sequence[str] = (), zone: tzinfo = UTC) -> LogFo
     order = tuple(captures)
 
     def parse_line(line: str, number: int) -> Hit | Rejected | None:
-        match = _LINE.fullmatch(line)
+        match = _LINE.fullmatch(behind_head(line) or line)
         if match is None:
             return None if not line or line.isspace() else Rejected(line=number, reason="not-haproxy", text=line)
         values = {"client_ip": match["client"]}
-        # Below zero: it came to no answer.
-        values["status"] = match["status"] if match["status"].isdigit() else "499"
+        values["status"] = match["status"]
         asked = _CUT.fullmatch(match["request"])
         values["request"] = _plain(asked[1]) if asked is not None else "-"
         for becomes, text in zip(order, (match["captured"] or "").split("|"), strict=False):

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, tzinfo
 
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.hits import Hit, Rejected
 from msgtrack.logs import _texts, _times
+from msgtrack.logs._heads import behind_head
 from msgtrack.logs._lines import FIELDS, LogFormat, Reads, hit_of
 
 __all__ = ["compile_format"]
 
 _AT = "at"
+_HEX = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
 _Path = tuple[str, ...]
 
 
@@ -30,7 +33,7 @@ def compile_format(
         fields: by what a field becomes its name in the log, or several of which the first that is there counts. There are ``at`` for
             the moment, and ``request``, ``method``, ``url``, ``path``, ``query``, ``status``, ``user_agent``, ``referrer``, ``client_ip``,
             ``purpose``, ``source_id``, ``request_id``. A name with dots also leads into objects within objects, whose keys fit
-            without regard to case: ``request.headers.User-Agent``. Of a list the first counts.
+            without regard to case: ``request.headers.User-Agent``. Of a list the first counts. An address may have its port behind it.
         name: of the format; a line that is no JSON object is rejected as ``not-`` and this name.
         description: a sentence.
         zone: of times that name none. Times are texts as in ISO 8601 or in the combined format, or numbers of seconds,
@@ -54,17 +57,22 @@ def compile_format(
     def parse_line(line: str, number: int) -> Hit | Rejected | None:
         if not line or line.isspace():
             return None
-        try:
-            said = json.loads(line)
-        except (ValueError, RecursionError):
-            said = None
-        if not isinstance(said, dict):
+        said = _object(line if line.startswith("{") else behind_head(line) or line)
+        if said is None:
             return Rejected(line=number, reason=reason, text=line)
-        at = next((found for one in moments if (found := _moment(_found(said, one), zone)) is not None), None)
+        told = [value for one in moments if (value := _found(said, one)) is not None]
         values = {
             becomes: next((text for one in wanted if (text := _text(_found(said, one)))), "")
             for becomes, wanted in names.items()
         }
+        # An object of something else, such as a message of the same program.
+        if not told or not (
+            values.get("request") or (values.get("method") and (values.get("url") or values.get("path")))
+        ):
+            return Rejected(line=number, reason=reason, text=line)
+        if "client_ip" in values:
+            values["client_ip"] = _texts.address(values["client_ip"])
+        at = next((found for value in told if (found := _moment(value, zone)) is not None), None)
         return hit_of(values, at, line, number)
 
     return LogFormat(
@@ -77,6 +85,27 @@ def compile_format(
             for one in wanted
         ),
     )
+
+
+def _object(text: str) -> dict[str, object] | None:
+    try:
+        said = json.loads(text)
+    except RecursionError:
+        return None
+    except ValueError:
+        # A server that escapes by its own rules within what should be JSON.
+        if "\\x" not in text:
+            return None
+        try:
+            said = json.loads(_HEX.sub(_as_json, text))
+        except (ValueError, RecursionError):
+            return None
+    return said if isinstance(said, dict) else None
+
+
+def _as_json(match: re.Match[str]) -> str:
+    raw = bytes.fromhex(match[0].replace("\\x", ""))
+    return json.dumps(raw.decode("utf-8", "backslashreplace"))[1:-1]
 
 
 def _found(said: object, name: str) -> object:

@@ -9,17 +9,23 @@ from msgtrack.logs.apache import pieces_of
 
 __all__ = ["FORMAT"]
 
+
+def _header(name: str, becomes: str) -> Slot:
+    # What is not there was a dash without quotes in older versions.
+    return Slot(name=name, becomes=becomes, pattern=rf'"{QUOTED}"|-', read=_unquoted)
+
+
+def _unquoted(text: str) -> str:
+    inside = text[1:-1]
+    return "" if inside == "-" else _texts.escaped(inside)
+
+
 # The number counts from the start of the process: it names no request.
 _PIECES = [
-    *pieces_of('%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-Agent}i"'),
-    *(" ", Slot(name="number", pattern=r"\d+"), ' "', Slot(name="router", pattern=QUOTED)),
-    *(
-        '" "',
-        Slot(name="server", pattern=QUOTED, read=_texts.escaped),
-        '" ',
-        Slot(name="duration", pattern=r"\d+"),
-        "ms",
-    ),
+    *pieces_of('%h %l %u %t "%r" %>s %b '),
+    *(_header("%{Referer}i", "referrer"), " ", _header("%{User-Agent}i", "user_agent")),
+    *(" ", Slot(name="number", pattern=r"\d+"), ' "', Slot(name="router", pattern=QUOTED), '" "'),
+    *(Slot(name="server", pattern=QUOTED), '" ', Slot(name="duration", pattern=r"\d+"), "ms"),
 ]
 
 FORMAT = LogFormat(
