@@ -61,6 +61,7 @@ def _offset(text: str) -> tzinfo:
     return timezone(timedelta(hours=int(digits[:3]), minutes=int(digits[0] + digits[3:])))
 
 
+@lru_cache(maxsize=1024)  # many lines are of one second
 def clf(text: str, zone: tzinfo = UTC) -> datetime | None:
     """The moment of ``21/Nov/2026:10:00:00 +0000``, with a fraction or without, or None."""
     match = _CLF.fullmatch(text)

@@ -66,7 +66,7 @@ def compile_format(*, captures: Sequence[str] = (), zone: tzinfo = UTC) -> LogFo
             Reads(field="client_ip", becomes="client_ip"),
             Reads(field="http_request", becomes="request"),
             Reads(field="status_code", becomes="status", note="-1 as 499"),
-            Reads(field="captured_request_headers", becomes="user_agent", note="and others, as captures says"),
+            *(Reads(field="captured_request_headers", becomes=becomes) for becomes in order if becomes),
         ),
     )
 
