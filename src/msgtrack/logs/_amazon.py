@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from msgtrack.logs import _texts, _times
-from msgtrack.logs._template import MOMENT, QUOTED, Slot
+from msgtrack.logs._template import MOMENT, QUOTED, WORD, Slot
 
-__all__ = ["WORD", "columns", "iso_moment", "quoted", "with_port", "word"]
-
-WORD = r'[^\s"]*'
+__all__ = ["columns", "iso_moment", "quoted", "with_port", "word"]
 
 
 def word(name: str, becomes: str = "") -> Slot:

@@ -19,13 +19,16 @@ from msgtrack.logs._heads import behind_head
 from msgtrack.logs._lines import ParseLine, Reads, hit_of
 from msgtrack.logs._times import moment_of_parts, whole_moment
 
-__all__ = ["MOMENT", "PARTS", "QUOTED", "Slot", "line_parser", "reads_of"]
+__all__ = ["MOMENT", "PARTS", "QUOTED", "WORD", "Slot", "line_parser", "reads_of"]
 
 MOMENT, PARTS = "at", "at-parts"
 """What slots become that tell when: a moment by itself, or one of several parts of it."""
 
 QUOTED = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
 """What stands between two quotes where a quote is written with a backslash before it."""
+
+WORD = r'[^\s"]*'
+"""A value without blanks, up to the first place where the literal behind it stands."""
 
 _IGNORED = ""
 _LETTER = re.compile(r"\(\?P<(\w)>")
@@ -126,7 +129,9 @@ def _expression(pieces: Sequence[str | Slot]) -> tuple[str, list[tuple[str, Slot
             continue
         group = f"v{number}_"
         behind = pieces[number + 1] if number + 1 < len(pieces) else None
-        if piece.pattern:
+        if piece.pattern == WORD and isinstance(behind, str):
+            pattern = f"(?>{WORD}?(?={re.escape(behind)}{_port(pieces[number + 2 : number + 4])}))"
+        elif piece.pattern:
             pattern = piece.pattern.replace("(?P<", f"(?P<{group}") if piece.becomes == PARTS else piece.pattern
         else:
             pattern = ".*" if not isinstance(behind, str) else f"(?>.*?(?={re.escape(behind)}))"
@@ -134,6 +139,14 @@ def _expression(pieces: Sequence[str | Slot]) -> tuple[str, list[tuple[str, Slot
         if piece.becomes != _IGNORED:
             slots.append((group, piece))
     return expression, slots
+
+
+def _port(pieces: Sequence[str | Slot]) -> str:
+    """How a number goes on that stands behind a word: a host may have colons of its own before that of its port."""
+    if not pieces or not isinstance(pieces[0], Slot) or not pieces[0].pattern.startswith(r"\d"):
+        return ""
+    end = re.escape(pieces[1]) if len(pieces) > 1 and isinstance(pieces[1], str) else "$"
+    return f"(?:{pieces[0].pattern}){end}"
 
 
 def _parts(match: re.Match[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from msgtrack._borders import shown
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.logs import _texts, _times
 from msgtrack.logs._lines import FIELDS, LogFormat
-from msgtrack.logs._template import MOMENT, PARTS, QUOTED, Slot, line_parser, reads_of
+from msgtrack.logs._template import MOMENT, PARTS, QUOTED, WORD, Slot, line_parser, reads_of
 
 __all__ = ["DIRECTIVES", "compile_format", "pieces_of", "text_of"]
 
@@ -38,28 +38,28 @@ DIRECTIVES: dict[str, str] = {
 """What a directive becomes, if its format names nothing else; names in braces without regard to case."""
 
 _SHAPES = {
-    "%h": r"[^\s\"]*",
-    "%a": r"[^\s\"]*",
-    "%A": r"[^\s\"]*",
+    "%h": WORD,
+    "%a": WORD,
+    "%A": WORD,
     "%b": r"\d+|-",
     "%B": r"\d+|-",
     "%D": r"\d+|-",
-    "%H": r"[^\s\"]*",
+    "%H": WORD,
     "%I": r"\d+|-",
     "%k": r"\d+|-",
-    "%l": r"[^\s\"]*",
-    "%L": r"[^\s\"]*",
-    "%m": r"[^\s\"]*",
+    "%l": WORD,
+    "%L": WORD,
+    "%m": WORD,
     "%O": r"\d+|-",
     "%p": r"\d+|-",
     "%P": r"\d+|-",
-    "%q": r"(?:\?[^\s\"]*)?",
+    "%q": r"(?:\?(?:[^\s\"\\]|\\.)*)?",
     "%s": r"\d{3}|-",
     "%S": r"\d+|-",
     "%T": r"[0-9.]+|-",
-    "%U": r"[^\s\"?]*",
-    "%v": r"[^\s\"]*",
-    "%V": r"[^\s\"]*",
+    "%U": r"(?:[^\s\"\\?]|\\.)*",
+    "%v": WORD,
+    "%V": WORD,
     "%X": r"[X+-]",
 }
 _UNSHAPED = {"%f", "%R", "%r", "%u", "%c", "%C", "%e", "%i", "%n", "%o", "%x", "%^ti", "%^to"}

@@ -15,7 +15,7 @@ from msgtrack._borders import shown
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.logs import _texts, _times
 from msgtrack.logs._lines import FIELDS, LogFormat
-from msgtrack.logs._template import MOMENT, QUOTED, Slot, line_parser, reads_of
+from msgtrack.logs._template import MOMENT, QUOTED, WORD, Slot, line_parser, reads_of
 
 __all__ = ["VARIABLES", "compile_format"]
 
@@ -46,8 +46,8 @@ _MOMENTS: dict[str, tuple[str, Callable[[str], datetime | None]]] = {
 }
 _SHAPES = {
     "status": r"\d{3}|-|",
-    "remote_addr": r"[^\s\"]*",
-    "request_method": r"[^\s\"]*",
+    "remote_addr": WORD,
+    "request_method": WORD,
     "request_time": r"[0-9.]+|-|",
     "body_bytes_sent": r"\d+|-|",
     "bytes_sent": r"\d+|-|",
