@@ -25,7 +25,13 @@ def iso_moment(name: str) -> Slot:
 
 def with_port(name: str, becomes: str = "") -> Slot:
     """An address and its port; the address is read."""
-    return Slot(name=name, becomes=becomes, pattern=WORD, read=_texts.address)
+    return Slot(name=name, becomes=becomes, pattern=WORD, read=_address)
+
+
+def _address(text: str) -> str:
+    # The port is always there, and an address of version 6 may have no brackets.
+    address, colon, port = text.rpartition(":")
+    return address.strip("[]") if colon and port.isdigit() else text
 
 
 def columns(*columns: Slot | list[str | Slot]) -> list[str | Slot]:

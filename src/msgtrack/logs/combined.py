@@ -9,6 +9,7 @@ comes back as it was. Referrer and agent are kept as :func:`msgtrack.hits.header
 from __future__ import annotations
 
 import re
+from ipaddress import ip_address
 
 from msgtrack.hits import Hit, Rejected, header_text
 from msgtrack.logs._heads import HEAD, behind_head
@@ -42,7 +43,10 @@ def parse_line(line: str, number: int) -> Hit | Rejected | None:
         match = _LINE.fullmatch(rest)
     if match is None:
         return None if not line or line.isspace() else Rejected(line=number, reason="not-combined", text=line)
-    address, _, _, written, request, status, _, referrer, agent = match.groups()
+    address, identity, user, written, request, status, _, referrer, agent = match.groups()
+    if identity != "-" and " " in user and not address.endswith(",") and _is_address(identity):
+        # The host that was asked stands in front, as some servers do for some of their hosts.
+        address = identity
     moment = clf(written)
     if moment is None:
         return Rejected(line=number, reason="bad-time", text=line)
@@ -61,6 +65,14 @@ def parse_line(line: str, number: int) -> Hit | Rejected | None:
     )
 
 
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
 def _value(text: str | None) -> str:
     return "" if text is None or text == "-" else header_text(escaped_bytes(text))
 
@@ -74,7 +86,11 @@ FORMAT = LogFormat(
     description="Apache's and nginx's combined log: address, user, time, request, status, size, referrer, agent",
     parse_line=parse_line,
     reads=(
-        Reads(field="%h, $remote_addr", becomes="client_ip"),
+        Reads(
+            field="%h, $remote_addr",
+            becomes="client_ip",
+            note="of several addresses the first; a host in front is passed over",
+        ),
         Reads(field="%t, [$time_local]", becomes="received_at"),
         Reads(field="%r, $request", becomes="request"),
         Reads(field="%>s, $status", becomes="status"),
