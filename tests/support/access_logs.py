@@ -67,8 +67,8 @@ CUSTOM: dict[str, Callable[[], LogFormat]] = {
         '"$http_user_agent" "$http_referer"\';'
     ),
     "proxy-manager-standard": lambda: nginx(
-        "log_format standard '[$time_local] $status - $request_method $scheme $host \"$request_uri\" [Client $remote_addr] "
-        "[Length $body_bytes_sent] [Gzip $gzip_ratio] \"$http_user_agent\" \"$http_referer\"';"
+        'log_format standard \'[$time_local] $status - $request_method $scheme $host "$request_uri" [Client $remote_addr] '
+        '[Length $body_bytes_sent] [Gzip $gzip_ratio] "$http_user_agent" "$http_referer"\';'
     ),
     "catch-npm": lambda: nginx(
         '[$time_local] $host $remote_addr $request_time "$request" $status $body_bytes_sent $request_length $http_referer '

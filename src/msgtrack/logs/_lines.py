@@ -12,6 +12,7 @@ from attrs import field, frozen
 from msgtrack._borders import closed
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.hits import MAX_HEADER, Hit, Rejected, prefetch_purpose
+from msgtrack.logs._texts import plain
 
 __all__ = ["FIELDS", "ODD_VALUES", "LineReader", "LogFormat", "ParseLine", "Reads", "hit_of"]
 
@@ -120,6 +121,7 @@ def hit_of(values: Mapping[str, str], at: datetime | None, line: str, number: in
     """
     if at is None:
         return Rejected(line=number, reason="bad-time", text=line)
+    values = {name: text if text.isascii() else plain(text) for name, text in values.items()}
     asked = _asked(values)
     if asked is None:
         return Rejected(line=number, reason="bad-request", text=line)

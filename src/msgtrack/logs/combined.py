@@ -60,7 +60,7 @@ def parse_line(line: str, number: int) -> Hit | Rejected | None:
         user_agent=_value(agent),
         referrer=_value(referrer),
         # Of a list of addresses the first is that of the client.
-        client_ip="" if address == "-" else address.strip('",'),
+        client_ip="" if address == "-" else _plain(address.strip('",')),
         status=None if status == "-" else int(status),
     )
 
@@ -78,7 +78,9 @@ def _value(text: str | None) -> str:
 
 
 def _plain(text: str) -> str:
-    return escaped_bytes(text).decode("utf-8", "backslashreplace") if "\\" in text else text
+    if "\\" in text or not text.isascii():
+        return escaped_bytes(text).decode("utf-8", "backslashreplace")
+    return text
 
 
 FORMAT = LogFormat(
