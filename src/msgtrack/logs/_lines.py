@@ -98,7 +98,8 @@ FIELDS = (
     "source_id",
     "request_id",
 )
-"""What a field of a log may become: ``request`` is method, URL and version in one; ``path`` and ``query`` stand for a URL."""
+"""What a field of a log may become: ``request`` is method, URL and version in one; ``path`` stands for a URL, and ``query``
+goes behind one that has none."""
 
 _METHOD = r"[A-Z][A-Z0-9_-]{0,30}"
 _REQUEST = re.compile(rf"({_METHOD}) (\S+)(?: HTTP/[0-9.]+)?")
@@ -152,10 +153,10 @@ def _asked(values: Mapping[str, str]) -> tuple[str, str] | None:
     if request:
         match = _REQUEST.fullmatch(request)
         return None if match is None else (match[1], match[2])
-    method, url = values.get("method", ""), values.get("url", "")
-    if not url:
-        query = values.get("query", "").removeprefix("?")
-        url = values.get("path", "") + (f"?{query}" if query else "")
+    method, url = values.get("method", ""), values.get("url") or values.get("path", "")
+    query = values.get("query", "").removeprefix("?")
+    if query and "?" not in url:
+        url += f"?{query}"
     if not url or any(character.isspace() for character in url) or _ONE_METHOD.fullmatch(method) is None:
         return None
     return method, url
