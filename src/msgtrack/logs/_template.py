@@ -19,7 +19,7 @@ from msgtrack.logs._heads import behind_head
 from msgtrack.logs._lines import ParseLine, Reads, hit_of
 from msgtrack.logs._times import moment_of_parts, whole_moment
 
-__all__ = ["MOMENT", "PARTS", "QUOTED", "WORD", "Slot", "line_parser", "reads_of"]
+__all__ = ["LIST", "MOMENT", "PARTS", "QUOTED", "WORD", "Slot", "line_parser", "reads_of"]
 
 MOMENT, PARTS = "at", "at-parts"
 """What slots become that tell when: a moment by itself, or one of several parts of it."""
@@ -29,6 +29,9 @@ QUOTED = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
 
 WORD = r'[^\s"]*'
 """A value without blanks, up to the first place where the literal behind it stands."""
+
+LIST = r'(?:[^\s",]++(?:(?:, | : )[^\s",]++)*+)?+'
+"""Words with commas or colons between, as many as nginx asked servers behind it."""
 
 _IGNORED = ""
 _LETTER = re.compile(r"\(\?P<(\w)>")
@@ -129,7 +132,9 @@ def _expression(pieces: Sequence[str | Slot]) -> tuple[str, list[tuple[str, Slot
             continue
         group = f"v{number}_"
         behind = pieces[number + 1] if number + 1 < len(pieces) else None
-        if piece.pattern == WORD and isinstance(behind, str):
+        if piece.pattern == LIST and isinstance(behind, str) and not behind.startswith(" "):
+            pattern = f'(?>(?:[^\\s",]|, | : )*?(?={re.escape(behind)}))'
+        elif piece.pattern == WORD and isinstance(behind, str):
             pattern = f"(?>{WORD}?(?={re.escape(behind)}{_port(pieces[number + 2 : number + 4])}))"
         elif piece.pattern:
             pattern = piece.pattern.replace("(?P<", f"(?P<{group}") if piece.becomes == PARTS else piece.pattern

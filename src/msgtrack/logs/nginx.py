@@ -15,7 +15,7 @@ from msgtrack._borders import shown
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.logs import _texts, _times
 from msgtrack.logs._lines import FIELDS, LogFormat
-from msgtrack.logs._template import MOMENT, QUOTED, WORD, Slot, line_parser, reads_of
+from msgtrack.logs._template import LIST, MOMENT, QUOTED, WORD, Slot, line_parser, reads_of
 
 __all__ = ["VARIABLES", "compile_format"]
 
@@ -55,7 +55,6 @@ _SHAPES = {
     "is_args": r"\??",
 }
 _LIST = re.compile(r"upstream_\w+")
-_A_LIST = r"(?:[^\s\",]+(?:(?:, | : )[^\s\",]+)*+)?"
 
 _ESCAPES = ("default", "json", "none")
 _DIRECTIVE = re.compile(r"\s*log_format\s+(?P<name>\S+)\s+(?:escape=(?P<escape>\w+)\s+)?(?P<rest>.*?);?\s*", re.DOTALL)
@@ -121,7 +120,7 @@ def _slot(variable: str, becomes: str, escape: str, *, in_quotes: bool) -> Slot:
         return Slot(name=name, becomes=MOMENT, pattern=pattern, moment=read)
     pattern = QUOTED if in_quotes and escape != "none" else _SHAPES.get(variable, "")
     if not pattern and _LIST.fullmatch(variable):
-        pattern = _A_LIST
+        pattern = LIST
     return Slot(name=name, becomes=becomes, pattern=pattern, read=_READS[escape])
 
 
