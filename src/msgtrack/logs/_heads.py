@@ -14,7 +14,7 @@ HEAD = (
     # Syslog as it always was (RFC 3164), and the same with a moment of today's kind.
     rf"(?:[A-Z][a-z]{{2}} [ \d]\d \d\d:\d\d:\d\d|{_ISO}) (?:[^\s\"]{{1,255}} )?{_TAG}"
     # Syslog of RFC 5424.
-    rf"|1 (?:{_ISO}|-) \S{{1,255}} \S{{1,48}} \S{{1,128}} \S{{1,32}} (?:-|(?:\[(?:[^\]\\]|\\.)*+\])++) \ufeff?"
+    rf"|1 (?:{_ISO}|-) \S{{1,255}} \S{{1,48}} \S{{1,128}} \S{{1,32}} (?:-|(?>(?:\[[^\]\\]*+(?:\\.[^\]\\]*+)*\])+)) \ufeff?"
     # Kubernetes.
     rf"|{_ISO} (?:stdout|stderr) [FP] )"
     # Docker Compose.

@@ -24,13 +24,13 @@ __all__ = ["LIST", "MOMENT", "PARTS", "QUOTED", "WORD", "Slot", "line_parser", "
 MOMENT, PARTS = "at", "at-parts"
 """What slots become that tell when: a moment by itself, or one of several parts of it."""
 
-QUOTED = r'[^"\\]*+(?:\\.[^"\\]*+)*+'
+QUOTED = r'(?>[^"\\]*+(?:\\.[^"\\]*+)*)'
 """What stands between two quotes where a quote is written with a backslash before it."""
 
 WORD = r'[^\s"]*'
 """A value without blanks, up to the first place where the literal behind it stands."""
 
-LIST = r'(?:[^\s",]++(?:(?:, | : )[^\s",]++)*+)?+'
+LIST = r'(?>(?:[^\s",]++(?:(?:, | : )[^\s",]++)*)?)'
 """Words with commas or colons between, as many as nginx asked servers behind it."""
 
 _IGNORED = ""

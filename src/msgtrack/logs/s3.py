@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgtrack.logs import _times
 from msgtrack.logs._amazon import columns, quoted, word
 from msgtrack.logs._lines import LogFormat
-from msgtrack.logs._template import MOMENT, Slot, line_parser, reads_of
+from msgtrack.logs._template import MOMENT, QUOTED, Slot, line_parser, reads_of
 
 __all__ = ["FORMAT"]
 
@@ -22,7 +22,7 @@ _PIECES = columns(
         Slot(
             name="request_uri",
             becomes="request",
-            pattern=r'"[^"\\]*+(?:\\.[^"\\]*+)*+"|-',
+            pattern=rf'"{QUOTED}"|-',
             read=lambda text: text.strip('"'),
         )
     ],
