@@ -36,6 +36,7 @@ from msgtrack.logs import (
 )
 from msgtrack.logs import haproxy as haproxy_log
 from msgtrack.logs._lines import ODD_VALUES, LineReader, LogFormat, Reads
+from msgtrack.logs._reference import page_of
 from msgtrack.logs.apache import compile_format as apache
 from msgtrack.logs.haproxy import compile_format as haproxy
 from msgtrack.logs.json_lines import compile_format as json_lines
@@ -54,6 +55,7 @@ __all__ = [
     "json_lines",
     "names",
     "nginx",
+    "reference_page",
 ]
 
 # The more a format demands of a line the earlier it stands: of two that read the same lines the first is meant.
@@ -123,6 +125,11 @@ def get(name: str | LogFormat) -> LogFormat:
             hint="formats.nginx(...), formats.apache(...) and formats.json_lines(...) make others",
         )
     return found
+
+
+def reference_page() -> str:
+    """The page that lists every format of the table and every field that it reads, as Markdown."""
+    return page_of(FORMATS.values())
 
 
 def detect(lines: Iterable[str]) -> Detection:
