@@ -135,7 +135,8 @@ def _expression(pieces: Sequence[str | Slot]) -> tuple[str, list[tuple[str, Slot
         if piece.pattern == LIST and isinstance(behind, str) and not behind.startswith(" "):
             pattern = f'(?>(?:[^\\s",]|, | : )*?(?={re.escape(behind)}))'
         elif piece.pattern == WORD and isinstance(behind, str):
-            pattern = f"(?>{WORD}?(?={re.escape(behind)}{_port(pieces[number + 2 : number + 4])}))"
+            port = _port(pieces[number + 2 : number + 4]) if behind == ":" else ""
+            pattern = f"(?>{WORD}?(?={re.escape(behind)}{port}))"
         elif piece.pattern:
             pattern = piece.pattern.replace("(?P<", f"(?P<{group}") if piece.becomes == PARTS else piece.pattern
         else:

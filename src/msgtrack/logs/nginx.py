@@ -48,10 +48,10 @@ _SHAPES = {
     "status": r"\d{3}|-|",
     "remote_addr": WORD,
     "request_method": WORD,
-    "request_time": r"[0-9.]+|-|",
-    "body_bytes_sent": r"\d+|-|",
-    "bytes_sent": r"\d+|-|",
-    "request_length": r"\d+|-|",
+    "request_time": r"(?>\d+(?:\.\d+)?)|-|",
+    "body_bytes_sent": r"\d++|-|",
+    "bytes_sent": r"\d++|-|",
+    "request_length": r"\d++|-|",
     "is_args": r"\??",
 }
 _LIST = re.compile(r"upstream_\w+")

@@ -224,28 +224,61 @@ def test_any_map_makes_a_format_of_json_or_our_own_error(fields: dict, said: obj
         assert isinstance(made.reader()(line, 1), Hit | Rejected | None)
 
 
-SEPARATORS = st.sampled_from([" ", "|", ":", ",", "-", "][", '" "', "\t", "/", "0"])
-ASKED = st.sampled_from(["$request", "$request_method $request_uri", "$request_method:$uri|$args"])
-OTHERS = st.sampled_from(
-    ["$remote_addr", "$http_user_agent", "$status", "$request_id", "$bytes_sent", "$host", "$upstream_addr"]
+SEPARATORS = st.sampled_from([" ", "|", ":", ",", "-", "][", '" "', "\t", "/", "0", "."])
+UNITS = st.sampled_from('|:,-]"0 /a\\.?')
+NGINX_ASKED = st.sampled_from(["$request", "$request_method $request_uri", "$request_method:$uri|$args"])
+NGINX_OTHERS = st.sampled_from(
+    [
+        "$remote_addr",
+        "$http_user_agent",
+        "$status",
+        "$request_id",
+        "$bytes_sent",
+        "$host",
+        "$upstream_addr",
+        "$request_time",
+    ]
+)
+APACHE_ASKED = st.sampled_from(["%r", "%m %U%q", "%m:%U|%q", '"%r"'])
+APACHE_OTHERS = st.sampled_from(
+    ["%h", "%{User-agent}i", "%s", "%b", "%v", "%p", "%T", "%u", "%a", "%{%H}t", "%X", "%D"]
 )
 
 
-@given(st.lists(st.tuples(SEPARATORS, OTHERS), max_size=6), ASKED, SEPARATORS, st.sampled_from('|:,-]"0 /a'))
-def test_whatever_is_logged_is_read_in_linear_time(
-    others: list[tuple[str, str]], asked: str, separator: str, unit: str
-) -> None:
-    text = "".join(variable + between for between, variable in others) + asked + separator + "[$time_local]"
-    try:
-        made = nginx(text)
-    except InvalidValue:
-        assume(False)
+def texts(others: st.SearchStrategy[str], asked: st.SearchStrategy[str], at: str) -> st.SearchStrategy[tuple[str, str]]:
+    """Formats that end in a moment, and the separator before it."""
+    fields = st.lists(st.tuples(others, SEPARATORS).map("".join), max_size=6).map("".join)
+    return st.tuples(fields, asked, SEPARATORS).map(lambda drawn: ("".join(drawn) + at, drawn[2]))
 
+
+def check_linear(made: formats.LogFormat, separator: str, unit: str) -> None:
     class Suite(LogFormatSuite):
         format = made
 
     Suite()._try_longer("", "", unit, "")
     Suite()._try_longer("", "1" + separator, unit + separator, "x")
+
+
+@given(texts(NGINX_OTHERS, NGINX_ASKED, "[$time_local]"), UNITS)
+@example(("$upstream_addr0$request-[$time_local]", "-"), "]")
+def test_whatever_nginx_logs_is_read_in_linear_time(text: tuple[str, str], unit: str) -> None:
+    try:
+        made = nginx(text[0])
+    except InvalidValue:
+        assume(False)
+    check_linear(made, text[1], unit)
+
+
+@given(texts(APACHE_OTHERS, APACHE_ASKED, "%t"), UNITS)
+@example(("%T.%T.%{%H}t.%r.%t", "."), ".")
+@example(("%p0%D0%p|%m %U%q %t", "0"), "0")
+@example(("%H0%b.%m %U%q-%t", "-"), "0")
+def test_whatever_apache_logs_is_read_in_linear_time(text: tuple[str, str], unit: str) -> None:
+    try:
+        made = apache(text[0])
+    except InvalidValue:
+        assume(False)
+    check_linear(made, text[1], unit)
 
 
 @pytest.mark.parametrize(
@@ -321,6 +354,16 @@ def test_other_variables_become_what_they_are_said_to() -> None:
     ):
         with pytest.raises(InvalidOption):
             make()
+
+
+@pytest.mark.parametrize("host", ["t.example.com", "[2001:db8::5]", "192.0.2.7"])
+def test_a_host_may_have_colons_of_its_own_before_its_port(host: str) -> None:
+    hit = apache('%v:%p %h %t "%r" %>s').reader()(f'{host}:443 192.0.2.8 [{CLF}] "GET /r HTTP/1.1" 302', 1)
+    assert isinstance(hit, Hit)
+    assert (hit.client_ip, hit.status) == ("192.0.2.8", 302)
+    assert isinstance(
+        nginx("$host:$server_port $msec $request").reader()(f"{host}:443 1772452800.000 GET /r HTTP/1.1", 1), Hit
+    )
 
 
 def test_haproxy_captures_are_what_they_are_said_to_be() -> None:
