@@ -47,6 +47,9 @@ def parse_line(line: str, number: int) -> Hit | Rejected | None:
     if identity != "-" and " " in user and not address.endswith(",") and _is_address(identity):
         # The host that was asked stands in front, as some servers do for some of their hosts.
         address = identity
+    if address[-1] == "," or address[0] == '"' or not address.isascii():
+        # Of a list of addresses the first is that of the client.
+        address = _plain(address.strip('",'))
     moment = clf(written)
     if moment is None:
         return Rejected(line=number, reason="bad-time", text=line)
@@ -59,8 +62,7 @@ def parse_line(line: str, number: int) -> Hit | Rejected | None:
         received_at=moment,
         user_agent=_value(agent),
         referrer=_value(referrer),
-        # Of a list of addresses the first is that of the client.
-        client_ip="" if address == "-" else _plain(address.strip('",')),
+        client_ip="" if address == "-" else address,
         status=None if status == "-" else int(status),
     )
 
