@@ -89,6 +89,17 @@ BUILT: dict[str, str] = {
     "msgtrack.links:SentLink": "(*, url, destination='', delivery_id=None, message_id=None)",
     "msgtrack.logs:parse": "(lines, format='combined', tracker=None, judge=None)",
     "msgtrack.logs:formats.names": "()",
+    "msgtrack.logs:formats.get": "(name)",
+    "msgtrack.logs:formats.detect": "(lines)",
+    "msgtrack.logs:formats.nginx": "(log_format, *, escape='default', roles=None)",
+    "msgtrack.logs:formats.apache": "(log_format, *, roles=None, zone=...)",
+    "msgtrack.logs:formats.haproxy": "(*, captures=(), zone=...)",
+    "msgtrack.logs:formats.json_lines": "(fields, *, name='json', description='', zone=...)",
+    "msgtrack.logs:formats.reference_page": "()",
+    "msgtrack.logs:formats.LogFormat.reader": "(self, state='')",
+    "msgtrack.logs:formats.LogFormat": "(*, name, description, parse_line=None, begin=None, reads=())",
+    "msgtrack.logs:formats.Reads": "(*, field, becomes, note='')",
+    "msgtrack.logs:formats.Detection": "(*, name, reason, lines, read)",
     "msgtrack.metrics:indicators.__call__": (
         "(store, delivery_id, *, audience='all', since=None, until=None, zone='UTC', now=None)"
     ),
@@ -131,6 +142,7 @@ BUILT: dict[str, str] = {
     "msgtrack.testing:StoreSuite": "()",
     "msgtrack.testing:StoreAgreement": "()",
     "msgtrack.testing:FrontendSuite": "()",
+    "msgtrack.testing:LogFormatSuite": "()",
 }
 
 # Names that are to come, by the signature they will have.

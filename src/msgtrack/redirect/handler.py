@@ -12,7 +12,7 @@ from attrs import evolve
 from msgtrack._borders import shown, switch
 from msgtrack.decide import Decision, Reason, decide
 from msgtrack.errors import InvalidOption, InvalidValue
-from msgtrack.hits import Hit, header_text
+from msgtrack.hits import PURPOSE_HEADERS, Hit, header_text, prefetch_purpose
 from msgtrack.model import Delivery, HostedPage, LinkType, PeoplePolicy, Resolution, ResolutionOutcome
 from msgtrack.protocols import Resolver, Sessions
 from msgtrack.redirect.exchange import Failure, Outcome, Request, Response
@@ -30,8 +30,6 @@ __all__ = ["RedirectHandler"]
 
 _T = TypeVar("_T")
 _MAX_URL = 16_384
-_PURPOSE_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
-_PREFETCH = ("prefetch", "prerender", "preview")
 _ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:\S*\s*")
 _UNREAD = Decision(reason=Reason.UNAVAILABLE, resolution=Resolution(outcome=ResolutionOutcome.UNKNOWN))
 
@@ -186,7 +184,7 @@ class _Exchange:
 
     def _hit(self) -> Hit:
         request, headers, visitors = self._request, self._headers, self._handler._visitors
-        purpose = next((value.lower() for name in _PURPOSE_HEADERS if (value := headers.get(name))), "")
+        purpose = next((value for name in PURPOSE_HEADERS if (value := headers.get(name))), "")
         # What is put in was made fit by the request; the words of ``purpose`` and ``privacy`` are ours.
         hit = made_hit(
             method=request.method[:16],
@@ -194,7 +192,7 @@ class _Exchange:
             received_at=request.received_at,
             user_agent=header_text(headers.get("user-agent", "")),
             referrer=header_text(headers.get("referer", "")),
-            purpose="prefetch" if purpose and any(word in purpose for word in _PREFETCH) else "",
+            purpose=prefetch_purpose(purpose) if purpose else "",
             privacy=visitors.privacy(headers),
         )
         return hit if self._handler._tags is None else visitors.with_sessions(hit, headers)
