@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from msgtrack.io.access_logs import AccessLogFile
+from msgtrack.io.access_logs import AccessLogFile, AccessLogStream, find_logs
 from msgtrack.io.manifests import ManifestRegistry
+from msgtrack.io.rejects import RejectWriter, read_rejects
 from msgtrack.io.segments import SegmentFolder, SegmentWriter
 
-__all__ = ["AccessLogFile", "ManifestRegistry", "SegmentFolder", "SegmentWriter"]
+__all__ = [
+    "AccessLogFile",
+    "AccessLogStream",
+    "ManifestRegistry",
+    "RejectWriter",
+    "SegmentFolder",
+    "SegmentWriter",
+    "find_logs",
+    "read_rejects",
+]
