@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from msgtrack.io.access_logs import AccessLogFile, AccessLogStream, find_logs
+from msgtrack.io.access_logs import AccessLogFile, AccessLogStream, find_logs, sample_lines
 from msgtrack.io.manifests import ManifestRegistry
 from msgtrack.io.rejects import RejectWriter, read_rejects
 from msgtrack.io.segments import SegmentFolder, SegmentWriter
@@ -16,4 +16,5 @@ __all__ = [
     "SegmentWriter",
     "find_logs",
     "read_rejects",
+    "sample_lines",
 ]

@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterator
+from itertools import islice
 
 from msgtrack.io._streams import ByteStream
 
-__all__ = ["MARK_BYTES", "MAX_LINE_BYTES", "LogLines", "encoding_of", "fingerprint", "first_line"]
+__all__ = ["MARK_BYTES", "MAX_LINE_BYTES", "LogLines", "encoding_of", "fingerprint", "first_line", "first_lines"]
 
 MAX_LINE_BYTES = 1 << 20
 """A line of more bytes is rejected, and not held."""
@@ -87,6 +88,11 @@ class LogLines:
         tail = self._data[self._end - size : self._end]
         head = bytes(self._head[: self.offset])
         return fingerprint(head), fingerprint(first_line(head)), size, fingerprint(tail)
+
+    @property
+    def unfinished(self) -> bytes:
+        """The start of the file, where no line of it has an end."""
+        return b"" if self.offset else bytes(self._head)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         """Line by line; once."""
@@ -242,3 +248,8 @@ def _lines_of_pairs(data: bytes, encoding: str) -> Iterator[bytes]:
         yield data[start:at]
         start = at + 2
         at = data.find(newline, start)
+
+
+def first_lines(stream: ByteStream, most: int = 200) -> list[str]:
+    """The first lines of a stream, to tell its format by; those that could not be read are left out."""
+    return [text for text, reason in islice(LogLines(stream, finish=True), most) if not reason]

@@ -12,11 +12,12 @@ from typing import Self
 from attrs import evolve, frozen
 
 from msgtrack.errors import SourceError
-from msgtrack.io._lines import MARK_BYTES, LogLines, fingerprint, first_line
+from msgtrack.io._lines import MARK_BYTES, LogLines, fingerprint, first_line, first_lines
 from msgtrack.io._streams import plain_stream
 
 __all__ = ["OpenLog", "Place", "node_of"]
 
+_TELLING_BYTES = 32
 _NUMBERS = ("offset", "lines", "tail_size", "begun")
 _TEXTS = ("head", "first", "tail", "state", "encoding", "node")
 
@@ -28,6 +29,7 @@ class Place:
     ``offset`` counts bytes, those of the text where the file is compressed, and ``lines`` the lines before it. The file is
     known again by what it says: ``head`` stands for its start, ``first`` for its first line, ``tail`` for the last line
     before ``offset``. ``node`` is the file's number on its disk. ``state`` is what the format needs to go on in the middle.
+    Where nothing was read, ``head`` and ``tail_size`` are of the unfinished line that stands there, if any.
     ``begun`` counts how often the log was begun anew, and ``previous`` is the place in the file before this one, into
     which a server may still write for a while.
     """
@@ -98,6 +100,10 @@ class Place:
         """The start of the file that follows."""
         return Place(begun=self.begun, node=node, previous=evolve(self, previous=None))
 
+    def with_a_start(self, start: bytes) -> Place:
+        """The place in a file of which there is the start of a first line and no more."""
+        return evolve(self, head=fingerprint(start), tail_size=len(start))
+
     def anew(self, node: str) -> Place:
         """The start of a file that has nothing to do with what was read before."""
         return Place(begun=self.begun + 1, node=node)
@@ -135,9 +141,13 @@ class OpenLog:
     def contains(self, place: Place) -> bool:
         """Whether this is the file that the place is in; if so, reading goes on from there."""
         if not place.offset:
+            begun = self._at(0, place.tail_size)
             self.head = b""
             self.stream.seek(0)
-            return place.node in ("", self.node)
+            if not place.tail_size or place.node == self.node:
+                return place.node in ("", self.node) and (not place.tail_size or fingerprint(begun) == place.head)
+            # A few bytes may begin any file; numbers of files that are gone are given out again.
+            return bool(self.compression) and place.tail_size >= _TELLING_BYTES and fingerprint(begun) == place.head
         if not self.compression and self.size < place.offset:
             return False
         self.head = self._at(0, min(MARK_BYTES, place.offset))
@@ -155,6 +165,18 @@ class OpenLog:
     def starts_like(self, place: Place) -> bool:
         """Whether this file has the same first line as that of the place."""
         return fingerprint(first_line(self._at(0, MARK_BYTES))) == place.first
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing in it, now."""
+        return self.size == 0
+
+    def sample(self, offset: int) -> list[str]:
+        """The first lines; reading goes on at ``offset`` then."""
+        self.stream.seek(0)
+        found = first_lines(self.stream)
+        self.stream.seek(offset)
+        return found
 
     def close(self) -> None:
         """Let go of the file."""

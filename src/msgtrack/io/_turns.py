@@ -33,9 +33,9 @@ class _MovedError(Exception):
 
 @frozen
 class Parser:
-    """Makes records of lines, and tells how far it came."""
+    """Makes records of lines, and tells how far it came. Without a format it is told by the lines."""
 
-    format: formats.LogFormat
+    format: formats.LogFormat | None
     batch_lines: int
     progress: Callable[[int], object] | None
 
@@ -66,6 +66,19 @@ class Parser:
         if damage is not None:
             raise damage
 
+    def format_of(self, lines: Callable[[], Iterable[str]], name: str) -> formats.LogFormat:
+        """The format asked for, else what the first lines tell.
+
+        Raises:
+            SourceError: they tell none.
+        """
+        if self.format is not None:
+            return self.format
+        found = formats.detect(lines())
+        if found.name is None:
+            raise SourceError(f"cannot tell the format of {name}: {found.reason}")
+        return formats.get(found.name)
+
     def _tell(self, told: int, was_told: int) -> int:
         if self.progress is not None and told > was_told:
             self.progress(told - was_told)
@@ -89,6 +102,8 @@ class Turns:
     _held: OpenLog | None = None
     _opened: list[OpenLog] = field(factory=list)
     _damage: str = ""
+    _start: bytes | None = None
+    _others: list[Rotated] = field(factory=list)
 
     def turn(self) -> Iterator[Batch]:
         """All that is there now.
@@ -100,8 +115,6 @@ class Turns:
         self.has_moved, self._damage = False, ""
         current = None
         try:
-            if self.place is not None and self.place.previous is not None:
-                yield from self._late_lines(leaving=False)
             current = self._current()
             yield from self._all(current)
         except (_MovedError, FileNotFoundError):
@@ -147,7 +160,7 @@ class Turns:
         if node != ("" if current is None else current.node):
             raise _MovedError
 
-    def _others(self) -> list[Rotated]:
+    def _listed(self) -> list[Rotated]:
         try:
             return rotated(self.path)
         except (FileNotFoundError, NotADirectoryError):
@@ -156,21 +169,29 @@ class Turns:
     def _all(self, current: OpenLog | None) -> Iterator[Batch]:
         place = self.place
         if place is not None and current is not None and _contains(current, place):
+            if place.previous is not None:
+                self._others = self._listed()
+                self._still(current)
+                yield from self._late_lines(len(self._others), leaving=False)
+                _contains(current, self.place or place)
             yield from self._rest(current)
             return
-        others = self._others()
+        self._others = self._listed()
         self._still(current)
         if place is None:
-            older = [one for one in others if one.is_member] if self.rotated else []
+            members = [at for at, one in enumerate(self._others) if one.is_member]
+            older = members if self.rotated else []
             if current is None and not older:
                 raise self._absent()
             yield from self._following(older, current)
-        elif (found := self._found(others, place)) is not None:
-            log, following = found
+        elif (found := self._found(place, len(self._others))) is not None:
+            log, at = found
+            yield from self._late_lines(at, leaving=False)
             yield from self._rest(log)
-            yield from self._following(following, current)
-        elif current is not None and (copied := self._copied(others, place, current)) is not None:
-            yield from self._following(copied, current)
+            yield from self._following(self._behind(at), current, at)
+        elif current is not None and (copied := self._copied(place, current)) is not None:
+            yield from self._late_lines(copied, leaving=True)
+            yield from self._following(self._behind(copied), current, copied)
         elif self._held is not None and _contains(self._held, place):
             yield from self._rest(self._held, finish=True)
             yield from self._following([], current)
@@ -182,25 +203,33 @@ class Turns:
     def _absent(self) -> Absent:
         return Absent(f"cannot read the access log {self.path}: there is no such file")
 
-    def _found(self, others: list[Rotated], place: Place) -> tuple[OpenLog, list[Rotated]] | None:
-        """The file that holds the place, and those that followed it."""
-        for at in reversed(range(len(others))):
-            log = self._open(others[at].path)
+    def _found(self, place: Place, end: int) -> tuple[OpenLog, int] | None:
+        """The file that holds the place, and which it is among those before ``end``; the latest first."""
+        for at in reversed(range(end)):
+            log = self._open(self._others[at].path)
             if _contains(log, place):
-                return log, _following(others, at)
+                return log, at
             self._close_last()
         return None
 
-    def _copied(self, others: list[Rotated], place: Place, current: OpenLog) -> list[Rotated] | None:
-        """What followed a copy that was made of the log before all was written that we read, where the log was then cut."""
+    def _copied(self, place: Place, current: OpenLog) -> int | None:
+        """Which file is a copy that was made of the log before all was written that we read, where the log was then cut."""
         if current.node != place.node:
             return None
-        for at in reversed(range(len(others))):
-            log = self._open(others[at].path)
-            if _asks(log, lambda log: log.begins(place)):
-                return _following(others, at)
+        for at in reversed(range(len(self._others))):
+            log = self._open(self._others[at].path)
+            is_copy = _asks(log, lambda log: log.begins(place))
             self._close_last()
+            if is_copy:
+                return at
         return None
+
+    def _behind(self, at: int) -> list[int]:
+        """Which files followed one."""
+        one, numbered = self._others[at], range(len(self._others))
+        if one.is_member:
+            return list(numbered[at + 1 :])
+        return [n for n in numbered if self._others[n].is_member and self._others[n].written_ns > one.written_ns]
 
     def _close_last(self) -> None:
         self._opened.pop().close()
@@ -226,57 +255,71 @@ class Turns:
             self.place = place
             yield _batch(records, place)
 
-    def _following(self, files: Iterable[Rotated], current: OpenLog | None) -> Iterator[Batch]:
-        """What stands in the files that followed, the log itself last; our place moves on to a file as soon as a line stands there."""
-        for one in files:
+    def _following(self, files: Iterable[int], current: OpenLog | None, at: int | None = None) -> Iterator[Batch]:
+        """What stands in the files that followed ours (which is ``at``), the log itself last; our place moves on to the log as
+        soon as a line stands there.
+        """
+        for following in files:
+            one = self._others[following]
             log = self._open(one.path)
             if log.node != one.node:
                 raise _MovedError
-            yield from self._whole(log)
-            self._opened.remove(log)
-            log.close()
+            yield from self._whole(log, at)
+            if not log.compression and self._start is not None:
+                # Somebody may still be writing its first line, and will not be seen from the next file.
+                start = self._next(log).with_a_start(self._start)
+                yield from self._late_lines(at, leaving=True)
+                self.place = start
+            at = following
+            self._close_last()
         if current is not None:
-            yield from self._whole(current)
+            yield from self._whole(current, at)
 
-    def _whole(self, log: OpenLog) -> Iterator[Batch]:
-        start = Place(node=log.node) if self.place is None else self.place.next(log.node)
+    def _next(self, log: OpenLog) -> Place:
+        return Place(node=log.node) if self.place is None else self.place.next(log.node)
+
+    def _whole(self, log: OpenLog, at: int | None) -> Iterator[Batch]:
+        """All of a file that follows ours."""
+        start = self._next(log)
         _contains(log, start)
         is_first = True
         for records, place in self._read(log, start):
-            if is_first and self.place is not None and self.place.previous is not None:
-                yield from self._late_lines(leaving=True)
-            if is_first and self._damage:
-                lines = 0 if place.previous is None else place.previous.lines
-                records.insert(0, Rejected(line=lines + 1, reason="damaged-file", text=self._damage))
-                self._damage = ""
+            if is_first:
+                yield from self._late_lines(at, leaving=True)
+                if self._damage:
+                    lines = 0 if place.previous is None else place.previous.lines
+                    records.insert(0, Rejected(line=lines + 1, reason="damaged-file", text=self._damage))
+                    self._damage = ""
             is_first, self.place = False, place
             yield _batch(records, place)
-        if self.place is None:
-            self.place = start
 
-    def _late_lines(self, *, leaving: bool) -> Iterator[Batch]:
-        """What a server wrote into the file before ours since we left it; packed files are done, and so are those two rotations ago."""
-        place = self.place or Place()
-        before = place.previous or Place()
-        others = self._others()
-        if not leaving and any(one.node == before.node and one.size == before.offset for one in others):
+    def _late_lines(self, at: int | None, *, leaving: bool) -> Iterator[Batch]:
+        """What a server wrote into the file before ours (which is ``at``) since we left it. Packed files are done, and so are
+        those two rotations ago.
+        """
+        place = self.place
+        if place is None or place.previous is None or at is None:
             return
-        found = self._found(others, before)
+        before = place.previous
+        if not leaving and any(one.node == before.node and one.size == before.offset for one in self._others[:at]):
+            return
+        found = self._found(before, at)
+        is_done = True
         if found is not None:
             log, _ = found
             is_done = leaving or bool(log.compression)
-            was, self._damage = self._damage, ""
+            start, damage, self._damage = self._start, self._damage, ""
             for records, moved in self._read(log, before, finish=is_done):
                 self.place = evolve(place, previous=moved)
                 yield _batch(records, self.place)
             if self._damage:
                 told = Rejected(line=before.lines + 1, reason="damaged-file", text=self._damage)
                 yield _batch([told], evolve(place, previous=None))
-            self._damage = was
-            self._close_last()
-            if not is_done:
-                return
-        self.place = evolve(place, previous=None)
+            self._start, self._damage = start, damage
+            self._opened.remove(log)
+            log.close()
+        if is_done:
+            self.place = evolve(place, previous=None)
 
     def _read(self, log: OpenLog, place: Place, *, finish: bool = False) -> Iterator[tuple[list[Record], Place]]:
         lines = LogLines(
@@ -287,10 +330,16 @@ class Turns:
             encoding=place.encoding,
             finish=finish or self.finish or bool(log.compression),
         )
-        reader = self.parser.format.reader(place.state)
+        self._start = None
         try:
+            if log.is_empty:
+                self._start = b""
+                return
+            reader = self.parser.format_of(lambda: log.sample(place.offset), log.path.name).reader(place.state)
             for records in self.parser.records(lines, reader, lambda: log.told):
                 yield self._named(records, log), place.behind(lines, reader.state, log.node)
+            if not lines.offset:
+                self._start = lines.unfinished
         except DamagedError as error:
             self._damage = f"{log.path} is damaged behind line {lines.number}, or ends too early: {error}"
 
@@ -315,10 +364,3 @@ def _asks(log: OpenLog, question: Callable[[OpenLog], bool]) -> bool:
         return question(log)
     except DamagedError:
         return False
-
-
-def _following(others: list[Rotated], at: int) -> list[Rotated]:
-    one = others[at]
-    if one.is_member:
-        return others[at + 1 :]
-    return [other for other in others if other.is_member and other.written_ns > one.written_ns]

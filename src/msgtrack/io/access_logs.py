@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from msgtrack._borders import shown, switch
 from msgtrack.errors import InvalidOption, SourceError
-from msgtrack.io._lines import LogLines
+from msgtrack.io._lines import LogLines, first_lines
 from msgtrack.io._places import Place
 from msgtrack.io._rotation import logs_of
 from msgtrack.io._streams import DamagedError, plain_stream
@@ -21,9 +21,10 @@ from msgtrack.io._turns import Absent, Parser, Turns
 from msgtrack.logs import formats
 from msgtrack.protocols import Batch
 
-__all__ = ["AccessLogFile", "AccessLogStream", "find_logs"]
+__all__ = ["AccessLogFile", "AccessLogStream", "find_logs", "sample_lines"]
 
 _MOST_TURNS = 100
+_PEEKED = 1 << 16
 
 
 class AccessLogFile:
@@ -43,7 +44,7 @@ class AccessLogFile:
 
     Args:
         path: the log.
-        format: a name of ``msgtrack.logs.formats``, or a format.
+        format: a name of ``msgtrack.logs.formats``, a format, or ``auto``: each file's first lines tell it.
         batch_lines: how many lines a batch has at most.
         rotated: begin with the files that the log was rotated into, where nothing was read before.
         finish: nobody writes any more: a last line without its end is a line.
@@ -70,7 +71,7 @@ class AccessLogFile:
         progress: Callable[[int], object] | None = None,
     ) -> None:
         self.path = Path(path)
-        self._parser = Parser(formats.get(format), _at_least_one("batch_lines", batch_lines), progress)
+        self._parser = Parser(_format(format), _at_least_one("batch_lines", batch_lines), progress)
         self._rotated, self._finish = switch("rotated", rotated), switch("finish", finish)
         self._follows = switch("follow", follow)
         if isinstance(pause_seconds, bool) or not isinstance(pause_seconds, int | float) or not pause_seconds >= 0:
@@ -114,7 +115,7 @@ class AccessLogStream:
 
     Args:
         file: open for bytes, such as ``sys.stdin.buffer``; compressed or not.
-        format: a name of ``msgtrack.logs.formats``, or a format.
+        format: a name of ``msgtrack.logs.formats``, a format, or ``auto``: each file's first lines tell it.
         batch_lines: how many lines a batch has at most.
         progress: is told how many more bytes of the text were read.
 
@@ -130,8 +131,8 @@ class AccessLogStream:
         batch_lines: int = 5_000,
         progress: Callable[[int], object] | None = None,
     ) -> None:
-        self._raw = file if isinstance(file, io.BufferedReader) else io.BufferedReader(_Raw(file))
-        self._parser = Parser(formats.get(format), _at_least_one("batch_lines", batch_lines), progress)
+        self._raw = _buffered(file)
+        self._parser = Parser(_format(format), _at_least_one("batch_lines", batch_lines), progress)
 
     def read(self, position: str | None) -> Iterator[Batch]:
         """The batches of all that is still to come; see :class:`msgtrack.protocols.Source`.
@@ -145,13 +146,38 @@ class AccessLogStream:
         turn = str(int(position or 0) + 1)
         try:
             stream, _ = plain_stream(self._raw, name="the stream")
+            start = stream.peek(_PEEKED)
+            if not start:
+                return
+            format = self._parser.format_of(lambda: _complete(start), "the stream")
             lines = LogLines(stream, finish=True)
-            for records in self._parser.records(lines, self._parser.format.reader(), lambda: lines.offset):
+            for records in self._parser.records(lines, format.reader(), lambda: lines.offset):
                 yield Batch(records=records, position=turn, scope=f"stream:{turn}")
         except DamagedError as error:
             raise SourceError(f"the compressed stream is damaged, or ends too early: {error}") from error
         except OSError as error:
             raise SourceError(f"cannot read the stream: {error.strerror or error}") from error
+
+
+def sample_lines(file: str | os.PathLike[str] | BinaryIO, *, most: int = 200) -> tuple[str, ...]:
+    """The first lines of a log, compressed or not, to show to ``msgtrack.logs.formats.detect``.
+
+    A file of bytes is read from where it stands, and is somewhere behind those lines then.
+
+    Raises:
+        SourceError: it cannot be read.
+        MissingExtra: it is compressed with zstd, and nothing that reads it is installed.
+    """
+    name = os.fspath(file) if isinstance(file, str | os.PathLike) else "the stream"
+    try:
+        if not isinstance(file, str | os.PathLike):
+            return tuple(first_lines(plain_stream(_buffered(file), name=name)[0], most))
+        with Path(file).open("rb") as raw:
+            return tuple(first_lines(plain_stream(raw, name=name)[0], most))
+    except DamagedError as error:
+        raise SourceError(f"{name} is damaged, or ends too early: {error}") from error
+    except OSError as error:
+        raise SourceError(f"cannot read the access log {name}: {error.strerror or error}") from error
 
 
 def find_logs(pattern: str | os.PathLike[str]) -> tuple[Path, ...]:
@@ -186,6 +212,20 @@ class _Raw(io.RawIOBase):
         data = self._file.read(len(buffer))
         buffer[: len(data)] = data
         return len(data)
+
+
+def _buffered(file: BinaryIO) -> io.BufferedReader:
+    return file if isinstance(file, io.BufferedReader) else io.BufferedReader(_Raw(file))
+
+
+def _complete(start: bytes) -> list[str]:
+    """The lines of some bytes; the last one, which may be cut, only where it is all there is."""
+    lines = first_lines(io.BufferedReader(io.BytesIO(start)))
+    return lines[:-1] or lines
+
+
+def _format(format: object) -> formats.LogFormat | None:
+    return None if format == "auto" else formats.get(format)  # type: ignore[arg-type]  # says itself what is wrong
 
 
 def _at_least_one(option: str, value: object) -> int:

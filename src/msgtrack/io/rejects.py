@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Self
+from typing import BinaryIO, Self
 
 from msgtrack.errors import MsgtrackError, SourceError
 from msgtrack.hits import Rejected
@@ -19,7 +19,7 @@ __all__ = ["RejectWriter", "read_rejects"]
 class RejectWriter:
     """Appends rejected lines to a file, and counts them by reason in ``reasons``.
 
-    Where nothing was rejected no new file stays. Use it in a ``with`` block, or close it.
+    Where nothing is rejected no file is made; what is written after ``close`` opens it again. Use it in a ``with`` block, or close it.
 
     Raises:
         SourceError: the file cannot be written; ``write`` and ``close`` too.
@@ -28,28 +28,31 @@ class RejectWriter:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         self.path = Path(path)
         self.reasons: Counter[str] = Counter()
-        try:
-            # Opening now tells of a folder that is not there before an hour of reading.
-            self._file = self.path.open("ab")
-            self._is_new = self._file.tell() == 0
-        except OSError as error:
-            raise self._failed(error) from error
+        self._file: BinaryIO | None = None
+        if not self.path.parent.is_dir():
+            # Told now, and not after an hour of reading.
+            raise SourceError(f"cannot write the rejected lines {self.path}: there is no such folder")
 
     def write(self, rejected: Rejected | Iterable[Rejected]) -> None:
         """Append one line, or several."""
         several = [rejected] if isinstance(rejected, Rejected) else list(rejected)
+        if not several:
+            return
         try:
+            if self._file is None:
+                self._file = self.path.open("ab")
             self._file.write(b"".join(to_json(one).encode() + b"\n" for one in several))
-        except (OSError, ValueError) as error:
+        except OSError as error:
             raise self._failed(error) from error
         self.reasons.update(one.reason for one in several)
 
     def close(self) -> None:
         """Write what is held back, and close; may be called again."""
+        file, self._file = self._file, None
+        if file is None:
+            return
         try:
-            self._file.close()
-            if self._is_new and not self.reasons:
-                self.path.unlink(missing_ok=True)
+            file.close()
         except OSError as error:
             raise self._failed(error) from error
 
@@ -59,9 +62,8 @@ class RejectWriter:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _failed(self, error: Exception) -> SourceError:
-        said = getattr(error, "strerror", None) or error
-        return SourceError(f"cannot write the rejected lines {self.path}: {said}")
+    def _failed(self, error: OSError) -> SourceError:
+        return SourceError(f"cannot write the rejected lines {self.path}: {error.strerror or error}")
 
 
 def read_rejects(path: str | os.PathLike[str]) -> Iterator[Rejected]:
