@@ -160,7 +160,9 @@ class OpenLog:
         if not place.first or (not self.compression and self.size >= place.offset):
             return False
         start = self._at(0, min(MARK_BYTES, place.offset))
-        return fingerprint(first_line(start)) == place.first and self.stream.seek(place.offset) < place.offset
+        if fingerprint(first_line(start)) != place.first:
+            return False
+        return not self.compression or self.stream.seek(place.offset) < place.offset
 
     def starts_like(self, place: Place) -> bool:
         """Whether this file has the same first line as that of the place."""

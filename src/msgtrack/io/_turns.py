@@ -207,7 +207,8 @@ class Turns:
         """The file that holds the place, and which it is among those before ``end``; the latest first."""
         for at in reversed(range(end)):
             log = self._open(self._others[at].path)
-            if _contains(log, place):
+            # The number of an empty file that was packed may be given to another packed one.
+            if _contains(log, place) and not (log.compression and not place.offset and not place.tail_size):
                 return log, at
             self._close_last()
         return None
@@ -282,16 +283,17 @@ class Turns:
         """All of a file that follows ours."""
         start = self._next(log)
         _contains(log, start)
-        is_first = True
+        is_first, behind_damage = True, False
         for records, place in self._read(log, start):
             if is_first:
                 yield from self._late_lines(at, leaving=True)
                 if self._damage:
                     lines = 0 if place.previous is None else place.previous.lines
                     records.insert(0, Rejected(line=lines + 1, reason="damaged-file", text=self._damage))
-                    self._damage = ""
-            is_first, self.place = False, place
-            yield _batch(records, place)
+                    self._damage, behind_damage = "", True
+            # Nothing more comes of a damaged file.
+            is_first, self.place = False, evolve(place, previous=None) if behind_damage else place
+            yield _batch(records, self.place)
 
     def _late_lines(self, at: int | None, *, leaving: bool) -> Iterator[Batch]:
         """What a server wrote into the file before ours (which is ``at``) since we left it. Packed files are done, and so are
