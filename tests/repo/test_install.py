@@ -82,6 +82,7 @@ def test_the_bare_install_needs_four_packages(root: Path) -> None:
         "django",
         "flask",
         "sketches",
+        "zstd",
         "testing",
     }
     assert extras.keys() == users | {"all", "demo", "dev"}

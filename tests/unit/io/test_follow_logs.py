@@ -36,9 +36,13 @@ def followed(path: Path, *steps: Callable[[], object]) -> list[str]:
 
     found: list[str] = []
     source = AccessLogFile(path, follow=True, sleep=sleep, pause_seconds=0.25)
-    with pytest.raises(Done):
+
+    def read() -> None:
         for batch in source.read(None):
-            found += [one.url if isinstance(one, Hit) else getattr(one, "reason", "") for one in batch.records]
+            found.extend(one.url if isinstance(one, Hit) else getattr(one, "reason", "") for one in batch.records)
+
+    with pytest.raises(Done):
+        read()
     return found
 
 
