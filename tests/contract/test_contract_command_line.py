@@ -8,8 +8,8 @@ import pytest
 
 from msgtrack.cli import main, parser
 
-BUILT = {"audit", "demo", "serve", "compile", "collect", "report", "keys"}
-PLANNED = {"verify", "logs", "doctor", "store"}
+BUILT = {"audit", "demo", "serve", "compile", "collect", "logs", "report", "keys"}
+PLANNED = {"verify", "doctor", "store"}
 
 
 def _commands() -> dict[str, argparse.ArgumentParser]:
@@ -70,6 +70,8 @@ def test_commands_have_these_options(name: str) -> None:
         ["keys", "old"],
         ["audit", "no-such-folder"],
         ["audit", ".", "--syntax", "jinga"],
+        ["logs", "parse", "no-such-*"],
+        ["logs", "detect", "no-such.log"],
     ],
     ids=" ".join,
 )

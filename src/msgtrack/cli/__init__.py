@@ -11,14 +11,14 @@ import io
 import sys
 from collections.abc import Sequence
 
-from msgtrack.cli import audit, collect, compile, keys, report, serve
+from msgtrack.cli import audit, collect, compile, keys, logs, report, serve
 from msgtrack.cli import demo as demo
 from msgtrack.cli._common import complain
 from msgtrack.errors import MsgtrackError
 
 __all__ = ["main"]
 
-_COMMANDS = (demo, compile, audit, serve, collect, report, keys)
+_COMMANDS = (demo, compile, audit, serve, collect, logs, report, keys)
 
 
 def parser() -> argparse.ArgumentParser:

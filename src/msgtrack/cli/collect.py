@@ -8,11 +8,13 @@ import json
 import os
 import time
 from contextlib import ExitStack, suppress
+from glob import has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgtrack._borders import MAX_ID_BYTES, text_id
 from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, progress, tracker_of
+from msgtrack.cli._log_formats import add_log_format, log_format_of
 from msgtrack.errors import InvalidOption, StoreError
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Source, WorkflowRun
@@ -44,9 +46,13 @@ def add(commands: Any) -> None:
         help="a folder of hit segments; may repeat. The name keeps the source's place (default: the whole path)",
     )
     parser.add_argument(
-        "--access-log", action="append", default=[], metavar="[NAME=]FILE", help="an access log; may repeat"
+        "--access-log",
+        action="append",
+        default=[],
+        metavar="[NAME=]FILE",
+        help="an access log, compressed or not, with what it was rotated into; or a pattern without a name; may repeat",
     )
-    parser.add_argument("--format", default="combined", help="the access logs' format (default: combined)")
+    add_log_format(parser, default="combined; auto: told by the first lines")
     parser.add_argument("--store", required=True, metavar="URL", help="such as sqlite:///tracking.db")
     parser.add_argument(
         "--people", default="cookie", metavar="KEY", help="hash: make person keys for logs without cookies"
@@ -89,13 +95,15 @@ def run(args: argparse.Namespace) -> int:
 def _sources(args: argparse.Namespace) -> dict[str, Source]:
     from msgtrack.io import AccessLogFile, SegmentFolder
 
+    log_format = log_format_of(args) or args.format or "combined"
+    found: list[tuple[str, Source]] = [(name, SegmentFolder(path)) for name, path in map(_named, args.segments)]
+    for argument in args.access_log:
+        found += [(name, AccessLogFile(path, format=log_format)) for name, path in _named_logs(argument)]
     sources: dict[str, Source] = {}
-    for argument in [*args.segments, *args.access_log]:
-        name, path = _named(argument)
+    for name, source in found:
         if name in sources:
             raise InvalidOption(f"two sources are called {name}", hint="name them: NAME=PATH")
-        is_log = len(sources) >= len(args.segments)
-        sources[name] = AccessLogFile(path, format=args.format) if is_log else SegmentFolder(path)
+        sources[name] = source
     if not sources:
         raise InvalidOption("there is nothing to collect: give --segments or --access-log")
     return sources
@@ -119,6 +127,18 @@ def _named(argument: str) -> tuple[str, str]:
     except (OSError, RuntimeError):  # a circle of links, or a working folder that is gone
         whole = Path(argument)
     return _shortened(os.fsencode(whole).decode("utf-8", "backslashreplace")), argument
+
+
+def _named_logs(argument: str) -> list[tuple[str, str]]:
+    """Names and paths of all logs that a pattern means, else of the one that a path does."""
+    from msgtrack.io import find_logs
+
+    name, path = _named(argument)
+    if not has_magic(path) or Path(path).exists():
+        return [(name, path)]
+    if path != argument:
+        raise InvalidOption(f"the pattern {path!a:.80} cannot have a name", hint="each log is called by its whole path")
+    return [_named(str(log.absolute())) for log in find_logs(path)]
 
 
 def _shortened(name: str) -> str:

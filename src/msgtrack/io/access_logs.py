@@ -1,135 +1,234 @@
-"""An access log on disk as a source of hits."""
+"""Access logs on disk, and those that come through a pipe, as sources of hits."""
 
 from __future__ import annotations
 
 import glob
-import hashlib
-import json
+import io
 import os
-from collections.abc import Iterable, Iterator
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
+from typing import BinaryIO
 
-from attrs import asdict, evolve, frozen
-
-from msgtrack.errors import SourceError
-from msgtrack.hits import Hit, Rejected
+from msgtrack._borders import shown, switch
+from msgtrack.errors import InvalidOption, SourceError
+from msgtrack.io._lines import LogLines, first_lines
+from msgtrack.io._places import Place
+from msgtrack.io._rotation import logs_of
+from msgtrack.io._streams import DamagedError, plain_stream
+from msgtrack.io._turns import Absent, Parser, Turns
 from msgtrack.logs import formats
 from msgtrack.protocols import Batch
 
-__all__ = ["AccessLogFile"]
+__all__ = ["AccessLogFile", "AccessLogStream", "find_logs", "sample_lines"]
 
-_MAX_LINE = 1 << 20
+_MOST_TURNS = 100
+_PEEKED = 1 << 16
 
 
 class AccessLogFile:
     """One access log, read line by line and on from where it was left, over rotations.
 
-    Its position is a JSON object: byte offset, number of lines, a hash of the first line, and how often the log was begun
-    anew. By the hash a log that was rotated is noticed: its rest is read from the sibling file that begins so
-    (``access.log.1``, ``access.log-20261121``), then what followed, then the new file. Where no such sibling is, a
-    rejected line says so. A log that was cut is read from its start; what was kept before is known. A last line
-    without its end is left for later.
+    Files compressed with gzip, bzip2, xz or zstd are read as they are. The position is a JSON object: byte offset and number
+    of lines, hashes of the file's start and of the last line read, and what the format needs to go on. By the hashes a log that
+    was rotated is noticed: its rest is read from the file that it became, compressed or not (``access.log.1``,
+    ``access.log.2.gz``, ``access.log-20261121``, ``access-20261121.log``, a copy), then what followed, then the new file. A
+    server may go on writing into the old file: what comes there is read until the next rotation.
+
+    Where no such file is, a rejected line says so: ``rotated-away`` when another file stands there, ``truncated`` when the same
+    was cut and begins otherwise. A log that was cut and begins as before is read from its start; what was kept before is known.
+    Other reasons for lines that no format ever sees: ``line-too-long`` (over 1 MiB), ``nul-bytes``, ``damaged-file``.
+
+    A last line without its end is left for later; at the end of a compressed file it is one.
 
     Args:
         path: the log.
-        format: a name of ``msgtrack.logs.formats``.
+        format: a name of ``msgtrack.logs.formats``, a format, or ``auto``: each file's first lines tell it.
+        batch_lines: how many lines a batch has at most.
+        rotated: begin with the files that the log was rotated into, where nothing was read before.
+        finish: nobody writes any more: a last line without its end is a line.
+        follow: go on for ever, as ``tail -F`` does, and wait for what is written. Close the iterator to stop.
+        pause_seconds: between two looks at a log that is followed.
+        sleep: waits so long.
+        progress: is told how many more bytes of the disk were read.
 
     Raises:
-        InvalidOption: there is no such format.
+        InvalidOption: there is no such format, or a number is out of range.
     """
 
     def __init__(
-        self, path: str | os.PathLike[str], *, format: str | formats.LogFormat = "combined", batch_lines: int = 5_000
+        self,
+        path: str | os.PathLike[str],
+        *,
+        format: str | formats.LogFormat = "combined",
+        batch_lines: int = 5_000,
+        rotated: bool = False,
+        finish: bool = False,
+        follow: bool = False,
+        pause_seconds: float = 1.0,
+        sleep: Callable[[float], object] = time.sleep,
+        progress: Callable[[int], object] | None = None,
     ) -> None:
         self.path = Path(path)
-        self._format = formats.get(format)
-        self._batch_lines = batch_lines
+        self._parser = Parser(_format(format), _at_least_one("batch_lines", batch_lines), progress)
+        self._rotated, self._finish = switch("rotated", rotated), switch("finish", finish)
+        self._follows = switch("follow", follow)
+        if isinstance(pause_seconds, bool) or not isinstance(pause_seconds, int | float) or not pause_seconds >= 0:
+            raise InvalidOption(f"pause_seconds={pause_seconds!r:.80} must be a number from 0 on")
+        self._pause_seconds, self._sleep = pause_seconds, sleep
 
     def read(self, position: str | None) -> Iterator[Batch]:
         """The batches behind ``position``; see :class:`msgtrack.protocols.Source`.
 
         Raises:
-            SourceError: the file cannot be read, or the position is not one of ours.
+            SourceError: the file cannot be read, its compressed bytes are damaged, or the position is not one of ours.
+            MissingExtra: it is compressed with zstd, and nothing that reads it is installed.
         """
-        place = _Place.of(position)
+        place = Place.of(position) if position else None
+        turns = Turns(self.path, self._parser, place=place, rotated=self._rotated, finish=self._finish)
+        return self._follow(turns) if self._follows else self._read(turns)
+
+    def _read(self, turns: Turns) -> Iterator[Batch]:
+        with closing(turns):
+            for _ in range(_MOST_TURNS):
+                yield from turns.turn()
+                if not turns.has_moved:
+                    return
+        raise SourceError(f"the files of the access log {self.path} are renamed faster than they can be read")
+
+    def _follow(self, turns: Turns) -> Iterator[Batch]:
+        with closing(turns):
+            while True:
+                # As with tail -F, a log may come later.
+                with suppress(Absent):
+                    yield from turns.turn()
+                if not turns.has_moved:
+                    self._sleep(self._pause_seconds)
+
+
+class AccessLogStream:
+    """An access log that comes through a pipe, or from any file of bytes: read once, to its end.
+
+    There is no going back in a pipe, so its position only counts how often one was read, and each is read from where it stands.
+    A last line without its end is a line.
+
+    Args:
+        file: open for bytes, such as ``sys.stdin.buffer``; compressed or not.
+        format: a name of ``msgtrack.logs.formats``, a format, or ``auto``: each file's first lines tell it.
+        batch_lines: how many lines a batch has at most.
+        progress: is told how many more bytes of the text were read.
+
+    Raises:
+        InvalidOption: there is no such format, or a number is out of range.
+    """
+
+    def __init__(
+        self,
+        file: BinaryIO,
+        *,
+        format: str | formats.LogFormat = "combined",
+        batch_lines: int = 5_000,
+        progress: Callable[[int], object] | None = None,
+    ) -> None:
+        self._raw = _buffered(file)
+        self._parser = Parser(_format(format), _at_least_one("batch_lines", batch_lines), progress)
+
+    def read(self, position: str | None) -> Iterator[Batch]:
+        """The batches of all that is still to come; see :class:`msgtrack.protocols.Source`.
+
+        Raises:
+            SourceError: it cannot be read, its compressed bytes are damaged, or the position is not one of ours.
+            MissingExtra: it is compressed with zstd, and nothing that reads it is installed.
+        """
+        if position and not (position.isascii() and position.isdigit() and len(position) < 19):
+            raise SourceError(f"not a position in a stream: {position:.80}")
+        turn = str(int(position or 0) + 1)
         try:
-            head = _head(self.path)
-            if place.head and head != place.head:
-                older = self._since(place.head)
-                if not older:
-                    yield place.lost(f"{self.path.name} is another file now, and the rest of the old one is not here")
-                for path in older:
-                    # The first of them goes on where it was left, those that followed are new.
-                    place = place if _head(path) == place.head else place.anew(_head(path))
-                    yield from self._read_file(path, place)
-                place = place.anew(head)
-            elif place.offset > self.path.stat().st_size:
-                place = place.anew(head)
-            yield from self._read_file(self.path, evolve(place, head=head))
+            stream, _ = plain_stream(self._raw, name="the stream")
+            start = stream.peek(_PEEKED)
+            if not start:
+                return
+            format = self._parser.format_of(lambda: _complete(start), "the stream")
+            lines = LogLines(stream, finish=True)
+            for records in self._parser.records(lines, format.reader(), lambda: lines.offset):
+                yield Batch(records=records, position=turn, scope=f"stream:{turn}")
+        except DamagedError as error:
+            raise SourceError(f"the compressed stream is damaged, or ends too early: {error}") from error
         except OSError as error:
-            raise SourceError(f"cannot read the access log {self.path}: {error.strerror or error}") from error
-
-    def _since(self, head: str) -> list[Path]:
-        """The rotated files from the one that begins so to the latest, the oldest first; none when it is not there."""
-        others = [path for path in self.path.parent.glob(f"{glob.escape(self.path.name)}?*") if path.is_file()]
-        ordered = sorted(others, key=lambda path: path.stat().st_mtime_ns)
-        heads = [_head(path) for path in ordered]
-        return ordered[heads.index(head) :] if head in heads else []
-
-    def _read_file(self, path: Path, place: _Place) -> Iterator[Batch]:
-        offset, number = place.offset, place.lines
-        records: list[Hit | Rejected] = []
-        with path.open("rb") as file:
-            file.seek(offset)
-            for raw in file:
-                if not raw.endswith(b"\n"):
-                    break
-                offset += len(raw)
-                number += 1
-                record = self._format.parse_line(raw.decode("utf-8", "backslashreplace").rstrip("\r\n"), number)
-                if record is not None:
-                    records.append(record)
-                if len(records) >= self._batch_lines:
-                    yield evolve(place, offset=offset, lines=number).batch(records)
-                    records = []
-        if records:
-            yield evolve(place, offset=offset, lines=number).batch(records)
+            raise SourceError(f"cannot read the stream: {error.strerror or error}") from error
 
 
-@frozen(kw_only=True)
-class _Place:
-    offset: int = 0
-    lines: int = 0
-    head: str = ""
-    begun: int = 0
+def sample_lines(file: str | os.PathLike[str] | BinaryIO, *, most: int = 200) -> tuple[str, ...]:
+    """The first lines of a log, compressed or not, to show to ``msgtrack.logs.formats.detect``.
 
-    @classmethod
-    def of(cls, position: str | None) -> _Place:
-        if not position:
-            return cls()
-        try:
-            said = json.loads(position)
-            return cls(
-                offset=int(said["offset"]), lines=int(said["lines"]), head=str(said["head"]), begun=int(said["begun"])
-            )
-        except (ValueError, TypeError, KeyError):
-            raise SourceError(f"not a position in an access log: {position:.80}") from None
+    A file of bytes is read from where it stands, and is somewhere behind those lines then.
 
-    def anew(self, head: str) -> _Place:
-        """The start of another file, or of this one again."""
-        return _Place(head=head, begun=self.begun + 1)
-
-    def batch(self, records: Iterable[Hit | Rejected]) -> Batch:
-        """Records that end here."""
-        # A log begun anew is counted anew: its equal lines are told apart from its own start.
-        return Batch(records=records, position=json.dumps(asdict(self)), scope=f"{self.head}:{self.begun}")
-
-    def lost(self, why: str) -> Batch:
-        """That lines behind this place are lost, as a rejected line."""
-        return self.batch([Rejected(line=self.lines + 1, reason="rotated-away", text=why)])
+    Raises:
+        SourceError: it cannot be read.
+        MissingExtra: it is compressed with zstd, and nothing that reads it is installed.
+    """
+    name = os.fspath(file) if isinstance(file, str | os.PathLike) else "the stream"
+    try:
+        if not isinstance(file, str | os.PathLike):
+            return tuple(first_lines(plain_stream(_buffered(file), name=name)[0], most))
+        with Path(file).open("rb") as raw:
+            return tuple(first_lines(plain_stream(raw, name=name)[0], most))
+    except DamagedError as error:
+        raise SourceError(f"{name} is damaged, or ends too early: {error}") from error
+    except OSError as error:
+        raise SourceError(f"cannot read the access log {name}: {error.strerror or error}") from error
 
 
-def _head(path: Path) -> str:
-    with path.open("rb") as file:
-        first = file.readline(_MAX_LINE)
-    return hashlib.sha256(first).hexdigest()[:16] if first.endswith(b"\n") or len(first) == _MAX_LINE else ""
+def find_logs(pattern: str | os.PathLike[str]) -> tuple[Path, ...]:
+    """The logs that a pattern such as ``/var/log/*/access.log*`` means, sorted; each once, whatever it was rotated into.
+
+    Read them with ``AccessLogFile(path, rotated=True)``. A path without ``*``, ``?`` and ``[``, or that is there as it stands, means
+    itself.
+
+    Raises:
+        SourceError: the pattern means no file.
+    """
+    wanted = os.fspath(pattern)
+    if not glob.has_magic(wanted) or Path(wanted).exists():
+        return (Path(wanted),)
+    # Path.glob takes no pattern that begins at the root.
+    found = [path for path in map(Path, glob.glob(wanted, recursive=True)) if path.is_file()]  # noqa: PTH207
+    if not found:
+        raise SourceError(f"no file is like {wanted}")
+    return tuple(logs_of(found))
+
+
+class _Raw(io.RawIOBase):
+    """A file of bytes that has ``read`` and no more."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]  # as io.RawIOBase calls it
+        data = self._file.read(len(buffer))
+        buffer[: len(data)] = data
+        return len(data)
+
+
+def _buffered(file: BinaryIO) -> io.BufferedReader:
+    return file if isinstance(file, io.BufferedReader) else io.BufferedReader(_Raw(file))
+
+
+def _complete(start: bytes) -> list[str]:
+    """The lines of some bytes; the last one, which may be cut, only where it is all there is."""
+    lines = first_lines(io.BufferedReader(io.BytesIO(start)))
+    return lines[:-1] or lines
+
+
+def _format(format: object) -> formats.LogFormat | None:
+    return None if format == "auto" else formats.get(format)  # type: ignore[arg-type]  # says itself what is wrong
+
+
+def _at_least_one(option: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise InvalidOption(f"{option}={shown(value)} must be a whole number from 1 on")
+    return value

@@ -85,11 +85,18 @@ def test_what_was_rotated_away_is_told(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_text(DATA)
     _, position = read(log)
-    log.write_text(LINE.format(n=7))
+    (tmp_path / "new").write_text(LINE.format(n=7))
+    (tmp_path / "new").replace(log)
     (lost, hit), after = read(log, position)
     assert isinstance(lost, Rejected)
     assert (lost.reason, lost.line) == ("rotated-away", 6)
     assert isinstance(hit, Hit)
+    assert read(log, after) == ([], after)
+    log.write_text(LINE.format(n=8) * 3)
+    cut, after = read(log, after)
+    assert names(cut) == ["line 2", "/a/8", "/a/8", "/a/8"]
+    assert isinstance(cut[0], Rejected)
+    assert cut[0].reason == "truncated"
     assert read(log, after) == ([], after)
 
 
