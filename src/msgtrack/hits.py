@@ -9,7 +9,7 @@ from attrs import field, frozen
 from msgtrack._borders import closed, count, optional_count, optional_id, utc
 from msgtrack._borders import text as as_text
 
-__all__ = ["MAX_HEADER", "Hit", "Rejected", "header_text"]
+__all__ = ["MAX_HEADER", "PURPOSE_HEADERS", "Hit", "Rejected", "header_text", "prefetch_purpose"]
 
 MAX_HEADER = 512
 """How many characters of a header's value are kept."""
@@ -27,6 +27,18 @@ def header_text(raw: bytes | str) -> str:
             return raw[:MAX_HEADER]
         return _bytes(raw).decode("utf-8", "backslashreplace")[:MAX_HEADER]
     return raw.decode("utf-8", "backslashreplace")[:MAX_HEADER]
+
+
+PURPOSE_HEADERS = ("sec-purpose", "purpose", "x-purpose", "x-moz")
+"""The headers by which clients say that nobody looks yet, the standard's first."""
+
+_PREFETCHING = ("prefetch", "prerender", "preview")
+
+
+def prefetch_purpose(value: str) -> str:
+    """``prefetch`` for a value of one of :data:`PURPOSE_HEADERS` that says so, else the empty text."""
+    lowered = value.lower()
+    return "prefetch" if any(word in lowered for word in _PREFETCHING) else ""
 
 
 def _bytes(text: str) -> bytes:

@@ -38,7 +38,9 @@ class AccessLogFile:
         InvalidOption: there is no such format.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, format: str = "combined", batch_lines: int = 5_000) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, format: str | formats.LogFormat = "combined", batch_lines: int = 5_000
+    ) -> None:
         self.path = Path(path)
         self._format = formats.get(format)
         self._batch_lines = batch_lines

@@ -21,7 +21,7 @@ __all__ = ["formats", "parse"]
 
 def parse(
     lines: Iterable[str],
-    format: str = "combined",
+    format: str | formats.LogFormat = "combined",
     tracker: Resolver | None = None,
     judge: None = None,
 ) -> Iterator[Event | Hit | Rejected]:
@@ -30,7 +30,7 @@ def parse(
     Args:
         lines: the lines, with or without their ends; an open text file will do, one text is no lines. Blank lines
             are passed over.
-        format: a name of ``msgtrack.logs.formats``.
+        format: a name of ``msgtrack.logs.formats``, or a format, such as ``formats.nginx(...)`` makes.
         tracker: who reads tracked URLs. Without one, hits come out as they are; with one, events come out, and hits
             that mean no event (other pages, ``HEAD``, damaged tokens) stay away.
         judge: who tells people from machines; not there yet.
@@ -54,9 +54,10 @@ def _parse(
     lines: Iterable[str], format: formats.LogFormat, tracker: Resolver | None
 ) -> Iterator[Event | Hit | Rejected]:
     ordinals = Ordinals()
+    read = format.reader()
     for number, line in enumerate(lines, 1):
         _refuse_no_text(line, number)
-        record = format.parse_line(line.rstrip("\r\n"), number)
+        record = read(line.rstrip("\r\n"), number)
         if record is None:
             continue
         if tracker is None or isinstance(record, Rejected):

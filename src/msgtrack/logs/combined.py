@@ -9,15 +9,21 @@ comes back as it was. Referrer and agent are kept as :func:`msgtrack.hits.header
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta, timezone
+from ipaddress import ip_address
 
 from msgtrack.hits import Hit, Rejected, header_text
+from msgtrack.logs._heads import HEAD, behind_head
+from msgtrack.logs._lines import LogFormat, Reads
+from msgtrack.logs._texts import escaped_bytes
+from msgtrack.logs._times import clf
 
-__all__ = ["parse_line"]
+__all__ = ["FORMAT", "parse_line"]
 
 _QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*)"'
 _LINE = re.compile(
-    r"(\S+) (\S+) (.*?) \[(\d\d)/([A-Za-z]{3})/(\d{4}):(\d\d):(\d\d):(\d\d) ([+-])(\d\d)(\d\d)\] "
+    # A head of syslog would be taken for an address and a user.
+    rf"(?:(?=\d{{1,3}}\.)|(?!{HEAD}))"
+    r"(\S+) (\S+) (.*?) \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
     + _QUOTED
     + r" (\d{3}|-) (\d+|-)"
     + r"(?: "
@@ -27,27 +33,21 @@ _LINE = re.compile(
     + r"(?: .*)?)?",
     re.DOTALL,
 )
-_MONTHS = {
-    name: number
-    for number, name in enumerate(
-        ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"), 1
-    )
-}
 _REQUEST = re.compile(r"([A-Z][A-Z0-9_-]{0,30}) (\S+)(?: HTTP/[0-9.]+)?")
-_ESCAPE = re.compile(rb"\\x([0-9A-Fa-f]{2})|\\(.)", re.DOTALL)
-_LETTERS = {b"n": b"\n", b"t": b"\t", b"r": b"\r", b"b": b"\b", b"v": b"\v", b"f": b"\f", b"a": b"\a"}
 
 
 def parse_line(line: str, number: int) -> Hit | Rejected | None:
     """The hit of one line; see :class:`msgtrack.logs.formats.LogFormat`."""
-    if not line.strip():
-        return None
     match = _LINE.fullmatch(line)
+    if match is None and (rest := behind_head(line)):
+        match = _LINE.fullmatch(rest)
     if match is None:
-        return Rejected(line=number, reason="not-combined", text=line)
-    address, _, _, day, month, year, hour, minute, second, sign, zone_hours, zone_minutes = match.groups()[:12]
-    request, status, _, referrer, agent = match.groups()[12:]
-    moment = _moment(day, month, year, hour, minute, second, sign + zone_hours, zone_minutes)
+        return None if not line or line.isspace() else Rejected(line=number, reason="not-combined", text=line)
+    address, identity, user, written, request, status, _, referrer, agent = match.groups()
+    if identity != "-" and " " in user and not address.endswith(",") and _is_address(identity):
+        # The host that was asked stands in front, as some servers do for some of their hosts.
+        address = identity
+    moment = clf(written)
     if moment is None:
         return Rejected(line=number, reason="bad-time", text=line)
     asked = _REQUEST.fullmatch(_plain(request))
@@ -59,44 +59,42 @@ def parse_line(line: str, number: int) -> Hit | Rejected | None:
         received_at=moment,
         user_agent=_value(agent),
         referrer=_value(referrer),
-        client_ip="" if address == "-" else address,
+        # Of a list of addresses the first is that of the client.
+        client_ip="" if address == "-" else address.strip('",'),
         status=None if status == "-" else int(status),
     )
 
 
-def _moment(
-    day: str, month: str, year: str, hour: str, minute: str, second: str, hours: str, minutes: str
-) -> datetime | None:
-    number = _MONTHS.get(month.title())
-    if number is None:
-        return None
+def _is_address(text: str) -> bool:
     try:
-        offset = timedelta(hours=int(hours), minutes=int(hours[0] + minutes))
-        local = datetime(
-            int(year), number, int(day), int(hour), int(minute), min(int(second), 59), tzinfo=timezone(offset)
-        )
-        return local.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _value(text: str | None) -> str:
-    return "" if text is None or text == "-" else header_text(_sent(text))
+    return "" if text is None or text == "-" else header_text(escaped_bytes(text))
 
 
 def _plain(text: str) -> str:
-    return _sent(text).decode("utf-8", "backslashreplace") if "\\" in text else text
+    return escaped_bytes(text).decode("utf-8", "backslashreplace") if "\\" in text else text
 
 
-def _sent(text: str) -> bytes:
-    """The bytes that the client sent: raw and escaped ones are the same again."""
-    try:
-        # Undoes what errors="surrogateescape" did when the log was opened.
-        raw = text.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:
-        raw = text.encode("utf-8", "backslashreplace")
-    return _ESCAPE.sub(_unescape, raw) if b"\\" in raw else raw
-
-
-def _unescape(match: re.Match[bytes]) -> bytes:
-    return bytes.fromhex(match[1].decode()) if match[1] else _LETTERS.get(match[2], match[2])
+FORMAT = LogFormat(
+    name="combined",
+    description="Apache's and nginx's combined log: address, user, time, request, status, size, referrer, agent",
+    parse_line=parse_line,
+    reads=(
+        Reads(
+            field="%h, $remote_addr",
+            becomes="client_ip",
+            note="of several addresses the first; a host in front is passed over",
+        ),
+        Reads(field="%t, [$time_local]", becomes="received_at"),
+        Reads(field="%r, $request", becomes="request"),
+        Reads(field="%>s, $status", becomes="status"),
+        Reads(field="%{Referer}i, $http_referer", becomes="referrer"),
+        Reads(field="%{User-agent}i, $http_user_agent", becomes="user_agent"),
+    ),
+)

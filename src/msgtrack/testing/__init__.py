@@ -1,9 +1,9 @@
-"""For test suites: the conformance suite of stores, its state machine, Hypothesis strategies for every value, and what mail
-gateways do to links.
+"""For test suites: the conformance suite of stores, its state machine, the suite of log formats, Hypothesis strategies for every
+value, and what mail gateways do to links.
 
 ::
 
-    from msgtrack.testing import StoreAgreement, StoreSuite, gateways, strategies
+    from msgtrack.testing import LogFormatSuite, StoreAgreement, StoreSuite, gateways, strategies
 
 Needs the extra ``testing`` (pytest and Hypothesis).
 """
@@ -23,11 +23,12 @@ except ImportError as error:
 
 # Before the modules are imported: else a failure in somebody's own store would not show the values that were compared.
 _CLAUSES = ("record", "event", "page", "upkeep", "erasing")
-for _name in ("stores", "_agreement", *(f"_{_part}_clauses" for _part in _CLAUSES)):
+for _name in ("stores", "_agreement", "_log_formats", *(f"_{_part}_clauses" for _part in _CLAUSES)):
     pytest.register_assert_rewrite(f"msgtrack.testing.{_name}")
 
 from msgtrack.testing import gateways, strategies  # noqa: E402
 from msgtrack.testing._agreement import StoreAgreement  # noqa: E402
+from msgtrack.testing._log_formats import LogFormatSuite  # noqa: E402
 from msgtrack.testing.stores import StoreSuite  # noqa: E402
 
-__all__ = ["StoreAgreement", "StoreSuite", "gateways", "strategies"]
+__all__ = ["LogFormatSuite", "StoreAgreement", "StoreSuite", "gateways", "strategies"]
