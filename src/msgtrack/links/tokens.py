@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -38,6 +39,7 @@ __all__ = [
     "is_own_link",
     "message_head",
     "message_text",
+    "plain_reader",
     "read_link",
     "read_message",
     "tail_text",
@@ -173,6 +175,44 @@ def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "messa
         )
     except (ValueError, OverflowError):
         return None
+
+
+def plain_reader(keyring: Keyring, realm: str) -> Callable[[str], tuple[str, str] | None]:
+    """Reads message parts whose ids are not concealed: all that one says beside the message, as one text, and the message's id.
+
+    None for what is no such part, and where more than one secret might have signed it; ask :func:`read_message` then.
+    Two parts with the same first text read alike but for the message.
+    """
+    verifying: dict[str, Callable[[str, str], bool] | None] = {}
+
+    def read(token: str) -> tuple[str, str] | None:
+        text, head = token[:-MAC_LENGTH], token[:HEAD_LENGTH]
+        if head not in verifying and not _remember_key(verifying, head, keyring, realm):
+            return None
+        verify = verifying[head]
+        # What has values behind it is signed twice, and read elsewhere.
+        if verify is None or not token.isascii() or ".-" in token or not verify(text, token[-MAC_LENGTH:]):
+            return None
+        before, _, rest = text.partition("-")
+        number, hyphen, behind = rest.partition("-")
+        try:
+            return f"{before}-{hyphen}{behind}" if hyphen else before, decode_id(number)
+        except (ValueError, OverflowError):
+            return None
+
+    return read
+
+
+def _remember_key(
+    verifying: dict[str, Callable[[str, str], bool] | None], head: str, keyring: Keyring, realm: str
+) -> bool:
+    # There are no more heads than these three characters can say, 32,768; those that nobody signed are few.
+    if len(head) < HEAD_LENGTH or not is_token_text(head):
+        return False
+    bits = decode_int(head)
+    keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
+    verifying[head] = keys[0].verify if len(keys) == 1 else None
+    return True
 
 
 class LinkTexts:

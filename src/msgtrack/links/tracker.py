@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Never
+from urllib.parse import urlsplit
 
 from msgtrack._borders import count, one_of, optional_utc, switch, text_id, utc
 from msgtrack.errors import CompileError, InvalidOption, InvalidValue, UnknownOption
@@ -14,6 +15,7 @@ from msgtrack.links.compile import Compiler
 from msgtrack.links.compiled import CompiledMessage
 from msgtrack.links.destinations import OwnBase
 from msgtrack.links.drafts import Draft
+from msgtrack.links.families import FamilyReader, family_reader
 from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
 from msgtrack.links.hosted_urls import HostedUrls, read_kind
 from msgtrack.links.instructions import expand
@@ -218,6 +220,19 @@ class Tracker(HostedUrls, MailAddresses):
         ``at``, links past their expiry are ``expired``.
         """
         return self._reader.read(self.url_format.parse(url), self.registry, None if at is None else utc(at))
+
+    def family_reader(self) -> FamilyReader | None:
+        """What tells the families of tracked URLs apart: of one family all are resolved alike, but for the message.
+
+        For whoever reads many: given path and query, it gives the family (any hashable value) and the message's id when
+        the URL has come undamaged and its message part's signature holds, else None, which says nothing. Two URLs of a
+        family differ in ``message_id`` and ``pseudonym`` of their resolutions alone, at any one moment, as long as the
+        registry says the same of their link. None where the URL format has no families.
+        """
+        # Whoever reads URLs in a way of their own may read these in another way, too.
+        if type(self).resolve is not Tracker.resolve or type(self.url_format) is not CompactFormat:
+            return None
+        return family_reader(self.keyring, self.realm, urlsplit(self.base_url).path)
 
     def person_salt(self, day: str) -> bytes:
         """A secret of one day, for person keys made by hashing; see ``PeoplePolicy``."""
