@@ -19,7 +19,11 @@ _BROWSERS = [
     for version in range(110, 131)
     for tail in ("Safari/537.36", "Mobile Safari/537.36", "Safari/537.36 Edg/125.0.0.0")
 ]  # fmt: skip
-_REFERRERS = ["-"] * 7 + ["https://mail.example.org/", "https://webmail.example.net/inbox", "https://outlook.live.example/"]
+_REFERRERS = ["-"] * 7 + [
+    "https://mail.example.org/",
+    "https://webmail.example.net/inbox",
+    "https://outlook.live.example/",
+]
 _PER_SECOND = 80
 
 
@@ -31,7 +35,8 @@ def log_lines(number: int, *, distinct: float = 0.6) -> Iterator[str]:
         delivery_id="4711",
     )
     at = datetime(2026, 3, 2, 8, tzinfo=UTC)
-    shown, paths = 0, []
+    shown = 0
+    paths: list[list[str]] = []
     for line in range(number):
         if not paths or rng.random() < distinct or line % 1_000 == 0:
             shown += 1

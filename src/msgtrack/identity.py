@@ -33,15 +33,22 @@ class Ordinals:
 
     def next(self, key: str) -> int:
         """0 for the first event of this derived id, 1 for the second, and so on."""
-        second = key[:8]
-        seen = self._seen.get(second)
-        if seen is None:
-            seen = self._seen[second] = {}
-            if len(self._seen) > _MOST_SECONDS:
-                self._forget()
+        seen = self.of_second(key[:8])
         ordinal = seen.get(key, 0)
         seen[key] = ordinal + 1
         return ordinal
+
+    def of_second(self, second: str) -> dict[str, int]:
+        """How often each id came that begins with these eight digits, for whoever counts many of one second; not to be
+        kept over another call.
+        """
+        seen = self._seen.get(second)
+        if seen is None:
+            # Before this one is taken in, for it may be an old one, and is counted all the same.
+            if len(self._seen) >= _MOST_SECONDS:
+                self._forget()
+            seen = self._seen[second] = {}
+        return seen
 
     def state(self) -> dict[str, int]:
         """What must be kept to go on later."""

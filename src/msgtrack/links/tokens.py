@@ -32,14 +32,15 @@ __all__ = [
     "KEY_LENGTH",
     "LinkKeys",
     "LinkTexts",
+    "MessageReader",
     "MessageToken",
     "concealed_text",
     "decode_id",
     "encode_id",
     "is_own_link",
     "message_head",
+    "message_reader",
     "message_text",
-    "plain_reader",
     "read_link",
     "read_message",
     "tail_text",
@@ -177,42 +178,46 @@ def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "messa
         return None
 
 
-def plain_reader(keyring: Keyring, realm: str) -> Callable[[str], tuple[str, str] | None]:
-    """Reads message parts whose ids are not concealed: all that one says beside the message, as one text, and the message's id.
+MessageReader = Callable[[str], "tuple[str, str] | None"]
+"""From a message part to its family and its message's id; see :func:`message_reader`."""
 
-    None for what is no such part, and where more than one secret might have signed it; ask :func:`read_message` then.
-    Two parts with the same first text read alike but for the message.
+
+def message_reader(keyring: Keyring, realm: str) -> MessageReader:
+    """Reads message parts: the *family*, which is all that one says beside the message, as one text; and the message's id.
+
+    Two parts of one family read alike but for the message. None for what is no message part of ours, and for those that only
+    :func:`read_message` can tell: ids are concealed, or more than one secret might have signed. Not to be shared
+    between threads.
     """
+    # As many as heads that were asked for; three characters can say 32,768.
     verifying: dict[str, Callable[[str, str], bool] | None] = {}
 
-    def read(token: str) -> tuple[str, str] | None:
-        text, head = token[:-MAC_LENGTH], token[:HEAD_LENGTH]
-        if head not in verifying and not _remember_key(verifying, head, keyring, realm):
+    def verify_of(head: str) -> Callable[[str, str], bool] | None:
+        if len(head) < HEAD_LENGTH or not is_token_text(head):
             return None
-        verify = verifying[head]
+        bits = decode_int(head)
+        keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
+        verifying[head] = keys[0].verify if len(keys) == 1 else None
+        return verifying[head]
+
+    def read(token: str) -> tuple[str, str] | None:
+        head = token[:HEAD_LENGTH]
+        verify = verifying[head] if head in verifying else verify_of(head)
         # What has values behind it is signed twice, and read elsewhere.
-        if verify is None or not token.isascii() or ".-" in token or not verify(text, token[-MAC_LENGTH:]):
+        if verify is None or ".-" in token or not token.isascii():
+            return None
+        text = token[:-MAC_LENGTH]
+        if not verify(text, token[-MAC_LENGTH:]):
             return None
         before, _, rest = text.partition("-")
         number, hyphen, behind = rest.partition("-")
         try:
-            return f"{before}-{hyphen}{behind}" if hyphen else before, decode_id(number)
+            message_id = decode_id(number) if number[:1] == "." else str(decode_int(number))
         except (ValueError, OverflowError):
             return None
+        return f"{before}-{hyphen}{behind}", message_id
 
     return read
-
-
-def _remember_key(
-    verifying: dict[str, Callable[[str, str], bool] | None], head: str, keyring: Keyring, realm: str
-) -> bool:
-    # There are no more heads than these three characters can say, 32,768; those that nobody signed are few.
-    if len(head) < HEAD_LENGTH or not is_token_text(head):
-        return False
-    bits = decode_int(head)
-    keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
-    verifying[head] = keys[0].verify if len(keys) == 1 else None
-    return True
 
 
 class LinkTexts:

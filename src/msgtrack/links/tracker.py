@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Never
-from urllib.parse import urlsplit
 
 from msgtrack._borders import count, one_of, optional_utc, switch, text_id, utc
 from msgtrack.errors import CompileError, InvalidOption, InvalidValue, UnknownOption
@@ -15,7 +14,6 @@ from msgtrack.links.compile import Compiler
 from msgtrack.links.compiled import CompiledMessage
 from msgtrack.links.destinations import OwnBase
 from msgtrack.links.drafts import Draft
-from msgtrack.links.families import FamilyReader, family_reader
 from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
 from msgtrack.links.hosted_urls import HostedUrls, read_kind
 from msgtrack.links.instructions import expand
@@ -26,7 +24,7 @@ from msgtrack.links.resolving import UrlReader
 from msgtrack.links.rules import LinkRules
 from msgtrack.links.signing import MessageSigner
 from msgtrack.links.syntaxes import Syntax, syntax_of
-from msgtrack.links.tokens import LinkKeys, LinkTexts
+from msgtrack.links.tokens import LinkKeys, LinkTexts, MessageReader, message_reader
 from msgtrack.links.verp import MailAddresses
 from msgtrack.links.writing import UrlWriter, open_texts
 from msgtrack.model import Part, Policy, Resolution
@@ -221,18 +219,19 @@ class Tracker(HostedUrls, MailAddresses):
         """
         return self._reader.read(self.url_format.parse(url), self.registry, None if at is None else utc(at))
 
-    def family_reader(self) -> FamilyReader | None:
-        """What tells the families of tracked URLs apart: of one family all are resolved alike, but for the message.
+    def message_reader(self) -> MessageReader | None:
+        """What tells tracked URLs apart by message, for whoever reads many: of each family one must be resolved, not all.
 
-        For whoever reads many: given path and query, it gives the family (any hashable value) and the message's id when
-        the URL has come undamaged and its message part's signature holds, else None, which says nothing. Two URLs of a
-        family differ in ``message_id`` and ``pseudonym`` of their resolutions alone, at any one moment, as long as the
-        registry says the same of their link. None where the URL format has no families.
+        It is given the last segment of a path, and gives its family (any hashable value) and the message's id when its
+        signature holds; else None, which says nothing. Of two URLs that are equal up to there, in at most 4,096
+        characters, and were resolved without repairs, last segments of one family make no difference at any one moment
+        but in ``message_id`` and ``pseudonym``, as long as the registry says the same of their link. None where the URL
+        format does not end in message parts.
         """
         # Whoever reads URLs in a way of their own may read these in another way, too.
         if type(self).resolve is not Tracker.resolve or type(self.url_format) is not CompactFormat:
             return None
-        return family_reader(self.keyring, self.realm, urlsplit(self.base_url).path)
+        return message_reader(self.keyring, self.realm)
 
     def person_salt(self, day: str) -> bytes:
         """A secret of one day, for person keys made by hashing; see ``PeoplePolicy``."""

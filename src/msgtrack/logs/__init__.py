@@ -14,7 +14,7 @@ from msgtrack.events import Event
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, identified
 from msgtrack.logs import combined, formats
-from msgtrack.logs._fast import FastLines, family_reader_of, text_of
+from msgtrack.logs._fast import FastLines, message_reader_of, text_of
 from msgtrack.protocols import Resolver
 
 __all__ = ["formats", "parse"]
@@ -49,8 +49,8 @@ def parse(
     if judge is not None:
         raise NotSupported("judges are not there yet", hint="leave judge out")
     read = formats.get(format)
-    if tracker is not None and read is combined.FORMAT and (families := family_reader_of(tracker)) is not None:
-        return FastLines(tracker, families, Ordinals()).events(lines)
+    if tracker is not None and read is combined.FORMAT and (reader := message_reader_of(tracker)) is not None:
+        return FastLines(tracker, reader, Ordinals()).events(lines)
     return _parse(lines, read, tracker)
 
 

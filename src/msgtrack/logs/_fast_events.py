@@ -6,7 +6,6 @@ id is taken over. The tests hold both ways against each other.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
@@ -14,7 +13,7 @@ from typing import Any, cast
 from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit
 from msgtrack.model import Client
 
-__all__ = ["MODELS", "Make", "id_behind", "id_of", "maker", "sized"]
+__all__ = ["MODELS", "Make", "id_behind", "maker", "sized"]
 
 Make = Callable[[datetime, str, str, "Client | None"], Event]
 """From moment, message, id and client to an event."""
@@ -30,20 +29,15 @@ def id_behind(agent: str) -> str:
     return sized("") + sized(agent) + sized("") + sized("0")
 
 
-def id_of(prefix: str, parts: str) -> str:
-    """The id of parts put together, behind the eight digits of their second."""
-    return prefix + hashlib.sha256(parts.encode("utf-8", "surrogatepass")).hexdigest()[:24]
-
-
 def _twin(cls: type[Event]) -> type[Event]:
     """A class of the same layout whose values can be changed, to become ``cls`` when they are whole."""
     body = {"__slots__": (), "__setattr__": object.__setattr__, "__delattr__": object.__delattr__}
     return cast("type[Event]", type(f"_{cls.__name__}", (cls,), body))
 
 
-_TWINS = {cls: _twin(cls) for cls in (Open, Click, MirrorPageView, OptOutClick, PageVisit)}
+_TWINS: dict[type[Event], type[Event]] = {cls: _twin(cls) for cls in (Open, Click, MirrorPageView, OptOutClick, PageVisit)}
 
-MODELS = frozenset(_TWINS)
+MODELS: frozenset[type[Event]] = frozenset(_TWINS)
 """The classes of events that can be models: they have the fields of all events, and no more."""
 
 

@@ -25,9 +25,7 @@ _TAIL = re.compile(_BEHIND, re.DOTALL)
 _LINE = re.compile(
     # A head of syslog would be taken for an address and a user.
     rf"(?:(?=\d{{1,3}}\.)|(?!{HEAD}))"
-    r"(\S+) (\S+) (.*?) \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
-    + _QUOTED
-    + _BEHIND,
+    r"(\S+) (\S+) (.*?) \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] " + _QUOTED + _BEHIND,
     re.DOTALL,
 )
 _REQUEST = re.compile(r"([A-Z][A-Z0-9_-]{0,30}) (\S+)(?: HTTP/[0-9.]+)?")
