@@ -130,7 +130,7 @@ class FastLines:
                     make, end, kind, delivery, link = model
                     if end is None or at < end:
                         client, agent = tail
-                        parts = f"{kind}{moment_part}{delivery}{part}{link}{agent}".encode("utf-8", "surrogatepass")
+                        parts = f"{kind}{moment_part}{delivery}{part}{link}{agent}".encode()
                         key = prefix + sha256(parts).hexdigest()[:24]
                         if prefix != second:
                             second, seen = prefix, of_second(prefix)
@@ -167,14 +167,19 @@ class FastLines:
         return record
 
     def _message(self, message: str) -> _Said | None:
-        found = self._read_message(message[: -len(_BEHIND_URL)]) if message.endswith(_BEHIND_URL) else None
+        # Most lines of a large log come here, so this is written out, too.
+        found = self._read_message(message[:-5]) if message[-5:] == _BEHIND_URL else None
         if found is None:
             return None
         family, message_id = found
         models = self._families.get(family)
         if models is None:
             models = _remember(self._families, family, {})
-        return _remember(self._said, message, (models, message_id, sized(message_id)))
+        known = self._said
+        if len(known) >= _ROOM:
+            known.clear()
+        said = known[message] = (models, message_id, f"{len(message_id)}:{message_id}")
+        return said
 
     def _moment(self, written: str) -> _Moment | None:
         match = _WRITTEN.fullmatch(written)
