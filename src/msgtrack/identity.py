@@ -6,9 +6,7 @@ is its name, within its source; equal ones of one file are told apart by their o
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
-from datetime import timedelta
 
 from attrs import evolve
 
@@ -16,8 +14,8 @@ from msgtrack.events import Event, Open, event_id
 
 __all__ = ["Ordinals", "collected_id", "identified"]
 
-_WINDOW = timedelta(seconds=10)
-_ROOM = 1_024
+_WINDOW_SECONDS = 10
+_MOST_SECONDS = 16
 
 
 class Ordinals:
@@ -28,29 +26,39 @@ class Ordinals:
     """
 
     def __init__(self, state: Mapping[str, int] | None = None) -> None:
-        self._seen: Counter[str] = Counter(dict(state or {}))
-        self._newest = max((int(key[:8], 16) for key in self._seen), default=0)
-        self._room = _ROOM
+        # By second, as ids begin with it: eight digits, whose texts sort as they do. What is old goes by the second, too.
+        self._seen: dict[str, dict[str, int]] = {}
+        for key, seen in (state or {}).items():
+            self._seen.setdefault(key[:8], {})[key] = seen
 
     def next(self, key: str) -> int:
         """0 for the first event of this derived id, 1 for the second, and so on."""
-        ordinal = self._seen[key]
-        self._seen[key] = ordinal + 1
-        self._newest = max(self._newest, int(key[:8], 16))
-        if len(self._seen) > self._room:
-            self._forget()
-            # Twice what is left: forgetting then costs each event the same, however many there are.
-            self._room = max(_ROOM, 2 * len(self._seen))
+        seen = self.of_second(key[:8])
+        ordinal = seen.get(key, 0)
+        seen[key] = ordinal + 1
         return ordinal
+
+    def of_second(self, second: str) -> dict[str, int]:
+        """How often each id came that begins with these eight digits, for whoever counts many of one second; not to be
+        kept over another call.
+        """
+        seen = self._seen.get(second)
+        if seen is None:
+            # Before this one is taken in, for it may be an old one, and is counted all the same.
+            if len(self._seen) >= _MOST_SECONDS:
+                self._forget()
+            seen = self._seen[second] = {}
+        return seen
 
     def state(self) -> dict[str, int]:
         """What must be kept to go on later."""
         self._forget()
-        return dict(self._seen)
+        return {key: ordinal for seen in self._seen.values() for key, ordinal in seen.items()}
 
     def _forget(self) -> None:
-        horizon = self._newest - int(_WINDOW.total_seconds())
-        self._seen = Counter({key: seen for key, seen in self._seen.items() if int(key[:8], 16) >= horizon})
+        newest = max(self._seen, default="0")
+        horizon = f"{max(0, int(newest, 16) - _WINDOW_SECONDS):08x}"
+        self._seen = {second: seen for second, seen in self._seen.items() if second >= horizon}
 
 
 def identified(event: Event, ordinals: Ordinals) -> Event:

@@ -48,7 +48,7 @@ def encode_int(number: int) -> str:
 
 def decode_int(text: str) -> int:
     """The number that :func:`encode_int` wrote; text outside the alphabet raises ValueError."""
-    if not text or not is_token_text(text):
+    if not text or not _LETTERS.issuperset(text):
         raise ValueError(text)
     return int(text.translate(_TO_PYTHON), 32)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -31,12 +32,14 @@ __all__ = [
     "KEY_LENGTH",
     "LinkKeys",
     "LinkTexts",
+    "MessageReader",
     "MessageToken",
     "concealed_text",
     "decode_id",
     "encode_id",
     "is_own_link",
     "message_head",
+    "message_reader",
     "message_text",
     "read_link",
     "read_message",
@@ -173,6 +176,48 @@ def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "messa
         )
     except (ValueError, OverflowError):
         return None
+
+
+MessageReader = Callable[[str], "tuple[str, str] | None"]
+"""From a message part to its family and its message's id; see :func:`message_reader`."""
+
+
+def message_reader(keyring: Keyring, realm: str) -> MessageReader:
+    """Reads message parts: the *family*, which is all that one says beside the message, as one text; and the message's id.
+
+    Two parts of one family read alike but for the message. None for what is no message part of ours, and for those that only
+    :func:`read_message` can tell: ids are concealed, or more than one secret might have signed. Not to be shared
+    between threads.
+    """
+    # As many as heads that were asked for; three characters can say 32,768.
+    verifying: dict[str, Callable[[str, str], bool] | None] = {}
+
+    def verify_of(head: str) -> Callable[[str, str], bool] | None:
+        if len(head) < HEAD_LENGTH or not is_token_text(head):
+            return None
+        bits = decode_int(head)
+        keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
+        verifying[head] = keys[0].verify if len(keys) == 1 else None
+        return verifying[head]
+
+    def read(token: str) -> tuple[str, str] | None:
+        head = token[:HEAD_LENGTH]
+        verify = verifying[head] if head in verifying else verify_of(head)
+        # What has values behind it is signed twice, and read elsewhere.
+        if verify is None or ".-" in token or not token.isascii():
+            return None
+        text = token[:-MAC_LENGTH]
+        if not verify(text, token[-MAC_LENGTH:]):
+            return None
+        before, _, rest = text.partition("-")
+        number, hyphen, behind = rest.partition("-")
+        try:
+            message_id = decode_id(number) if number[:1] == "." else str(decode_int(number))
+        except (ValueError, OverflowError):
+            return None
+        return f"{before}-{hyphen}{behind}", message_id
+
+    return read
 
 
 class LinkTexts:

@@ -25,7 +25,7 @@ from msgtrack.links.rules import LinkRules
 from msgtrack.links.sessions import SessionTokens
 from msgtrack.links.signing import MessageSigner
 from msgtrack.links.syntaxes import Syntax, syntax_of
-from msgtrack.links.tokens import LinkKeys, LinkTexts
+from msgtrack.links.tokens import LinkKeys, LinkTexts, MessageReader, message_reader
 from msgtrack.links.verp import MailAddresses
 from msgtrack.links.writing import UrlWriter, open_texts
 from msgtrack.model import Part, Policy, Resolution
@@ -219,6 +219,20 @@ class Tracker(HostedUrls, MailAddresses, SessionTokens):
         ``at``, links past their expiry are ``expired``.
         """
         return self._reader.read(self.url_format.parse(url), self.registry, None if at is None else utc(at))
+
+    def message_reader(self) -> MessageReader | None:
+        """What tells tracked URLs apart by message, for whoever reads many: of each family one must be resolved, not all.
+
+        It is given the last segment of a path, and gives its family (any hashable value) and the message's id when its
+        signature holds; else None, which says nothing. Of two URLs that are equal up to there, in at most 4,096
+        characters, and were resolved without repairs, last segments of one family make no difference at any one moment
+        but in ``message_id`` and ``pseudonym``, as long as the registry says the same of their link. None where the URL
+        format does not end in message parts.
+        """
+        # Whoever reads URLs in a way of their own may read these in another way, too.
+        if type(self).resolve is not Tracker.resolve or type(self.url_format) is not CompactFormat:
+            return None
+        return message_reader(self.keyring, self.realm)
 
     def person_salt(self, day: str) -> bytes:
         """A secret of one day, for person keys made by hashing; see ``PeoplePolicy``."""

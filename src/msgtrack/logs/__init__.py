@@ -13,7 +13,8 @@ from msgtrack.errors import InvalidValue, NotSupported
 from msgtrack.events import Event
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, identified
-from msgtrack.logs import formats
+from msgtrack.logs import combined, formats
+from msgtrack.logs._fast import FastLines, message_reader_of, text_of
 from msgtrack.protocols import Resolver
 
 __all__ = ["formats", "parse"]
@@ -47,7 +48,10 @@ def parse(
         )
     if judge is not None:
         raise NotSupported("judges are not there yet", hint="leave judge out")
-    return _parse(lines, formats.get(format), tracker)
+    read = formats.get(format)
+    if tracker is not None and read is combined.FORMAT and (reader := message_reader_of(tracker)) is not None:
+        return FastLines(tracker, reader, Ordinals()).events(lines)
+    return _parse(lines, read, tracker)
 
 
 def _parse(
@@ -56,8 +60,7 @@ def _parse(
     ordinals = Ordinals()
     read = format.reader()
     for number, line in enumerate(lines, 1):
-        _refuse_no_text(line, number)
-        record = read(line.rstrip("\r\n"), number)
+        record = read(text_of(line, number), number)
         if record is None:
             continue
         if tracker is None or isinstance(record, Rejected):
@@ -66,14 +69,6 @@ def _parse(
         event = decide(record, tracker).event
         if event is not None:
             yield identified(event, ordinals)
-
-
-def _refuse_no_text(line: object, number: int) -> None:
-    if not isinstance(line, str):
-        raise InvalidValue(
-            f"line {number} must be text, not {type(line).__name__}: {shown(line)}",
-            hint='decode it: .decode("utf-8", "backslashreplace")',
-        )
 
 
 def __getattr__(name: str) -> Any:

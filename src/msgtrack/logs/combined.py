@@ -17,20 +17,15 @@ from msgtrack.logs._lines import LogFormat, Reads
 from msgtrack.logs._texts import escaped_bytes
 from msgtrack.logs._times import clf
 
-__all__ = ["FORMAT", "parse_line"]
+__all__ = ["FORMAT", "parse_line", "tail_facts"]
 
 _QUOTED = r'"([^"\\]*+(?:\\.[^"\\]*+)*)"'
+_BEHIND = rf" (\d{{3}}|-) (\d+|-)(?: {_QUOTED} {_QUOTED}(?: .*)?)?"
+_TAIL = re.compile(_BEHIND, re.DOTALL)
 _LINE = re.compile(
     # A head of syslog would be taken for an address and a user.
     rf"(?:(?=\d{{1,3}}\.)|(?!{HEAD}))"
-    r"(\S+) (\S+) (.*?) \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] "
-    + _QUOTED
-    + r" (\d{3}|-) (\d+|-)"
-    + r"(?: "
-    + _QUOTED
-    + " "
-    + _QUOTED
-    + r"(?: .*)?)?",
+    r"(\S+) (\S+) (.*?) \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] " + _QUOTED + _BEHIND,
     re.DOTALL,
 )
 _REQUEST = re.compile(r"([A-Z][A-Z0-9_-]{0,30}) (\S+)(?: HTTP/[0-9.]+)?")
@@ -65,6 +60,15 @@ def parse_line(line: str, number: int) -> Hit | Rejected | None:
         client_ip="" if address == "-" else address,
         status=None if status == "-" else int(status),
     )
+
+
+def tail_facts(behind: str) -> tuple[int | None, str] | None:
+    """Status and user agent of what stands behind the request's closing quote, as a hit keeps them; None when no line ends so."""
+    match = _TAIL.fullmatch(behind)
+    if match is None:
+        return None
+    status, _, _, agent = match.groups()
+    return None if status == "-" else int(status), _value(agent)
 
 
 def _is_address(text: str) -> bool:

@@ -1,0 +1,116 @@
+"""A whole log file in the combined format to verified events, against those who read such files too.
+
+GoAccess reads each line and counts for its report; apachelogs reads each line. Neither checks a signature.
+"""
+
+from __future__ import annotations
+
+import atexit
+import re
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+from benchmarks._logs import TRACKER, write_log
+from benchmarks._runner import Benchmark
+from msgtrack.logs import parse
+
+LINES = 400_000
+_QUICK_LINES = 2_000
+_BARE = re.compile(
+    r'(\S+) (\S+) (\S+) \[([^]]+)\] "(\S+) (\S+) ([^"]*)" (\d+) (\S+) "([^"]*)" "([^"]*)"'
+)  # fmt: skip
+
+
+def made(*, quick: bool = False) -> list[Benchmark]:
+    """One log with three of five lines of a message seen once, one where all are."""
+    folder = Path(tempfile.mkdtemp(prefix="msgtrack-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    number = _QUICK_LINES if quick else LINES
+    some = write_log(folder / "some.log", number)
+    every = write_log(folder / "every.log", number, distinct=1.0)
+    pool = ProcessPoolExecutor(1, mp_context=get_context("forkserver"))
+    atexit.register(pool.shutdown)
+    in_two = {"one process": partial(events_of, some)}
+    return [
+        Benchmark(
+            name=f"{number:,} lines to events, 60 % of distinct messages",
+            ours=partial(events_of, some),
+            limit=partial(bare, some),
+            peers=_peers(some),
+            items=number,
+        ),
+        Benchmark(
+            name=f"{number:,} lines to events, all of distinct messages",
+            ours=partial(events_of, every),
+            limit=partial(bare, every),
+            items=number,
+        ),
+        Benchmark(
+            name="60 % distinct, in two processes",
+            ours=partial(in_two_processes, pool, some),
+            limit=partial(bare, some),
+            peers=in_two,
+            items=number,
+        ),
+    ]
+
+
+def events_of(path: Path, start: int = 0, end: int | None = None) -> int:
+    """How many events the lines between two places of a file make."""
+    found = 0
+    with path.open("rb") as file:
+        file.seek(start)
+        lines = file if end is None else iter(file.read(end - start).splitlines(keepends=True))
+        for _ in parse((line.decode("utf-8", "backslashreplace") for line in lines), tracker=TRACKER):
+            found += 1
+    return found
+
+
+def bare(path: Path) -> int:
+    """The least: every line read, and its fields found by one regular expression."""
+    found, match = 0, _BARE.match
+    with path.open("rb") as file:
+        for line in file:
+            fields = match(line.decode("utf-8", "backslashreplace"))
+            if fields is not None and fields.groups():
+                found += 1
+    return found
+
+
+def in_two_processes(pool: ProcessPoolExecutor, path: Path) -> int:
+    """The same in two halves, one of them in another process."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        file.seek(size // 2)
+        file.readline()
+        middle = file.tell()
+    other = pool.submit(events_of, path, middle, size)
+    return events_of(path, 0, middle) + other.result()
+
+
+def _peers(path: Path) -> dict[str, Callable[[], object]]:
+    peers: dict[str, Callable[[], object]] = {}
+    try:
+        from apachelogs import COMBINED, LogParser  # type: ignore[import-untyped]  # it says no types
+    except ImportError:
+        pass
+    else:
+        parser = LogParser(COMBINED)
+
+        def apachelogs() -> int:
+            with path.open(encoding="utf-8") as file:
+                return sum(1 for _ in parser.parse_lines(file))
+
+        peers["apachelogs"] = apachelogs
+    if program := shutil.which("goaccess"):
+        command = [program, str(path), "--log-format=COMBINED", "--no-progress", "-o", str(path.with_suffix(".json"))]
+        peers["GoAccess, its report as JSON"] = partial(
+            subprocess.run, command, check=True, capture_output=True, stdin=subprocess.DEVNULL
+        )
+    return peers

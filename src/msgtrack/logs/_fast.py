@@ -1,0 +1,208 @@
+"""The combined format to events, fast: what :func:`msgtrack.logs.parse` gives, line for line, in a tenth of the time.
+
+Lines repeat themselves. What stands behind the request (status, referrer, agent) is one of few texts, so is the second
+that a line names, and all URLs of a family (see ``Tracker.message_reader``) mean the same but for the message. Each of
+these is worked out once, the long way, and remembered; a line put together of such parts needs a signature checked, an
+id hashed and an event made. Every other line, and each first of its kind, goes the long way: so nothing here decides what a
+line means.
+
+Memory does not grow with the log: what is remembered is bounded, and begun anew when it is full.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar
+
+from msgtrack._borders import shown
+from msgtrack.decide import Decision, decide
+from msgtrack.errors import InvalidValue
+from msgtrack.events import Event
+from msgtrack.hits import Hit, Rejected
+from msgtrack.identity import Ordinals, identified
+from msgtrack.logs._fast_events import MODELS, Make, id_behind, maker, sized
+from msgtrack.logs._times import clf
+from msgtrack.logs.combined import parse_line, tail_facts
+from msgtrack.model import Client, ResolutionOutcome
+from msgtrack.protocols import Resolver
+
+__all__ = ["FastLines", "MessageReader", "message_reader_of", "text_of"]
+
+MessageReader = Callable[[str], "tuple[Hashable, str] | None"]
+"""See ``Tracker.message_reader``."""
+
+T = TypeVar("T")
+
+_ROOM = 8_192
+_MAX_BEFORE = 2_048
+_ROOM_FOR_MODELS = 1_024
+# Nothing that might be the head of syslog or the like, which only the long way knows.
+_is_head = re.compile(r"(?:[0-9]{1,3}\.[0-9.]{1,60}|[0-9a-f]{0,4}:[0-9a-f:.]{1,60}) - - \[.{28}").fullmatch
+_WRITTEN = re.compile(r"(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] ")
+_WRITTEN_LENGTH = 28
+_VERSIONS = frozenset({"1.0", "1.1", "2", "2.0", "3", "3.0"})
+_BEHIND_URL = " HTTP"
+
+
+# Bare tuples, because a line takes each apart.
+_Moment = tuple[datetime, str, str]
+"""A second: the moment, the eight digits that ids begin with, and its part of ids."""
+_Tail = tuple[Client | None, str]
+"""What stands behind the request: the client, and the parts of ids behind the link."""
+_Model = tuple[Make, datetime | None, str, str, str]
+"""Events alike: what makes them, the moment from which there are none, and the parts of ids for kind, delivery, and link."""
+_Models = dict[str, _Model]
+"""Of one family, by what stands before the message part: method and the rest of the URL."""
+_Said = tuple[_Models, str, str]
+"""What a message part says: the models of its family, the message's id, and its part of ids."""
+
+
+def message_reader_of(tracker: Resolver) -> MessageReader | None:
+    """What tells a resolver's URLs apart by message; None when it does not say."""
+    # Asked of the class: what stands in for a resolver and passes on what it does not know may resolve in a way of its own.
+    method: Any = getattr(type(tracker), "message_reader", None)
+    reader: MessageReader | None = None if method is None else method(tracker)
+    return reader
+
+
+def text_of(line: str, number: int) -> str:
+    """A line without its end.
+
+    Raises:
+        InvalidValue: it is not text.
+    """
+    if not isinstance(line, str):
+        raise InvalidValue(
+            f"line {number} must be text, not {type(line).__name__}: {shown(line)}",
+            hint='decode it: .decode("utf-8", "backslashreplace")',
+        )
+    return line.rstrip("\r\n")
+
+
+class FastLines:
+    """Reads the lines of one log in the combined format, one after the other."""
+
+    def __init__(self, tracker: Resolver, read_message: MessageReader, ordinals: Ordinals) -> None:
+        self._tracker = tracker
+        self._read_message = read_message
+        self._ordinals = ordinals
+        self._moments: dict[str, _Moment] = {}
+        self._tails: dict[str, _Tail] = {}
+        self._said: dict[str, _Said] = {}
+        self._families: dict[Hashable, _Models] = {}
+
+    def events(self, lines: Iterable[str], first: int = 1) -> Iterator[Event | Rejected]:
+        """The events and rejections of lines, with or without their ends; the first of them has that number.
+
+        Raises:
+            InvalidValue: a line is not text.
+        """
+        of_second, sha256 = self._ordinals.of_second, hashlib.sha256
+        moment_of, tail_of, said_of = self._moments.get, self._tails.get, self._said.get
+        second, seen = "", {"": 0}
+        for number, line in enumerate(lines, first):
+            # Written out in one piece: each call would cost as much as what it does. A line's end goes with what is behind.
+            try:
+                head, request, behind = line.split('"', 2)
+                url, _, version = request.rpartition("/")
+                before, _, message = url.rpartition("/")
+            except (ValueError, TypeError, AttributeError):
+                said = None
+            else:
+                said = said_of(message) or self._message(message)
+            if said is not None and version in _VERSIONS and _is_head(head):
+                tail = tail_of(behind) or self._tail(behind)
+                written = head[-_WRITTEN_LENGTH:]
+                moment = moment_of(written) or self._moment(written)
+                if tail is not None and moment is not None:
+                    models, message_id, part = said
+                    model = models.get(before)
+                    at, prefix, moment_part = moment
+                    if model is None:
+                        second = ""
+                        record = self._learn(line, number, before, said)
+                        if record is not None:
+                            yield record
+                        continue
+                    make, end, kind, delivery, link = model
+                    if end is None or at < end:
+                        client, agent = tail
+                        parts = f"{kind}{moment_part}{delivery}{part}{link}{agent}".encode()
+                        key = prefix + sha256(parts).hexdigest()[:24]
+                        if prefix != second:
+                            second, seen = prefix, of_second(prefix)
+                        ordinal = seen.get(key, 0)
+                        seen[key] = ordinal + 1
+                        event = make(at, message_id, key, client)
+                        yield event if not ordinal else make(at, message_id, event.derived_id(ordinal), client)
+                        continue
+            second = ""
+            slow = self._slow(line, number)[1]
+            if slow is not None:
+                yield slow
+
+    def _slow(self, line: str, number: int) -> tuple[Decision | None, Event | Rejected | None]:
+        record = parse_line(text_of(line, number), number)
+        if not isinstance(record, Hit):
+            return None, record
+        decision = decide(record, self._tracker)
+        return decision, None if decision.event is None else identified(decision.event, self._ordinals)
+
+    def _learn(self, line: str, number: int, before: str, said: _Said) -> Event | Rejected | None:
+        """A line the long way, and what all URLs that begin so have in common, in this family."""
+        decision, record = self._slow(line, number)
+        event = None if decision is None else decision.event
+        if decision is None or event is None or type(event) not in MODELS or len(before) > _MAX_BEFORE:
+            return record
+        resolution = decision.resolution
+        # A pseudonym is of one message; who goes unnamed goes the long way, too.
+        is_named = event.message_id == resolution.message_id == said[1]
+        if is_named and resolution.outcome is ResolutionOutcome.VALID and not resolution.repairs:
+            parts = sized(event.kind), sized(event.delivery_id or ""), sized(event.link_id or "")
+            model = (maker(event), resolution.expires_at, *parts)
+            _remember(said[0], before, model, _ROOM_FOR_MODELS)
+        return record
+
+    def _message(self, message: str) -> _Said | None:
+        # Most lines of a large log come here, so this is written out, too.
+        found = self._read_message(message[:-5]) if message[-5:] == _BEHIND_URL else None
+        if found is None:
+            return None
+        family, message_id = found
+        models = self._families.get(family)
+        if models is None:
+            models = _remember(self._families, family, {})
+        known = self._said
+        if len(known) >= _ROOM:
+            known.clear()
+        said = known[message] = (models, message_id, f"{len(message_id)}:{message_id}")
+        return said
+
+    def _moment(self, written: str) -> _Moment | None:
+        match = _WRITTEN.fullmatch(written)
+        at = None if match is None else clf(match[1])
+        if at is None:
+            return None
+        moment = (at, f"{int(at.timestamp()) & 0xFFFFFFFF:08x}", sized(at.isoformat()))
+        return _remember(self._moments, written, moment)
+
+    def _tail(self, behind: str) -> _Tail | None:
+        facts = tail_facts(behind.rstrip("\r\n"))
+        if facts is None:
+            return None
+        status, agent = facts
+        # Where an error was the answer no event follows, which the long way knows best.
+        if status is not None and status >= 400:
+            return None
+        tail = (Client(user_agent=agent) if agent else None, id_behind(agent))
+        return _remember(self._tails, behind, tail)
+
+
+def _remember(known: dict[Any, T], key: object, value: T, room: int = _ROOM) -> T:
+    if len(known) >= room:
+        known.clear()
+    known[key] = value
+    return value
