@@ -24,11 +24,6 @@ COMMON = (
 """Headers of every answer to a tracked URL."""
 
 _HTML = ("content-type", "text/html; charset=utf-8")
-_PAGE = (
-    '<!doctype html><html lang="{language}" dir="{direction}"><head><meta charset="utf-8">'
-    '<meta name="viewport" content="width=device-width">'
-    "<title>{title}</title></head><body><h1>{title}</h1><p>{text}</p></body></html>\n"
-)
 _STYLE = """\
 :root { color-scheme: light dark; --ink: #1b1f24; --soft: #57606a; --paper: #ffffff; --ground: #f3f4f6; --act: #1f5fbf; }
 @media (prefers-color-scheme: dark) {
@@ -49,7 +44,7 @@ button {
 }
 button:focus-visible { outline: 3px solid var(--ink); outline-offset: 3px; }
 """
-_HOSTED = (
+_PAGE = (
     '<!doctype html>\n<html lang="{language}" dir="{direction}">\n<head>\n<meta charset="utf-8">\n'
     '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
     "<title>{title}</title>\n<style>{style}</style>\n</head>\n<body>\n<main>\n<h1>{title}</h1>\n<p>{text}</p>\n{form}"
@@ -60,7 +55,7 @@ _FORM = (
     '<button type="submit">{button}</button>\n</form>\n'
 )
 _STYLE_HASH = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_HOSTED_POLICY = (
+_POLICY = (
     f"default-src 'none'; style-src 'sha256-{_STYLE_HASH}'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 # Mail brings its styles, images and fonts along or loads them from anywhere; it has no scripts, and gets none.
@@ -72,24 +67,22 @@ _AUTHORS_POLICY = (
 
 def plain_page(status: int, title: str, text: str, texts: PageTexts) -> Response:
     """A page that says one thing; ``texts`` tells its language."""
-    body = _PAGE.format(**_shown(title, text, texts)).encode("utf-8", "replace")
-    policy = ("content-security-policy", "default-src 'none'")
-    return Response(status=status, headers=(*COMMON, _HTML, policy), body=body)
+    return _page(status, title, text, texts)
 
 
 def ask_page(texts: PageTexts, status: int = 200) -> Response:
     """The page that asks whether to unsubscribe; its form is posted to where it came from."""
-    return _hosted(status, texts.ask_title, texts.ask_text, texts, _FORM.format(button=html.escape(texts.ask_button)))
+    return _page(status, texts.ask_title, texts.ask_text, texts, _FORM.format(button=html.escape(texts.ask_button)))
 
 
 def done_page(texts: PageTexts) -> Response:
     """The answer to a wish that was understood."""
-    return _hosted(200, texts.done_title, texts.done_text, texts)
+    return _page(200, texts.done_title, texts.done_text, texts)
 
 
 def lost_page(texts: PageTexts) -> Response:
     """The answer to a wish of nobody we know."""
-    return _hosted(200, texts.lost_title, texts.lost_text, texts)
+    return _page(200, texts.lost_title, texts.lost_text, texts)
 
 
 def authors_page(page: str) -> Response:
@@ -98,17 +91,15 @@ def authors_page(page: str) -> Response:
     return Response(status=200, headers=(*COMMON, _HTML, policy), body=page.encode("utf-8", "replace"))
 
 
-def _hosted(status: int, title: str, text: str, texts: PageTexts, form: str = "") -> Response:
-    body = _HOSTED.format(**_shown(title, text, texts), style=_STYLE, form=form).encode("utf-8", "replace")
-    policy = ("content-security-policy", _HOSTED_POLICY)
-    return Response(status=status, headers=(*COMMON, _HTML, policy), body=body)
-
-
-def _shown(title: str, text: str, texts: PageTexts) -> dict[str, str]:
-    # Language and direction hold letters, digits and hyphens alone.
-    return {
-        "language": texts.language,
-        "direction": texts.direction,
-        "title": html.escape(title),
-        "text": html.escape(text),
-    }
+def _page(status: int, title: str, text: str, texts: PageTexts, form: str = "") -> Response:
+    body = _PAGE.format(
+        # Language and direction hold letters, digits and hyphens alone.
+        language=texts.language,
+        direction=texts.direction,
+        title=html.escape(title),
+        text=html.escape(text),
+        style=_STYLE,
+        form=form,
+    )
+    headers = (*COMMON, _HTML, ("content-security-policy", _POLICY))
+    return Response(status=status, headers=headers, body=body.encode("utf-8", "replace"))
