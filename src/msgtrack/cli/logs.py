@@ -163,6 +163,8 @@ class _Shown:
                     self._rejected(record if record.source else evolve(record, source=path))
                 elif isinstance(record, Hit):
                     self._hit(record, ordinals)
+            # Who follows a log through a pipe does not wait for a buffer to fill.
+            sys.stdout.flush()
 
     def _hit(self, hit: Hit, ordinals: Ordinals) -> None:
         self.read += 1

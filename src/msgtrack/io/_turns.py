@@ -5,22 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from msgtrack.errors import SourceError
-from msgtrack.hits import Hit, Rejected
+from msgtrack.hits import Rejected
 from msgtrack.io._lines import LogLines
+from msgtrack.io._parser import Parser, Record
 from msgtrack.io._places import OpenLog, Place, node_of
 from msgtrack.io._rotation import Rotated, rotated
 from msgtrack.io._streams import DamagedError
-from msgtrack.logs import formats
 from msgtrack.protocols import Batch
 
-__all__ = ["Absent", "Parser", "Turns"]
-
-_BATCH_BYTES = 4 << 20
-
-Record = Hit | Rejected
+__all__ = ["Absent", "Turns"]
 
 
 class Absent(SourceError):
@@ -29,60 +25,6 @@ class Absent(SourceError):
 
 class _MovedError(Exception):
     """A file was renamed while it was looked at: another look helps."""
-
-
-@frozen
-class Parser:
-    """Makes records of lines, and tells how far it came. Without a format it is told by the lines."""
-
-    format: formats.LogFormat | None
-    batch_lines: int
-    progress: Callable[[int], object] | None
-
-    def records(self, lines: LogLines, reader: formats.LineReader, told: Callable[[], int]) -> Iterator[list[Record]]:
-        """What stands in the lines, stretch by stretch; a stretch may be empty. ``told`` counts the bytes read.
-
-        Raises:
-            DamagedError: in the end, where the lines break off so.
-        """
-        records: list[Record] = []
-        started, number, was_told = lines.offset, lines.number, told()
-        damage = None
-        try:
-            for text, reason in lines:
-                if reason:
-                    records.append(Rejected(line=lines.number, reason=reason, text=text))
-                elif (record := reader(text, lines.number)) is not None:
-                    records.append(record)
-                if lines.number - number >= self.batch_lines or lines.offset - started >= _BATCH_BYTES:
-                    yield records
-                    was_told = self._tell(told(), was_told)
-                    records, started, number = [], lines.offset, lines.number
-        except DamagedError as error:
-            damage = error
-        if lines.offset > started:
-            yield records
-        self._tell(told(), was_told)
-        if damage is not None:
-            raise damage
-
-    def format_of(self, lines: Callable[[], Iterable[str]], name: str) -> formats.LogFormat:
-        """The format asked for, else what the first lines tell.
-
-        Raises:
-            SourceError: they tell none.
-        """
-        if self.format is not None:
-            return self.format
-        found = formats.detect(lines())
-        if found.name is None:
-            raise SourceError(f"cannot tell the format of {name}: {found.reason}")
-        return formats.get(found.name)
-
-    def _tell(self, told: int, was_told: int) -> int:
-        if self.progress is not None and told > was_told:
-            self.progress(told - was_told)
-        return told
 
 
 @define
@@ -152,7 +94,7 @@ class Turns:
             return None
 
     def _still(self, current: OpenLog | None) -> None:
-        """Make sure that what was listed beside the log was so while the log was this file."""
+        """Make sure that the log is still this file."""
         try:
             node = node_of(self.path.stat())
         except FileNotFoundError:
@@ -160,27 +102,30 @@ class Turns:
         if node != ("" if current is None else current.node):
             raise _MovedError
 
-    def _listed(self) -> list[Rotated]:
+    def _list(self, current: OpenLog | None) -> None:
+        """What stands beside the log, at the moment when the log is this file."""
         try:
-            return rotated(self.path)
-        except (FileNotFoundError, NotADirectoryError):
-            return []
+            found = rotated(self.path)
+        except FileNotFoundError:
+            if self.path.parent.is_dir():
+                raise
+            found = []
+        # A log that is a link to the latest of its files is there twice.
+        self._others = [one for one in found if current is None or one.node != current.node]
+        self._still(current)
 
     def _all(self, current: OpenLog | None) -> Iterator[Batch]:
         place = self.place
         if place is not None and current is not None and _contains(current, place):
             if place.previous is not None:
-                self._others = self._listed()
-                self._still(current)
+                self._list(current)
                 yield from self._late_lines(len(self._others), leaving=False)
                 _contains(current, self.place or place)
             yield from self._rest(current)
             return
-        self._others = self._listed()
-        self._still(current)
+        self._list(current)
         if place is None:
-            members = [at for at, one in enumerate(self._others) if one.is_member]
-            older = members if self.rotated else []
+            older = [at for at, one in enumerate(self._others) if one.is_member and self.rotated]
             if current is None and not older:
                 raise self._absent()
             yield from self._following(older, current)
@@ -189,6 +134,10 @@ class Turns:
             yield from self._late_lines(at, leaving=False)
             yield from self._rest(log)
             yield from self._following(self._behind(at), current, at)
+        elif not place.offset and place.previous is not None:
+            # Nothing tells an empty file from others once it was packed; it comes behind the one before it.
+            self.place = place.previous
+            yield from self._all(current)
         elif current is not None and (copied := self._copied(place, current)) is not None:
             yield from self._late_lines(copied, leaving=True)
             yield from self._following(self._behind(copied), current, copied)

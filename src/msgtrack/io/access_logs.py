@@ -14,10 +14,11 @@ from typing import BinaryIO
 from msgtrack._borders import shown, switch
 from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.io._lines import LogLines, first_lines
+from msgtrack.io._parser import Parser
 from msgtrack.io._places import Place
 from msgtrack.io._rotation import logs_of
 from msgtrack.io._streams import DamagedError, plain_stream
-from msgtrack.io._turns import Absent, Parser, Turns
+from msgtrack.io._turns import Absent, Turns
 from msgtrack.logs import formats
 from msgtrack.protocols import Batch
 

@@ -126,6 +126,52 @@ def test_what_was_packed_while_it_was_read_is_read_on_in_the_packed_file(tmp_pat
     assert [one.url for one in found if isinstance(one, Hit)] == ["/a/2", "/a/3"]
 
 
+def test_a_link_to_the_latest_file_is_no_other_log(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+
+    def day(n: int) -> Callable[[], object]:
+        def step() -> None:
+            latest = tmp_path / f"access-2026112{n}.log"
+            append(latest, LINE.format(n=n))()
+            log.unlink(missing_ok=True)
+            log.symlink_to(latest.name)
+
+        return step
+
+    assert followed(log, day(1), day(2), lambda: None, day(3)) == ["/a/1", "/a/2", "/a/3"]
+    found = [one for batch in AccessLogFile(log, rotated=True).read(None) for one in batch.records]
+    assert [one.url for one in found if isinstance(one, Hit)] == ["/a/1", "/a/2", "/a/3"]
+
+
+def test_files_renamed_while_they_are_looked_at_are_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import msgtrack.io._turns as turns
+
+    log = tmp_path / "access.log"
+    log.write_text(LINE.format(n=1))
+    position = next(iter(AccessLogFile(log).read(None))).position
+    log.rename(tmp_path / "access.log.1")
+    log.write_text(LINE.format(n=2))
+    listed, moves = turns.rotated, iter([True])
+
+    def rotated(path: Path) -> Any:
+        found = listed(path)
+        if next(moves, False):
+            (tmp_path / "access.log.1").rename(tmp_path / "access.log.2")
+            log.rename(tmp_path / "access.log.1")
+            log.write_text(LINE.format(n=3))
+        return found
+
+    monkeypatch.setattr(turns, "rotated", rotated)
+    found = [one for batch in AccessLogFile(log).read(position) for one in batch.records]
+    assert [one.url for one in found if isinstance(one, Hit)] == ["/a/2", "/a/3"]
+    monkeypatch.setattr(turns.Turns, "_still", lambda *_: (_ for _ in ()).throw(FileNotFoundError))
+    log.write_text("")
+    with pytest.raises(SourceError, match="faster than"):
+        list(AccessLogFile(log).read(position))
+
+
 def test_equal_lines_on_both_sides_of_a_rotation_are_two_events(tmp_path: Path) -> None:
     tracker = Tracker("https://t.example.com", Keyring.from_secrets("a secret that is long enough to sign with"))
     page = tracker.compile(html='<a href="https://shop.example/">x</a>', delivery_id="1").render(message_id="7").html
