@@ -43,7 +43,10 @@ def test_every_benchmark_runs_and_gives_ratios(root: Path) -> None:
     done = _bench(root, "--quick", "--json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
-    files = {path.stem.removeprefix("bench_") for path in (root / "benchmarks").glob("bench_*.py")} - {"log_files", "tally"}
+    files = {path.stem.removeprefix("bench_") for path in (root / "benchmarks").glob("bench_*.py")} - {
+        "log_files",
+        "tally",
+    }
     assert {line.partition(":")[0] for line in done.stderr.splitlines() if line.endswith("…")} == files
     assert all(row["times_the_limit"] > 0 and row["per_second"] > 0 for row in rows)
     assert all(ratio > 0 for row in rows for ratio in row["peers"].values())

@@ -35,7 +35,9 @@ def _twin(cls: type[Event]) -> type[Event]:
     return cast("type[Event]", type(f"_{cls.__name__}", (cls,), body))
 
 
-_TWINS: dict[type[Event], type[Event]] = {cls: _twin(cls) for cls in (Open, Click, MirrorPageView, OptOutClick, PageVisit)}
+_TWINS: dict[type[Event], type[Event]] = {
+    cls: _twin(cls) for cls in (Open, Click, MirrorPageView, OptOutClick, PageVisit)
+}
 
 MODELS: frozenset[type[Event]] = frozenset(_TWINS)
 """The classes of events that can be models: they have the fields of all events, and no more."""
