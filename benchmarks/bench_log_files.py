@@ -6,6 +6,7 @@ GoAccess reads each line and counts for its report; apachelogs reads each line. 
 from __future__ import annotations
 
 import atexit
+import io
 import re
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
+from typing import Any, BinaryIO
 
 from benchmarks._logs import TRACKER, write_log
 from benchmarks._runner import Benchmark
@@ -64,20 +66,36 @@ def made(*, quick: bool = False) -> list[Benchmark]:
 def events_of(path: Path, start: int = 0, end: int | None = None) -> int:
     """How many events the lines between two places of a file make."""
     found = 0
-    with path.open("rb") as file:
-        file.seek(start)
-        lines = file if end is None else iter(file.read(end - start).splitlines(keepends=True))
-        for _ in parse((line.decode("utf-8", "backslashreplace") for line in lines), tracker=TRACKER):
+    with path.open("rb") as raw:
+        raw.seek(start)
+        part = raw if end is None else io.BufferedReader(_Part(raw, end - start), 1 << 16)
+        for _ in parse(io.TextIOWrapper(part, "utf-8", "backslashreplace", newline="\n"), tracker=TRACKER):
             found += 1
     return found
+
+
+class _Part(io.RawIOBase):
+    """So many bytes of a file, from where it stands."""
+
+    def __init__(self, file: BinaryIO, size: int) -> None:
+        self._file, self._left = file, size
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        data = self._file.read(min(len(buffer), self._left))
+        buffer[: len(data)] = data
+        self._left -= len(data)
+        return len(data)
 
 
 def bare(path: Path) -> int:
     """The least: every line read, and its fields found by one regular expression."""
     found, match = 0, _BARE.match
-    with path.open("rb") as file:
+    with path.open(encoding="utf-8", errors="backslashreplace", newline="\n") as file:
         for line in file:
-            fields = match(line.decode("utf-8", "backslashreplace"))
+            fields = match(line)
             if fields is not None and fields.groups():
                 found += 1
     return found

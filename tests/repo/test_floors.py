@@ -38,6 +38,7 @@ FLOORS: dict[str, tuple[int, int]] = {
     "_closing": (2, 4),
     "_books": (2, 5),
     "_ledger": (2, 6),
+    "clients": (2, 1),
     "decide": (2, 1),
     "identity": (2, 1),
     "records": (2, 1),

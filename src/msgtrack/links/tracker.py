@@ -223,7 +223,7 @@ class Tracker(HostedUrls, MailAddresses, SessionTokens):
     def message_reader(self) -> MessageReader | None:
         """What tells tracked URLs apart by message, for whoever reads many: of each family one must be resolved, not all.
 
-        It is given the last segment of a path, and gives its family (any hashable value) and the message's id when its
+        It is given the last segment of a path, and gives its family (a text) and the message's id when its
         signature holds; else None, which says nothing. Of two URLs that are equal up to there, in at most 4,096
         characters, and were resolved without repairs, last segments of one family make no difference at any one moment
         but in ``message_id`` and ``pseudonym``, as long as the registry says the same of their link. None where the URL

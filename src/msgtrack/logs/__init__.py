@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from msgtrack._borders import shown
+from msgtrack.clients import ClientReader
 from msgtrack.decide import decide
 from msgtrack.errors import InvalidValue, NotSupported
 from msgtrack.events import Event
@@ -25,6 +26,7 @@ def parse(
     format: str | formats.LogFormat = "combined",
     tracker: Resolver | None = None,
     judge: None = None,
+    clients: ClientReader | None = None,
 ) -> Iterator[Event | Hit | Rejected]:
     """The events in the lines of a log, and what could not be read, in order and one by one.
 
@@ -35,6 +37,7 @@ def parse(
         tracker: who reads tracked URLs. Without one, hits come out as they are; with one, events come out, and hits
             that mean no event (other pages, ``HEAD``, damaged tokens) stay away.
         judge: who tells people from machines; not there yet.
+        clients: who reads user agents, for the breakdowns by browser, system and device; None leaves them as they are.
 
     Raises:
         InvalidOption: there is no such format.
@@ -50,12 +53,12 @@ def parse(
         raise NotSupported("judges are not there yet", hint="leave judge out")
     read = formats.get(format)
     if tracker is not None and read is combined.FORMAT and (reader := message_reader_of(tracker)) is not None:
-        return FastLines(tracker, reader, Ordinals()).events(lines)
-    return _parse(lines, read, tracker)
+        return FastLines(tracker, reader, Ordinals(), clients).events(lines)
+    return _parse(lines, read, tracker, clients)
 
 
 def _parse(
-    lines: Iterable[str], format: formats.LogFormat, tracker: Resolver | None
+    lines: Iterable[str], format: formats.LogFormat, tracker: Resolver | None, clients: ClientReader | None
 ) -> Iterator[Event | Hit | Rejected]:
     ordinals = Ordinals()
     read = format.reader()
@@ -68,7 +71,8 @@ def _parse(
             continue
         event = decide(record, tracker).event
         if event is not None:
-            yield identified(event, ordinals)
+            event = identified(event, ordinals)
+            yield event if clients is None else clients.event(event)
 
 
 def __getattr__(name: str) -> Any:

@@ -13,11 +13,12 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
 from msgtrack._borders import shown
+from msgtrack.clients import ClientReader
 from msgtrack.decide import Decision, decide
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
@@ -31,7 +32,7 @@ from msgtrack.protocols import Resolver
 
 __all__ = ["FastLines", "MessageReader", "message_reader_of", "text_of"]
 
-MessageReader = Callable[[str], "tuple[Hashable, str] | None"]
+MessageReader = Callable[[str], "tuple[str, str] | None"]
 """See ``Tracker.message_reader``."""
 
 T = TypeVar("T")
@@ -56,8 +57,10 @@ _Model = tuple[Make, datetime | None, str, str, str]
 """Events alike: what makes them, the moment from which there are none, and the parts of ids for kind, delivery, and link."""
 _Models = dict[str, _Model]
 """Of one family, by what stands before the message part: method and the rest of the URL."""
-_Said = tuple[_Models, str, str]
-"""What a message part says: the models of its family, the message's id, and its part of ids."""
+_Said = tuple[str, str, str]
+"""What a message part says: its family, the message's id, and its part of ids. Of texts alone, so that collecting garbage takes
+no notice of them.
+"""
 
 
 def message_reader_of(tracker: Resolver) -> MessageReader | None:
@@ -85,14 +88,21 @@ def text_of(line: str, number: int) -> str:
 class FastLines:
     """Reads the lines of one log in the combined format, one after the other."""
 
-    def __init__(self, tracker: Resolver, read_message: MessageReader, ordinals: Ordinals) -> None:
+    def __init__(
+        self,
+        tracker: Resolver,
+        read_message: MessageReader,
+        ordinals: Ordinals,
+        clients: ClientReader | None = None,
+    ) -> None:
+        self._clients = clients
         self._tracker = tracker
         self._read_message = read_message
         self._ordinals = ordinals
         self._moments: dict[str, _Moment] = {}
         self._tails: dict[str, _Tail] = {}
         self._said: dict[str, _Said] = {}
-        self._families: dict[Hashable, _Models] = {}
+        self._families: dict[str, _Models] = {}
 
     def events(self, lines: Iterable[str], first: int = 1) -> Iterator[Event | Rejected]:
         """The events and rejections of lines, with or without their ends; the first of them has that number.
@@ -101,7 +111,8 @@ class FastLines:
             InvalidValue: a line is not text.
         """
         of_second, sha256 = self._ordinals.of_second, hashlib.sha256
-        moment_of, tail_of, said_of = self._moments.get, self._tails.get, self._said.get
+        moment_of, tail_of = self._moments.get, self._tails.get
+        said_of, models_of = self._said.get, self._families.get
         second, seen = "", {"": 0}
         for number, line in enumerate(lines, first):
             # Written out in one piece: each call would cost as much as what it does. A line's end goes with what is behind.
@@ -118,8 +129,9 @@ class FastLines:
                 written = head[-_WRITTEN_LENGTH:]
                 moment = moment_of(written) or self._moment(written)
                 if tail is not None and moment is not None:
-                    models, message_id, part = said
-                    model = models.get(before)
+                    family, message_id, part = said
+                    models = models_of(family)
+                    model = None if models is None else models.get(before)
                     at, prefix, moment_part = moment
                     if model is None:
                         second = ""
@@ -149,7 +161,8 @@ class FastLines:
         if not isinstance(record, Hit):
             return None, record
         decision = decide(record, self._tracker)
-        return decision, None if decision.event is None else identified(decision.event, self._ordinals)
+        event = None if decision.event is None else identified(decision.event, self._ordinals)
+        return decision, event if event is None or self._clients is None else self._clients.event(event)
 
     def _learn(self, line: str, number: int, before: str, said: _Said) -> Event | Rejected | None:
         """A line the long way, and what all URLs that begin so have in common, in this family."""
@@ -163,7 +176,11 @@ class FastLines:
         if is_named and resolution.outcome is ResolutionOutcome.VALID and not resolution.repairs:
             parts = sized(event.kind), sized(event.delivery_id or ""), sized(event.link_id or "")
             model = (maker(event), resolution.expires_at, *parts)
-            _remember(said[0], before, model, _ROOM_FOR_MODELS)
+            family = said[0]
+            models = self._families.get(family)
+            if models is None:
+                models = _remember(self._families, family, {})
+            _remember(models, before, model, _ROOM_FOR_MODELS)
         return record
 
     def _message(self, message: str) -> _Said | None:
@@ -171,14 +188,11 @@ class FastLines:
         found = self._read_message(message[:-5]) if message[-5:] == _BEHIND_URL else None
         if found is None:
             return None
-        family, message_id = found
-        models = self._families.get(family)
-        if models is None:
-            models = _remember(self._families, family, {})
+        message_id = found[1]
         known = self._said
         if len(known) >= _ROOM:
             known.clear()
-        said = known[message] = (models, message_id, f"{len(message_id)}:{message_id}")
+        said = known[message] = (found[0], message_id, f"{len(message_id)}:{message_id}")
         return said
 
     def _moment(self, written: str) -> _Moment | None:
@@ -197,8 +211,10 @@ class FastLines:
         # Where an error was the answer no event follows, which the long way knows best.
         if status is not None and status >= 400:
             return None
-        tail = (Client(user_agent=agent) if agent else None, id_behind(agent))
-        return _remember(self._tails, behind, tail)
+        client = None
+        if agent:
+            client = Client(user_agent=agent) if self._clients is None else self._clients(agent)
+        return _remember(self._tails, behind, (client, id_behind(agent)))
 
 
 def _remember(known: dict[Any, T], key: object, value: T, room: int = _ROOM) -> T:
