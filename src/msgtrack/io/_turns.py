@@ -33,6 +33,9 @@ class Turns:
 
     After a look ``place`` is behind what was read, and ``has_moved`` says that files were renamed meanwhile, so that another look
     is needed at once.
+
+    One thing is not seen: lines written into a file that was empty when it was rotated, where it is packed before the next look and a line
+    of the file behind it was read already.
     """
 
     path: Path

@@ -100,6 +100,16 @@ def test_what_was_rotated_away_is_told(tmp_path: Path) -> None:
     assert read(log, after) == ([], after)
 
 
+def test_a_log_that_begins_alike_and_goes_on_otherwise_is_another(tmp_path: Path) -> None:
+    log = tmp_path / "access.log"
+    alike = LINE.format(n=1) * 100
+    log.write_text(alike + LINE.format(n=2))
+    records, position = read(log)
+    assert len(records) == 101
+    log.write_text(alike + LINE.format(n=3) * 2)
+    assert names(read(log, position)[0]) == ["/a/1"] * 100 + ["/a/3"] * 2
+
+
 def test_equal_lines_are_counted_once_over_a_cut_and_a_rotation(tmp_path: Path) -> None:
     tracker = Tracker("https://t.example.com", Keyring.from_secrets("a secret that is long enough to sign with"))
     page = tracker.compile(html='<a href="https://shop.example/">x</a>', delivery_id="1").render(message_id="7").html

@@ -176,6 +176,27 @@ def test_any_bytes_in_any_pieces_are_the_same_lines(data: bytes, sizes: list[int
         assert whole[-2] == data.count(b"\n") + (not data.endswith(b"\n") if data else 0)
 
 
+@given(
+    st.lists(st.sampled_from(["\n", "a", "é", "\u0a0a", "bcdefghij", "\x00"]), max_size=20).map("".join),
+    st.sampled_from(["utf-8", "utf-8 with a mark", "utf-16 le", "utf-16 be"]),
+    st.lists(st.integers(1, 9), max_size=30),
+)
+@example("\nabcdefghijklm\u0a0ax\nb\n", "utf-16 le", [1] * 40)
+def test_long_lines_in_any_pieces_are_the_same_lines(text: str, encoding: str, sizes: list[int]) -> None:
+    data = ENCODINGS[encoding](text)
+
+    def lines(stream: Any) -> list[Any]:
+        reader = LogLines(stream, finish=True)
+        return [*reader, reader.offset, reader.number]
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("msgtrack.io._lines.MAX_LINE_BYTES", 8)
+        whole = lines(io.BufferedReader(io.BytesIO(data)))
+        assert [reason for _, reason in lines(Dripping(data, list(sizes)))[:-2]] == [reason for _, reason in whole[:-2]]
+        assert lines(Dripping(data, list(sizes)))[-2:] == whole[-2:]
+    assert whole[-2] == len(data)
+
+
 @pytest.mark.parametrize("size", [MAX_LINE_BYTES, MAX_LINE_BYTES + 1, 3 * MAX_LINE_BYTES])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8 with a mark", "utf-16 le"])
 def test_a_line_that_is_too_long_is_rejected_by_its_number(size: int, encoding: str, tmp_path: Path) -> None:
