@@ -190,19 +190,21 @@ def message_reader(keyring: Keyring, realm: str) -> MessageReader:
     between threads.
     """
     # As many as heads that were asked for; three characters can say 32,768.
-    verifying: dict[str, Callable[[str, str], bool] | None] = {}
+    verifying: dict[str, Callable[[str, str], bool]] = {}
 
     def verify_of(head: str) -> Callable[[str, str], bool] | None:
         if len(head) < HEAD_LENGTH or not is_token_text(head):
             return None
         bits = decode_int(head)
         keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
-        verifying[head] = keys[0].verify if len(keys) == 1 else None
-        return verifying[head]
+        if len(keys) != 1:
+            return None
+        verifying[head] = keys[0].verify
+        return keys[0].verify
 
     def read(token: str) -> tuple[str, str] | None:
         head = token[:HEAD_LENGTH]
-        verify = verifying[head] if head in verifying else verify_of(head)
+        verify = verifying.get(head) or verify_of(head)
         # What has values behind it is signed twice, and read elsewhere.
         if verify is None or ".-" in token or not token.isascii():
             return None

@@ -89,7 +89,7 @@ REQUESTS = [
     "GET {} HTTP/1.1", "GET {} HTTP/2.0", "GET {}", "HEAD {} HTTP/1.1", "POST {} HTTP/1.1", "GET  {} HTTP/1.1", "get {} HTTP/1.1",
     "GET {} HTTP/9", "GET {}?utm=1 HTTP/1.1", "GET {}. HTTP/1.1", "GET https://t.example.com{} HTTP/1.1", "GET /t/o{} HTTP/1.1",
     "GET /{} HTTP/1.1", "GET {} HTTP/1.1 ", "-", "", "GET {}x HTTP/1.1", r"GET {}\x22 HTTP/1.1", "GET {}/ HTTP/1.1",
-    "GET /r?u={} HTTP/1.1", "GET {} HTTP/x", "GET {} HTTPS/1.1", "GET {} HTTP/1.1 x", "M-SEARCH {} HTTP/1.1",
+    "GET /r?u={} HTTP/1.1", "GET {} HTTP/x", "GET {}.html/1.1", "GET {} http/1.1", "GET {} HTTPS/1.1", "GET {} HTTP/1.1 x", "M-SEARCH {} HTTP/1.1",
 ]  # fmt: skip
 TAILS = [
     ' 302 0 "-" "{}"', ' 200 43 "https://mail.example/" "{}"', ' 404 0 "-" "{}"', ' 499 0 "-" "{}"', ' - - "-" "{}"', " 302 0",
@@ -107,6 +107,33 @@ zones = st.sampled_from(["+0000", "+0000", "+0000", "+0530", "-0800"])
 moments = st.builds(moment_text, st.integers(0, 60), zones) | st.sampled_from(
     ["31/Feb/2026:10:00:00 +0000", "02/MAR/2026:10:00:00 +0000", "02/Mar/2026:10:00:60 +0000", "02/Mar/1966:10:00:00 +0000", "x"]
 )  # fmt: skip
+
+
+WRITTEN = [
+    *(moment_text(second, zone) for second in (5, 29, 30) for zone in ("+0000", "+0530")),
+    "31/Feb/2026:10:00:00 +0000",
+    "x",
+]
+
+
+def line_of(
+    path: str, head: int = 0, moment: int = 0, request: int = 0, tail: int = 0, agent: int = 0, end: int = 1
+) -> str:
+    """A usual line, but for the parts that are chosen."""
+    behind = TAILS[tail].format(AGENTS[agent])
+    return f'{HEADS[head]}[{WRITTEN[moment]}] "{REQUESTS[request].format(path)}"{behind}{ENDS[end]}'
+
+
+PARTS = {"head": HEADS, "moment": WRITTEN, "request": REQUESTS, "tail": TAILS, "agent": AGENTS, "end": ENDS}
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+def test_one_odd_part_after_usual_lines(name: str) -> None:
+    odd = [{part: number} for part, values in PARTS.items() for number in range(len(values))]
+    for path in PATHS[name][::3]:
+        # The first line is learned from, the second is of what was learned.
+        lines = [line_of(path), line_of(path), *(line_of(path, **choice) for choice in odd)]
+        assert list(parse(lines, tracker=TRACKERS[name])) == list(slowly(lines, TRACKERS[name]))
 
 
 def mostly(first: str, others: list[str]) -> st.SearchStrategy[str]:
@@ -132,7 +159,8 @@ def lines_of(paths: list[str]) -> st.SearchStrategy[str]:
 @settings(max_examples=40)
 @given(data=st.data())
 def test_both_ways_say_the_same(name: str, data: st.DataObject) -> None:
-    lines = data.draw(st.lists(lines_of(PATHS[name]), max_size=40))
+    few = data.draw(st.lists(st.sampled_from(PATHS[name]), min_size=1, max_size=3))
+    lines = data.draw(st.lists(lines_of(few), max_size=40))
     # Most lines twice: what was learned is used, and equal events are told apart by their order.
     lines += data.draw(st.permutations(lines))
     assert list(parse(lines, tracker=TRACKERS[name])) == list(slowly(lines, TRACKERS[name]))
