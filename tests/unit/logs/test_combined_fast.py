@@ -89,7 +89,8 @@ REQUESTS = [
     "GET {} HTTP/1.1", "GET {} HTTP/2.0", "GET {}", "HEAD {} HTTP/1.1", "POST {} HTTP/1.1", "GET  {} HTTP/1.1", "get {} HTTP/1.1",
     "GET {} HTTP/9", "GET {}?utm=1 HTTP/1.1", "GET {}. HTTP/1.1", "GET https://t.example.com{} HTTP/1.1", "GET /t/o{} HTTP/1.1",
     "GET /{} HTTP/1.1", "GET {} HTTP/1.1 ", "-", "", "GET {}x HTTP/1.1", r"GET {}\x22 HTTP/1.1", "GET {}/ HTTP/1.1",
-    "GET /r?u={} HTTP/1.1", "GET {} HTTP/x", "GET {}.html/1.1", "GET {} http/1.1", "GET {} HTTPS/1.1", "GET {} HTTP/1.1 x", "M-SEARCH {} HTTP/1.1",
+    "GET /r?u={} HTTP/1.1", "GET {} HTTP/x", "GET {}.html/1.1", "GET {} http/1.1",
+    "GET {} HTTPS/1.1", "GET {} HTTP/1.1 x", "M-SEARCH {} HTTP/1.1",
 ]  # fmt: skip
 TAILS = [
     ' 302 0 "-" "{}"', ' 200 43 "https://mail.example/" "{}"', ' 404 0 "-" "{}"', ' 499 0 "-" "{}"', ' - - "-" "{}"', " 302 0",
