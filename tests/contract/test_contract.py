@@ -66,7 +66,8 @@ BUILT: dict[str, str] = {
     "msgtrack.redirect:RedirectHandler.handle": "(self, request)",
     "msgtrack.redirect:Request": "(*, method, url, headers=(), body=b'', client_ip='', received_at)",
     "msgtrack.redirect:PeoplePolicy": "()",
-    "msgtrack.logs:parse": "(lines, format='combined', tracker=None, judge=None)",
+    "msgtrack.clients:ClientReader": "(*, remembered=10_000)",
+    "msgtrack.logs:parse": "(lines, format='combined', tracker=None, judge=None, clients=None)",
     "msgtrack.logs:formats.names": "()",
     "msgtrack.metrics:indicators.__call__": (
         "(store, delivery_id, *, audience='all', since=None, until=None, zone='UTC', now=None)"
