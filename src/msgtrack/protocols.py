@@ -177,7 +177,10 @@ class Source(Protocol):
 
 @runtime_checkable
 class Resolver(Protocol):
-    """Who knows what a tracked URL says; ``msgtrack.Tracker`` is one."""
+    """Who knows what a tracked URL says; ``msgtrack.Tracker`` is one.
+
+    A class may also have ``message_reader()``, which gives a quicker reader of message parts, or None; logs then use it.
+    """
 
     def resolve(self, url: str, *, at: datetime | None = None) -> Resolution:
         """What ``url`` (absolute, or path and query) says at the moment ``at`` (None: nothing expires).

@@ -26,6 +26,7 @@ def parse(
     format: str | formats.LogFormat = "combined",
     tracker: Resolver | None = None,
     judge: None = None,
+    *,
     clients: ClientReader | None = None,
 ) -> Iterator[Event | Hit | Rejected]:
     """The events in the lines of a log, and what could not be read, in order and one by one.
