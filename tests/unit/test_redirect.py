@@ -170,7 +170,10 @@ def test_what_is_not_ours_gets_a_plain_page(url: str) -> None:
     assert "location" not in sent
     assert "set-cookie" not in sent
     assert sent["content-type"].startswith("text/html")
-    assert sent["content-security-policy"] == "default-src 'none'"
+    policy = sent["content-security-policy"]
+    assert policy.startswith("default-src 'none'; style-src 'sha256-")
+    assert "unsafe" not in policy
+    assert "script-src" not in policy
 
 
 def test_a_forged_open_is_unknown_but_still_an_image() -> None:
