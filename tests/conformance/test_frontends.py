@@ -143,3 +143,22 @@ class TestWsgiOnGranian(FrontendSuite):
     @pytest.fixture
     def frontend(self, granian):
         return _on_granian(granian, "wsgi")
+
+
+def test_a_server_that_can_less_is_known_by_name():
+    """So that a clause which is switched off by mistake does not just turn a test into a skip."""
+    flags = ("raw_paths", "separate_headers", "any_bytes", "takes_chunks")
+    suites = [suite for suite in globals().values() if isinstance(suite, type) and issubclass(suite, FrontendSuite)]
+    lacking = {suite.__name__: {flag for flag in flags if not getattr(suite, flag)} for suite in suites}
+    joined = {"separate_headers"}
+    assert lacking == {
+        "FrontendSuite": set(),
+        "TestAsgiOnGranian": set(),
+        "TestAsgiOnUvicorn": set(),
+        "TestDjango": joined,
+        "TestDjangoByAsgi": joined,
+        "TestFlask": joined,
+        "TestStarlette": set(),
+        "TestWsgiOnGranian": {"any_bytes", "raw_paths", "separate_headers"},
+        "TestWsgiOnWaitress": joined,
+    }

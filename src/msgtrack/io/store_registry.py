@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from attrs import frozen
@@ -214,18 +214,17 @@ class StoreRegistry:
             with self._changing:
                 self._deliveries = deliveries
 
-    def _links(self, query: Query, now: float) -> Iterator[TrackedLink]:
+    def _links(self, query: Query, now: float) -> list[TrackedLink]:
         """The links that the store has; one that failed a moment ago is left alone."""
         if self._failed_at is not None and now - self._failed_at < self._retry:
             raise StoreError("the store of links failed a moment ago, and is left alone for a while")
+        failed_at: float | None = now
         try:
-            for link in self._store.links(query):
-                if link.key:
-                    yield link
-        except Exception:
-            self._failed_at = now
-            raise
-        self._failed_at = None
+            links = [link for link in self._store.links(query) if link.key]
+            failed_at = None
+        finally:
+            self._failed_at = failed_at
+        return links
 
 
 def _is_key(key: str) -> bool:
