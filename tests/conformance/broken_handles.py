@@ -24,12 +24,7 @@ FAULTS: dict[str, tuple[type, str]] = {}
 """Name of the fault: the store that has it, and the clause that it breaks."""
 
 
-def breaks(clause):
-    def note(store):
-        FAULTS[store.__name__] = (store, clause)
-        return store
-
-    return note
+breaks = _others["noting"](FAULTS)
 
 
 @breaks("")

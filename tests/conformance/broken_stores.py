@@ -26,12 +26,20 @@ FAULTS: dict[str, tuple[type, str]] = {}
 """Name of the fault: the store that has it, and the clause that it breaks."""
 
 
-def breaks(clause):
-    def note(store):
-        FAULTS[store.__name__] = (store, clause)
-        return store
+def noting(faults):
+    """What notes a store, and the clause that it breaks, in that table."""
 
-    return note
+    def breaks(clause):
+        def note(store):
+            faults[store.__name__] = (store, clause)
+            return store
+
+        return note
+
+    return breaks
+
+
+breaks = noting(FAULTS)
 
 
 @breaks("S2")

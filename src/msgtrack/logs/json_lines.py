@@ -17,7 +17,6 @@ __all__ = ["compile_format"]
 
 _AT = "at"
 _HEX = re.compile(r"(?:\\x[0-9A-Fa-f]{2})+")
-_Path = tuple[str, ...]
 
 
 def compile_format(

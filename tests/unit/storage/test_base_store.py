@@ -10,6 +10,7 @@ from attrs import evolve
 from msgtrack import open_store
 from msgtrack.errors import InvalidValue, NaiveDatetime, NotSupported, StoreClosed
 from msgtrack.events import Open
+from msgtrack.facts import Service
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import AuditEntry, FrozenCounts, Query, WorkflowRun
 from msgtrack.storage import BaseStore, MemoryStore, admits, in_order, kept_events, paged, record_key
@@ -28,6 +29,8 @@ def test_records_are_put_and_got_one_by_one(store):
     store.put_deliveries(Delivery(id="1"), Delivery(id="2"))
     store.put_messages(Message(delivery_id="1", id="7"))
     store.put_links(LINK)
+    store.put_facts(Service(id="news"))
+    assert [*store.facts(Service)] == [Service(id="news")]
     assert store.get_delivery("2") == Delivery(id="2")
     assert store.get_message("1", "7") == Message(delivery_id="1", id="7")
     assert store.get_link("1", "2") == LINK

@@ -5,15 +5,11 @@ from __future__ import annotations
 import asyncio
 import http.client
 import re
-import socket
-import threading
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-import pytest
+from frontend_servers import uvicorn_serving
 
 from msgtrack import Keyring, Tracker
 from msgtrack.decide import decide
@@ -30,24 +26,6 @@ CLICK, OPEN = (
     url.removeprefix("https://t.example.com")
     for url in re.findall(r"https://t\.example\.com/[a-z0-9./-]+", PAGE.render(message_id="7").html or "")
 )
-
-
-@contextmanager
-def uvicorn_serving(app: TrackingApp) -> Iterator[int]:
-    uvicorn = pytest.importorskip("uvicorn")
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", access_log=False, lifespan="on"))
-        thread = threading.Thread(target=lambda: asyncio.run(server.serve(sockets=[listening])))
-        thread.start()
-        deadline = time.monotonic() + 10
-        while not server.started and time.monotonic() < deadline:
-            time.sleep(0.01)
-        try:
-            yield listening.getsockname()[1]
-        finally:
-            server.should_exit = True
-            thread.join(10)
 
 
 def ask(
