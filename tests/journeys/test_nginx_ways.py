@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import re
-import subprocess
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -162,28 +161,3 @@ def test_three_ways_give_the_same_indicators(
     ]
     # All, all but the opens, and what the script hands on.
     assert requests < len(hits) < 3 * requests
-
-
-def test_the_unit_on_the_page_is_one(tmp_path: Path) -> None:
-    page = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
-    (unit,) = re.findall(r"^```ini\n(.*?)^```", page, re.MULTILINE | re.DOTALL)
-    from msgtrack.cli import parser
-
-    command = re.search(r"^ExecStart=/opt/msgtrack/bin/msgtrack (.*)$", unit, re.MULTILINE)
-    assert command is not None
-    assert parser().parse_args(command[1].split()).workers == 2
-    try:
-        # The program is nowhere on this machine.
-        (tmp_path / "msgtrack.service").write_text(
-            unit.replace("/opt/msgtrack/bin/msgtrack", "/bin/true").replace("User=msgtrack\n", "")
-        )
-        done = subprocess.run(
-            ["systemd-analyze", "verify", str(tmp_path / "msgtrack.service")],
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-    except FileNotFoundError:
-        return
-    assert "msgtrack.service" not in done.stderr, done.stderr
