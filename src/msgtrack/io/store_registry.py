@@ -1,4 +1,6 @@
-"""Registered links in a store, read through a cache: a click asks the store for a delivery's links once, and not again for a while."""
+"""Registered links in a store, read through a cache: a click asks the store for a delivery's links once, and not again for a while,
+and waits for no answer that is long in coming.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +9,13 @@ import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import TypeVar
 
 from attrs import frozen
 
 from msgtrack._borders import shown
 from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, StoreError
+from msgtrack.io._patience import Patience
 from msgtrack.links.alphabet import is_token_text
 from msgtrack.links.registry import HasLinks, refuse_other
 from msgtrack.links.retargeting import retargeted
@@ -21,6 +25,8 @@ from msgtrack.protocols import Query, Store
 from msgtrack.upkeep import AuditEntry
 
 __all__ = ["StoreRegistry"]
+
+_T = TypeVar("_T")
 
 _MAX_KEPT_KEYS = 8
 
@@ -38,12 +44,14 @@ class StoreRegistry:
 
     Args:
         store: where they are; a handle of its own, that nothing else uses. It is asked by one thread at a time, whatever
-            threads look up.
+            threads look up, and not by theirs.
         keep: deliveries whose links stay in memory, those last used.
         fresh_seconds: how long the links of a delivery are believed; a link led elsewhere by another process leads there
             after this time at most.
         unknown_seconds: how long it is believed that a delivery, or a key, is unknown.
         retry_seconds: how long a store that failed is left alone. Meanwhile what is in memory goes on, however old.
+        wait_seconds: how long a lookup waits for the store, at most. A store that takes longer counts as down until it has
+            answered; what it says then is kept, for the next who asks.
         scan: whether links of URLs whose identity does not hold are looked for in the whole store, at most once in
             ``unknown_seconds``; it keeps the delivery of each key in memory, some 200 bytes each. Without it they lead
             nowhere.
@@ -64,13 +72,18 @@ class StoreRegistry:
         fresh_seconds: float = 300.0,
         unknown_seconds: float = 60.0,
         retry_seconds: float = 5.0,
+        wait_seconds: float = 0.5,
         scan: bool = True,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise InvalidOption(f"keep={shown(keep)} must be a whole number of at least 1")
-        times = {"fresh_seconds": fresh_seconds, "unknown_seconds": unknown_seconds, "retry_seconds": retry_seconds}
-        for name, seconds in times.items():
+        for name, seconds in {
+            "fresh_seconds": fresh_seconds,
+            "unknown_seconds": unknown_seconds,
+            "retry_seconds": retry_seconds,
+            "wait_seconds": wait_seconds,
+        }.items():
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
                 raise InvalidOption(f"{name}={shown(seconds)} must be a number of seconds")
         self._store = store
@@ -83,7 +96,10 @@ class StoreRegistry:
         self._deliveries: dict[str, str] = {}
         self._scanned_at: float | None = None
         self._failed_at: float | None = None
-        self._asking = threading.RLock()
+        self._patience = Patience(wait_seconds)
+        # Held in this order: by who looks up, as long as patience lasts; by who uses the store; by who changes what is known.
+        self._asking = threading.Lock()
+        self._using = threading.Lock()
         self._changing = threading.Lock()
 
     def publish(self, compiled: HasLinks) -> None:
@@ -101,7 +117,7 @@ class StoreRegistry:
             if not _is_key(key):
                 raise InvalidValue(f"{key!r:.80} is no key of a link: eight characters of our alphabet")
         delivery_ids = {link.delivery_id for link in links.values()}
-        with self._asking:
+        with self._using:
             known = list(self._store.links(Query(delivery_ids=delivery_ids)))
             by_key = {link.key: link for link in known}
             by_id = {(link.delivery_id, link.id): link for link in known}
@@ -169,7 +185,7 @@ class StoreRegistry:
             InvalidValue: there is no such link, or ``url`` is no http(s) URL without placeholders.
             StoreError: the store fails.
         """
-        with self._asking:
+        with self._using:
             found = [link for link in self._store.links() if link.key == key] if _is_key(key) else []
             link, entry = retargeted(found[0] if found else None, key, url, at=at, by=by)
             self._store.put([link, entry])
@@ -189,41 +205,56 @@ class StoreRegistry:
 
     def _asked(self, delivery_id: str) -> _Known:
         """The links of a delivery as the store has them, or as they were while it fails."""
-        now = self._clock()
         with self._changing:
             old = self._known.get(delivery_id)
+
+        def ask() -> _Known:
+            asked_at = self._clock()
+            made = _Known({link.key: link for link in self._links(Query(delivery_ids=(delivery_id,)))}, asked_at)
+            with self._changing:
+                self._known[delivery_id] = made
+                self._known.move_to_end(delivery_id)
+                while len(self._known) > self._keep:
+                    self._known.popitem(last=False)
+            return made
+
         try:
-            made = _Known({link.key: link for link in self._links(Query(delivery_ids=(delivery_id,)), now)}, now)
+            return self._answer(ask)
         except (MsgtrackError, OSError):
             if old is None or not old.links:
                 raise
             return old
-        with self._changing:
-            self._known[delivery_id] = made
-            self._known.move_to_end(delivery_id)
-            while len(self._known) > self._keep:
-                self._known.popitem(last=False)
-        return made
 
     def _scan_all(self, now: float) -> None:
-        with self._asking:
-            if self._scanned_at is not None and now - self._scanned_at < self._unknown:
-                return
-            deliveries = {link.key: link.delivery_id for link in self._links(Query(), now)}
-            self._scanned_at = now
+        def ask() -> None:
+            deliveries = {link.key: link.delivery_id for link in self._links(Query())}
             with self._changing:
                 self._deliveries = deliveries
+                self._scanned_at = now
 
-    def _links(self, query: Query, now: float) -> list[TrackedLink]:
-        """The links that the store has; one that failed a moment ago is left alone."""
-        if self._failed_at is not None and now - self._failed_at < self._retry:
+        with self._asking:
+            if self._scanned_at is None or now - self._scanned_at >= self._unknown:
+                self._answer(ask)
+
+    def _answer(self, question: Callable[[], _T]) -> _T:
+        """What the store says; one that failed a moment ago is left alone."""
+        if self._failed_at is not None and self._clock() - self._failed_at < self._retry:
             raise StoreError("the store of links failed a moment ago, and is left alone for a while")
-        failed_at: float | None = now
+
+        def in_turn() -> _T:
+            with self._using:
+                return question()
+
+        return self._patience.ask(in_turn)
+
+    def _links(self, query: Query) -> list[TrackedLink]:
+        """The links that the store has, however long it takes."""
+        failed = True
         try:
             links = [link for link in self._store.links(query) if link.key]
-            failed_at = None
+            failed = False
         finally:
-            self._failed_at = failed_at
+            self._failed_at = self._clock() if failed else None
         return links
 
 

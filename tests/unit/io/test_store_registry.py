@@ -58,7 +58,7 @@ def link(number: int, delivery_id: str = "", **more: Any) -> TrackedLink:
 
 def made(**options: Any) -> tuple[StoreRegistry, Watched, Clock]:
     watched, clock = Watched(), Clock()
-    return StoreRegistry(watched, clock=clock, **options), watched, clock  # type: ignore[arg-type]
+    return StoreRegistry(watched, clock=clock, **{"wait_seconds": 60, **options}), watched, clock  # type: ignore[arg-type]
 
 
 def test_it_is_a_registry_under_both_names(tmp_path: Path) -> None:
@@ -235,12 +235,44 @@ def test_keys_and_ids_are_taken_once() -> None:
         {"fresh_seconds": -1},
         {"unknown_seconds": "x"},
         {"retry_seconds": float("nan")},
+        {"wait_seconds": -0.1},
     ],
 )
 def test_options_are_checked(options: dict[str, Any]) -> None:
     """R46."""
     with pytest.raises(InvalidOption, match=next(iter(options))):
         StoreRegistry(open_store("memory:"), **options)
+
+
+def test_a_store_that_is_slow_is_not_waited_for_and_what_it_says_in_the_end_is_kept() -> None:
+    """R47."""
+    registry, watched, _ = made(wait_seconds=0.01, fresh_seconds=0, retry_seconds=0)
+    may_answer, links = threading.Event(), watched.links
+    registry.publish(Links(link(1), link(2)))
+    watched.asked.clear()
+
+    def slow(query: Query | None = None) -> Iterator[TrackedLink]:
+        may_answer.wait(30)
+        return links(query)
+
+    watched.links = slow  # type: ignore[method-assign]
+    with pytest.raises(StoreError, match=r"has not answered within 0\.01 seconds"):
+        registry.find_in("00000001", "d1")
+    # Nobody asks while an answer is awaited, and nobody waits.
+    for _ in range(20):
+        with pytest.raises(StoreError, match="still busy"):
+            registry.find_in("00000002", "d2")
+    assert watched.asked == []
+    may_answer.set()
+    (thread,) = [thread for thread in threading.enumerate() if thread.name == "msgtrack-store-of-links"]
+    thread.join()
+    assert watched.asked == [("d1",)]
+    watched.error = StoreError("down")
+    assert registry.find_in("00000001", "d1") == link(1)
+    may_answer.clear()
+    # What is in memory goes on while the store is slow, too.
+    assert registry.find_in("00000001", "d1") == link(1)
+    may_answer.set()
 
 
 def test_threads_that_miss_together_ask_once() -> None:

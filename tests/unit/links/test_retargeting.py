@@ -60,7 +60,7 @@ def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Site]:
         yield Site(ManifestRegistry(tmp_path), ManifestRegistry(tmp_path))
     else:
         store = open_store(f"sqlite:///{tmp_path}/links.db")
-        yield Site(StoreRegistry(store), StoreRegistry(store, fresh_seconds=0))
+        yield Site(StoreRegistry(store, wait_seconds=60), StoreRegistry(store, fresh_seconds=0, wait_seconds=60))
         store.close()
 
 
