@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -238,7 +239,7 @@ def test_sources_and_trackers_of_other_kinds_go_the_usual_way(tmp_path: Path) ->
         return {
             "common": AccessLogFile(common, format="common"),
             "auto": AccessLogFile(log, format="auto"),
-            "stream": AccessLogStream(log.open("rb")),
+            "stream": AccessLogStream(io.BytesIO(log.read_bytes())),
             "hits": [hit, hit],
         }
 

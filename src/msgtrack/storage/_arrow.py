@@ -26,7 +26,7 @@ def event_table(columns: EventColumns) -> tuple[Any, list[Term]]:
         MissingExtra: pyarrow is not installed.
     """
     try:
-        import pyarrow
+        import pyarrow as pa
     except ImportError as error:
         raise MissingExtra(
             "taking events by column needs the package 'pyarrow', which is not installed",
@@ -35,22 +35,22 @@ def event_table(columns: EventColumns) -> tuple[Any, list[Term]]:
     writer = EventWriter()
     # The ids of examples stand in no row.
     shared = dict(zip(EVENT_COLUMNS, writer.columns([""] * len(columns.examples), columns.examples), strict=True))
-    which = pyarrow.array(columns.example, pyarrow.int32())
+    which = pa.array(columns.example, pa.int32())
 
     def like_its_example(name: str) -> Any:
         if name in _TEXTS:
-            return pyarrow.DictionaryArray.from_arrays(which, pyarrow.array(shared[name], pyarrow.string()))
-        return pyarrow.array(shared[name], pyarrow.int64()).take(which)
+            return pa.DictionaryArray.from_arrays(which, pa.array(shared[name], pa.string()))
+        return pa.array(shared[name], pa.int64()).take(which)
 
     of_each = {
-        "id": _ids(pyarrow, columns.ids),
-        "occurred_at": pyarrow.array(columns.occurred_us, pyarrow.int64()),
-        "message_id": pyarrow.array(columns.message_ids, pyarrow.string()),
-        "source_id": pyarrow.array(columns.source_ids, pyarrow.string()),
+        "id": _ids(pa, columns.ids),
+        "occurred_at": pa.array(columns.occurred_us, pa.int64()),
+        "message_id": pa.array(columns.message_ids, pa.string()),
+        "source_id": pa.array(columns.source_ids, pa.string()),
     }
-    table = {"n": pyarrow.array(range(len(columns)), pyarrow.int64())}
+    table = {"n": pa.array(range(len(columns)), pa.int64())}
     table |= {name: of_each[name] if name in _OWN else like_its_example(name) for name in EVENT_COLUMNS}
-    return pyarrow.table(table), writer.terms()
+    return pa.table(table), writer.terms()
 
 
 def _ids(pyarrow: Any, ids: Sequence[str]) -> Any:
