@@ -54,7 +54,10 @@ def made(*, quick: bool = False) -> list[Benchmark]:
 
 def fresh(fill: Fill, log: Path) -> int:
     """How many events go from a log into a store that was empty."""
-    with tempfile.TemporaryDirectory(prefix="msgtrack-bench-") as folder, open_store(f"duckdb:///{folder}/x.duckdb") as store:
+    with (
+        tempfile.TemporaryDirectory(prefix="msgtrack-bench-") as folder,
+        open_store(f"duckdb:///{folder}/x.duckdb") as store,
+    ):
         return fill(log, store)
 
 

@@ -4,12 +4,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-import duckdb
 from attrs import evolve
 from sqlalchemy import Executable, Select, Table, literal_column, select, text, tuple_
 
@@ -163,23 +162,12 @@ class DuckDbStore(DuckReader):
         if not given:
             return self.ingest((), checkpoint)
         rows, terms = event_table(columns)
-        with self._staging() as staged, self._seen_as(_BY_COLUMN, rows):
+        with self._staging() as staged, staged.seen(_BY_COLUMN, rows):
             staged.add(TABLES.terms, [(0, *term) for term in terms])
             if checkpoint is not None:
                 staged.add(TABLES.checkpoints, [(0, *checkpoint_row(checkpoint))])
             added = self._transaction(lambda: self._take_events(staged, given, _BY_COLUMN))
         return Ingested(added=added, known=given - added)
-
-    @contextmanager
-    def _seen_as(self, name: str, rows: Any) -> Iterator[None]:
-        """A table of Arrow that the engine reads where it lies."""
-        with self._errors():
-            self._connection.register(name, rows)
-        try:
-            yield
-        finally:
-            with suppress(duckdb.Error):
-                self._connection.unregister(name)
 
     def _lay_down_events(self, staged: Staging, events: Iterable[Event]) -> int:
         writer = EventWriter()
