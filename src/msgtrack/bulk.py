@@ -103,10 +103,8 @@ class _BulkCollector(Collector):
         try:
             for batch in source.read_lines(place.position):
                 if batch.lines is None:
-                    if waiting:
-                        keeper.keep(columns.take(), place)
-                        waiting = 0
-                    keeper.wait()
+                    keeper.keep_all(columns, place, waiting)
+                    waiting = 0
                     self.take(batch, keeper.name, place)
                     continue
                 self._take_lines(batch, place, columns, keeper.name)
@@ -116,13 +114,9 @@ class _BulkCollector(Collector):
                     waiting = 0
         except SourceError:
             # What was read before is good.
-            if waiting:
-                keeper.keep(columns.take(), place)
-            keeper.wait()
+            keeper.keep_all(columns, place, waiting)
             raise
-        if waiting:
-            keeper.keep(columns.take(), place)
-        keeper.wait()
+        keeper.keep_all(columns, place, waiting)
 
     def _take_lines(self, batch: Batch, place: Place, columns: FastColumns, name: str) -> None:
         ordinals = place.ordinals(batch.scope)
@@ -155,6 +149,12 @@ class _Keeper:
             self._under_way = len(columns), self._pool.submit(_ingest_columns, store, columns, checkpoint)
         else:
             self.collector.kept(len(columns), store.ingest(columns.events(), checkpoint))
+
+    def keep_all(self, columns: FastColumns, place: Place, waiting: int) -> None:
+        """Keep what so many lines gave that were not handed over yet, and wait until it is kept."""
+        if waiting:
+            self.keep(columns.take(), place)
+        self.wait()
 
     def wait(self) -> None:
         """Until everything given is kept."""

@@ -52,10 +52,6 @@ class FastColumns(FastLines):
         self._source_ids: list[str | None] = []
         self._numbered: list[dict[str, int]] = []
 
-    def __len__(self) -> int:
-        """How many events wait to be taken."""
-        return len(self._ids)
-
     def take(self) -> EventColumns:
         """The events since this was asked last."""
         columns = EventColumns(
