@@ -14,17 +14,17 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_log_lines import AGENTS, KEYS, PARTS, PATHS, TRACKERS, line_of, lines_of, moment_text
+from odd_log_lines import AGENTS, HTML, KEYS, PARTS, PATHS, TRACKERS, line_of, lines_of, moment_text
 from same_store import NOW, check_both_ways, contents, two_memories
 
 from msgtrack import Tracker, bulk, collect, open_store
 from msgtrack._borders import microseconds
 from msgtrack.bulk import collect_logs
 from msgtrack.columns import EventColumns
-from msgtrack.errors import InvalidValue, MissingExtra, StoreError
+from msgtrack.errors import InvalidValue, MissingExtra, StoreClosed, StoreError
 from msgtrack.events import Click, Open
 from msgtrack.hits import Hit
-from msgtrack.io import AccessLogFile, AccessLogStream
+from msgtrack.io import AccessLogFile, AccessLogStream, StoreRegistry
 from msgtrack.logs import _fast_columns
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Batch, Checkpoint, ColumnStore, Ingested, LineSource
@@ -378,3 +378,42 @@ def test_duckdb_takes_columns_as_it_takes_events(
             checkpoint = Checkpoint(source="web", position=str(number))
             assert other.ingest_columns(columns_of(events), checkpoint) == one.ingest(events, checkpoint)
         assert contents(other) == contents(one)
+
+
+def test_columns_of_nothing_move_the_checkpoint_and_a_closed_store_says_so(duckdb: tuple[BaseStore, BaseStore]) -> None:
+    store = duckdb[0]
+    assert isinstance(store, ColumnStore)
+    checkpoint = Checkpoint(source="web", position="7")
+    assert store.ingest_columns(columns_of([]), checkpoint) == Ingested()
+    assert store.checkpoint("web") == checkpoint
+    event = Click(occurred_at=AT, delivery_id="spring", message_id="1", link_id="2", id="a")
+    assert store.ingest_columns(columns_of([event, event, evolve(event, id="b")])) == Ingested(added=2, known=1)
+    assert store.ingest_columns(columns_of([event])) == Ingested(known=1)
+    store.close()
+    with pytest.raises(StoreClosed):
+        store.ingest_columns(columns_of([event]))
+
+
+def test_links_may_be_registered_in_the_store_that_is_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another handle on the file is read while a thread writes."""
+    pytest.importorskip("duckdb", reason="the extra 'duckdb' is not installed")
+    pytest.importorskip("pyarrow", reason="the extra 'bulk' is not installed")
+    monkeypatch.setattr(bulk, "_LINES_AT_ONCE", 50)
+    url = f"duckdb:///{tmp_path}/a.duckdb"
+    with open_store(url) as store, open_store(url) as of_links, open_store("memory:") as other:
+        registry = StoreRegistry(of_links, keep=1)
+        tracker = Tracker("https://t.example.com", KEYS, registry=registry, link_style="registered")
+        paths = []
+        for delivery in range(5):
+            mail = tracker.compile(html=HTML, delivery_id=f"d{delivery}")
+            registry.publish(mail)
+            html = mail.render(message_id="1").html or ""
+            paths += [piece.partition('"')[0].removeprefix("https://t.example.com") for piece in html.split('="')[1:]]
+        ours = [path for path in paths if path.startswith("/")]
+        log = tmp_path / "access.log"
+        log.write_text("".join(line_of(path, moment=turn % 4) for turn in range(20) for path in ours))
+        source = AccessLogFile(log, batch_lines=25)
+        run = collect_logs({"web": source}, store, tracker=tracker, now=NOW)
+        assert run == collect({"web": source}, other, tracker=tracker, now=NOW)
+        assert run.added > 20
+        assert list(store.scan()) == list(other.scan())
