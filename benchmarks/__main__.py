@@ -16,7 +16,7 @@ from benchmarks._runner import ROUND_SECONDS, ROUNDS, Row, measure
 
 __all__ = ["OPT_IN", "main"]
 
-OPT_IN = frozenset({"log_files", "tally"})
+OPT_IN = frozenset({"bulk", "log_files", "tally"})
 """Those that take minutes and much memory: they run when they are named, in fewer rounds."""
 
 _ROUNDS_OF_OPT_IN = 3

@@ -38,7 +38,7 @@ from msgtrack.model import (
 from msgtrack.protocols import Resolver, Sessions
 from msgtrack.webtags import TagRequest, WebMode, WebTag, WebTags
 
-__all__ = ["Decision", "Reason", "decide", "person_key"]
+__all__ = ["Decision", "Reason", "decide", "person_key", "salted_key"]
 
 
 class Reason(StrEnum):
@@ -296,6 +296,10 @@ def person_key(hit: Hit, resolver: Resolver) -> str | None:
     """
     if not hit.client_ip and not hit.user_agent:
         return None
-    salt = resolver.person_salt(hit.received_at.date().isoformat())
-    text = f"{len(hit.client_ip)}:{hit.client_ip}{hit.user_agent}".encode("utf-8", "surrogatepass")
+    return salted_key(resolver.person_salt(hit.received_at.date().isoformat()), hit.client_ip, hit.user_agent)
+
+
+def salted_key(salt: bytes, client_ip: str, user_agent: str) -> str:
+    """The key of :func:`person_key` under the salt of the day."""
+    text = f"{len(client_ip)}:{client_ip}{user_agent}".encode("utf-8", "surrogatepass")
     return hmac.digest(salt, text, hashlib.sha256).hex()[:32]

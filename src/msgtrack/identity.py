@@ -46,16 +46,17 @@ class Ordinals:
         if seen is None:
             # Before this one is taken in, for it may be an old one, and is counted all the same.
             if len(self._seen) >= _MOST_SECONDS:
-                self._forget()
+                self.forget()
             seen = self._seen[second] = {}
         return seen
 
     def state(self) -> dict[str, int]:
         """What must be kept to go on later."""
-        self._forget()
+        self.forget()
         return {key: ordinal for seen in self._seen.values() for key, ordinal in seen.items()}
 
-    def _forget(self) -> None:
+    def forget(self) -> None:
+        """Drop what is older than the ten seconds, as :meth:`state` does: who counts on elsewhere must have dropped it, too."""
         newest = max(self._seen, default="0")
         horizon = f"{max(0, int(newest, 16) - _WINDOW_SECONDS):08x}"
         self._seen = {second: seen for second, seen in self._seen.items() if second >= horizon}

@@ -14,6 +14,7 @@ from attrs import field, fields, frozen
 
 from msgtrack._borders import closed, count, flag, items, one_of, optional_utc, text_id, texts, utc
 from msgtrack._borders import text as as_text
+from msgtrack.columns import EventColumns
 from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.hits import Hit, Rejected
@@ -27,9 +28,11 @@ __all__ = [
     "Batch",
     "Capabilities",
     "Checkpoint",
+    "ColumnStore",
     "FactT",
     "FrozenCounts",
     "Ingested",
+    "LineSource",
     "Query",
     "Record",
     "Resolver",
@@ -37,6 +40,7 @@ __all__ = [
     "Slots",
     "Source",
     "Store",
+    "UnreadLines",
     "WorkflowRun",
 ]
 
@@ -144,8 +148,26 @@ CAPABILITIES: Mapping[str, str] = {attribute.name: attribute.metadata["says"] fo
 """Each capability, and what it says of a store that has it."""
 
 
+def _texts(value: Iterable[str | Rejected]) -> tuple[str | Rejected, ...]:
+    return tuple(value)
+
+
 def _records(value: Iterable[Hit | Event | Rejected]) -> tuple[Hit | Event | Rejected, ...]:
     return items(value)
+
+
+@closed
+@frozen(kw_only=True)
+class UnreadLines:
+    """Lines of a log in the combined format, one behind the other, that nobody has looked into yet.
+
+    ``first`` is the number of the first line, from 1. Of each there is its text without its end, or a :class:`Rejected` where it was no
+    text. ``source`` names the file, where it is another than the one that was asked for; rejected lines carry that name.
+    """
+
+    first: int = field(converter=count)
+    texts: tuple[str | Rejected, ...] = field(converter=_texts)
+    source: str = field(default="", converter=as_text)
 
 
 @closed
@@ -154,12 +176,13 @@ class Batch:
     """A stretch of a source: hits (or ready events) and rejected lines, in order, and the position behind them.
 
     ``scope`` names the file (or page) that the records stand in: equal records of one scope are told apart by their
-    order in it.
+    order in it. ``lines`` come behind the records, and only from ``read_lines`` of a :class:`LineSource`.
     """
 
     records: tuple[Hit | Event | Rejected, ...] = field(converter=_records)
     position: str = field(converter=as_text)
     scope: str = field(default="", converter=as_text)
+    lines: UnreadLines | None = None
 
 
 @runtime_checkable
@@ -168,6 +191,21 @@ class Source(Protocol):
 
     def read(self, position: str | None) -> Iterator[Batch]:
         """The batches behind ``position`` (None: from the start), up to what is complete now.
+
+        Raises:
+            SourceError: the source cannot be read, or the position is not one of its own.
+        """
+        ...
+
+
+@runtime_checkable
+class LineSource(Source, Protocol):
+    """A source whose lines may be read by somebody else, many at a time; :mod:`msgtrack.bulk` does."""
+
+    def read_lines(self, position: str | None) -> Iterator[Batch]:
+        """The batches that ``read`` gives, with the same positions and scopes, but lines in the combined format are left as they are.
+
+        What is of another format comes as records; so does everything where more is waited for when the file has ended.
 
         Raises:
             SourceError: the source cannot be read, or the position is not one of its own.
@@ -300,4 +338,17 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Let go of everything; may be called again."""
+        ...
+
+
+@runtime_checkable
+class ColumnStore(Store, Protocol):
+    """A store that takes events by column, many at a time, and while another thread makes the next ones."""
+
+    def ingest_columns(self, columns: EventColumns, checkpoint: Checkpoint | None = None) -> Ingested:
+        """What ``ingest`` does with ``columns.events()``.
+
+        Raises:
+            MissingExtra: what it needs for that is not installed.
+        """
         ...

@@ -19,7 +19,7 @@ from msgtrack.events import Event, event_id
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, collected_id, identified
 from msgtrack.model import PeoplePolicy
-from msgtrack.protocols import Batch, Checkpoint, Resolver, Source, Store, WorkflowRun
+from msgtrack.protocols import Batch, Checkpoint, Ingested, Resolver, Source, Store, WorkflowRun
 from msgtrack.webtags import WebTags
 
 __all__ = ["collect"]
@@ -69,6 +69,19 @@ def collect(
     for name, part in (("judge", judge), ("consent", consent)):
         if part is not None:
             raise NotSupported(f"collect({name}=...) is not there yet", hint=f"leave {name} out")
+    collector = Collector(
+        store=store, tracker=tracker, people=people, tags=tags, clock=clock_of(now), progress=progress
+    )
+    return run_of(sources, collector)
+
+
+def run_of(sources: Mapping[str, Source | Iterable[Hit | Event | Rejected]], collector: Collector) -> WorkflowRun:
+    """Have a collector read every source, and keep the record of it.
+
+    Raises:
+        InvalidValue: a source is none.
+    """
+    people, tags, clock, store = collector.people, collector.tags, collector.clock, collector.store
     if not isinstance(sources, Mapping):
         raise InvalidValue(f"sources must be a mapping of names to sources, not {type(sources).__name__}")
     if people is not None and not isinstance(people, PeoplePolicy):
@@ -76,9 +89,7 @@ def collect(
     if tags is not None and not isinstance(tags, WebTags):
         raise InvalidValue(f"tags must be WebTags, not {tags!r:.80}")
     readers = {text_id(name): _reader(name, source) for name, source in sources.items()}
-    clock = now if callable(now) else lambda: now
     started_at = utc(clock())
-    collector = _Collector(store=store, tracker=tracker, people=people, tags=tags, clock=clock, progress=progress)
     errors = []
     for name, reader in readers.items():
         try:
@@ -86,7 +97,7 @@ def collect(
         except SourceError as error:
             errors.append(f"{name}: {error}")
     same_start = sum(1 for _ in takewhile(lambda run: run.started_at >= started_at, store.runs()))
-    run = WorkflowRun(
+    record = WorkflowRun(
         id=event_id(started_at, "run", started_at.isoformat(), str(same_start)),
         started_at=started_at,
         ended_at=utc(clock()),
@@ -101,8 +112,13 @@ def collect(
         rejects=tuple(collector.rejects),
         error="; ".join(errors),
     )
-    store.put([run])
-    return run
+    store.put([record])
+    return record
+
+
+def clock_of(now: datetime | Callable[[], datetime]) -> Callable[[], datetime]:
+    """What gives the present."""
+    return now if callable(now) else lambda: now
 
 
 def _reader(name: str, source: object) -> Source:
@@ -133,7 +149,9 @@ class _AtHand:
 
 
 @define(kw_only=True)
-class _Collector:
+class Collector:
+    """Reads sources into a store, and counts what a run record says."""
+
     store: Store
     tracker: Resolver
     people: PeoplePolicy | None
@@ -149,23 +167,53 @@ class _Collector:
     rejects: list[Rejected] = field(factory=list)
 
     def read(self, name: str, source: Source) -> None:
-        place = _Place.read(self.store.checkpoint(name), name)
-        for batch in source.read(place.position):
-            events = list(self._events(batch, name, place.ordinals(batch.scope)))
-            place.position = batch.position
-            kept = self.store.ingest(events, Checkpoint(source=name, position=place.text(), moved_at=self.clock()))
-            self.events += len(events)
-            self.added += kept.added
-            self.known += kept.known
-            if self.progress is not None:
-                self.progress(len(batch.records))
+        """Read one source on from its checkpoint.
 
-    def _events(self, batch: Batch, name: str, ordinals: Ordinals) -> Iterable[Event]:
+        Raises:
+            SourceError: it cannot be read.
+            StoreError: the store fails.
+        """
+        place = self.place(name)
+        for batch in source.read(place.position):
+            self.take(batch, name, place)
+
+    def place(self, name: str) -> Place:
+        """How far a source was read."""
+        return Place.read(self.store.checkpoint(name), name)
+
+    def take(self, batch: Batch, name: str, place: Place) -> None:
+        """Keep the events of one batch, and the place behind it."""
+        events = list(self.events_of(batch, name, place.ordinals(batch.scope)))
+        place.position = batch.position
+        self.kept(len(events), self.store.ingest(events, self.checkpoint(name, place)))
+        self.tell(len(batch.records))
+
+    def checkpoint(self, name: str, place: Place) -> Checkpoint:
+        """The checkpoint of a source whose reading came to a place."""
+        return Checkpoint(source=name, position=place.text(), moved_at=self.clock())
+
+    def kept(self, given: int, kept: Ingested) -> None:
+        """Count what the store did with so many events."""
+        self.events += given
+        self.added += kept.added
+        self.known += kept.known
+
+    def reject(self, rejected: Rejected, name: str) -> None:
+        """Count a rejected line; the first ones are kept."""
+        self.rejected += 1
+        if len(self.rejects) < KEPT_REJECTS:
+            self.rejects.append(rejected if rejected.source else evolve(rejected, source=name))
+
+    def tell(self, records: int) -> None:
+        """Say that so many records were read."""
+        if self.progress is not None:
+            self.progress(records)
+
+    def events_of(self, batch: Batch, name: str, ordinals: Ordinals) -> Iterator[Event]:
+        """The events of a batch's records, with their ids; counts them."""
         for record in batch.records:
             if isinstance(record, Rejected):
-                self.rejected += 1
-                if len(self.rejects) < KEPT_REJECTS:
-                    self.rejects.append(record if record.source else evolve(record, source=name))
+                self.reject(record, name)
                 continue
             if isinstance(record, Hit):
                 self.hits += 1
@@ -178,7 +226,7 @@ class _Collector:
 
 
 @define
-class _Place:
+class Place:
     """A source's own position, and what tells equal events apart when reading goes on in the middle of a file."""
 
     position: str | None
@@ -186,7 +234,12 @@ class _Place:
     counted: Ordinals
 
     @classmethod
-    def read(cls, checkpoint: Checkpoint | None, name: str) -> _Place:
+    def read(cls, checkpoint: Checkpoint | None, name: str) -> Place:
+        """The place of a checkpoint; the start where there is none.
+
+        Raises:
+            SourceError: it is not one that :meth:`text` wrote.
+        """
         if checkpoint is None:
             return cls(None, "", Ordinals())
         try:
@@ -196,9 +249,11 @@ class _Place:
             raise SourceError(f"the checkpoint of {name!r} is not one that collect wrote") from None
 
     def ordinals(self, scope: str) -> Ordinals:
+        """What counts equal events within a scope; another scope begins anew."""
         if scope != self.scope or not scope:
             self.scope, self.counted = scope, Ordinals()
         return self.counted
 
     def text(self) -> str:
+        """The place, as the position of a checkpoint."""
         return json.dumps({"position": self.position, "scope": self.scope, "equal": self.counted.state()})

@@ -49,6 +49,7 @@ BUILT: dict[str, str] = {
     "msgtrack:Policy": "(*, opens=..., clicks=...)",
     "msgtrack:open_store": "(url)",
     "msgtrack.storage.sql:SqlStore": "(url=None, *, engine=None, schema=None, prefix='msgtrack_', busy_seconds=30.0)",
+    "msgtrack.bulk:collect_logs": "(sources, store, *, tracker, now, people=None, tags=None, progress=None)",
     "msgtrack:collect": "(sources, store, *, tracker, judge=None, consent=None, now, tags=None)",
     "msgtrack.links:CompiledMessage.render": "(self, *, message_id, values=..., policy=..., seed=False, unsubscribe=None)",
     "msgtrack.links:CompiledMessage.restore": "(self, text)",
@@ -327,7 +328,7 @@ MODULES: Mapping[str, str] = {
     "msgtrack.web.wsgi": "TrackingApp",
     "msgtrack.io": "AccessLogFile ManifestRegistry SegmentFolder SegmentHealth SegmentWriter compress_segments",
     "msgtrack.testing": "FrontendSuite StoreSuite StoreAgreement gateways strategies",
-    "msgtrack.protocols": "Store Resolver Source Query Checkpoint WorkflowRun Capabilities AuditEntry FrozenCounts",
+    "msgtrack.protocols": "Store Resolver Source Query Checkpoint WorkflowRun Capabilities AuditEntry FrozenCounts ColumnStore LineSource",
     "msgtrack.storage": "BaseStore MemoryStore open_store",
 }
 

@@ -44,6 +44,7 @@ def test_every_benchmark_runs_and_gives_ratios(root: Path) -> None:
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)["rows"]
     files = {path.stem.removeprefix("bench_") for path in (root / "benchmarks").glob("bench_*.py")} - {
+        "bulk",
         "log_files",
         "tally",
     }
@@ -58,6 +59,14 @@ def test_log_files_are_measured_when_they_are_named(root: Path) -> None:
     *_, in_two = rows = json.loads(done.stdout)["rows"]
     assert all(row["times_the_limit"] > 0 and row["per_second"] > 0 for row in rows)
     assert list(in_two["peers"]) == ["one process"]
+
+
+def test_logs_by_columns_are_measured_when_they_are_named(root: Path) -> None:
+    done = _bench(root, "bulk", "--quick", "--json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["rows"]
+    assert len(rows) == 2
+    assert all(row["times_the_limit"] > 0 and len(row["peers"]) == 3 for row in rows)
 
 
 def test_the_fold_is_measured_when_it_is_named(root: Path) -> None:

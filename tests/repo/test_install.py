@@ -15,7 +15,7 @@ import pytest
 BARE = {"attrs", "cattrs", "itsdangerous", "python-dateutil"}
 FROM_EXTRAS = (
     "aiosmtpd", "altair", "clickhouse_connect", "crawlerdetect", "django", "duckdb", "flask", "granian", "httptools", "httpx",
-    "hypothesis", "jinja2", "prometheus_client", "psycopg", "pytest", "rich", "sqlalchemy", "starlette", "ua_parser", "uvicorn",
+    "hypothesis", "jinja2", "prometheus_client", "psycopg", "pyarrow", "pytest", "rich", "sqlalchemy", "starlette", "ua_parser", "uvicorn",
     "uvloop", "vl_convert",
 )  # fmt: skip
 JOURNEY = """
@@ -75,6 +75,7 @@ def test_the_bare_install_needs_four_packages(root: Path) -> None:
         "postgres",
         "mariadb",
         "duckdb",
+        "bulk",
         "clickhouse",
         "server",
         "agents",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TypeVar
 
 from attrs import frozen
 
@@ -11,30 +12,50 @@ from msgtrack.hits import Hit, Rejected
 from msgtrack.io._lines import LogLines
 from msgtrack.io._streams import DamagedError
 from msgtrack.logs import formats
+from msgtrack.protocols import Batch, UnreadLines
 
-__all__ = ["Parser", "Record"]
+__all__ = ["Parser", "Record", "batch_of"]
+
+T = TypeVar("T")
 
 _BATCH_BYTES = 4 << 20
 
-Record = Hit | Rejected
-"""What a line of a log gives."""
+Record = Hit | Rejected | UnreadLines
+"""What a line of a log gives, or all lines of a stretch that are left as they are."""
 
 
 @frozen
 class Parser:
-    """Makes records of lines, and tells how far it came. Without a format it is told by the lines."""
+    """Makes records of lines, and tells how far it came. Without a format it is told by the lines. Lines of the format
+    ``unread`` are left as they are.
+    """
 
     format: formats.LogFormat | None
     batch_lines: int
     progress: Callable[[int], object] | None
+    unread: formats.LogFormat | None = None
 
-    def records(self, lines: LogLines, reader: formats.LineReader, told: Callable[[], int]) -> Iterator[list[Record]]:
+    def records(
+        self, lines: LogLines, format: formats.LogFormat, reader: formats.LineReader, told: Callable[[], int]
+    ) -> Iterator[list[Record]]:
         """What stands in the lines, stretch by stretch; a stretch may be empty. ``told`` counts the bytes read.
 
         Raises:
             DamagedError: in the end, where the lines break off so.
         """
-        records: list[Record] = []
+        if format is not self.unread:
+            for found in self._stretches(lines, reader, told):
+                yield [*found]
+            return
+        number = lines.number
+        for texts in self._stretches(lines, _as_it_is, told):
+            yield [UnreadLines(first=number + 1, texts=texts)]
+            number = lines.number
+
+    def _stretches(
+        self, lines: LogLines, reader: Callable[[str, int], T | Rejected | None], told: Callable[[], int]
+    ) -> Iterator[list[T | Rejected]]:
+        records: list[T | Rejected] = []
         started, number, was_told = lines.offset, lines.number, told()
         damage = None
         try:
@@ -72,3 +93,14 @@ class Parser:
         if self.progress is not None and told > was_told:
             self.progress(told - was_told)
         return told
+
+
+def batch_of(records: list[Record], position: str, scope: str) -> Batch:
+    """A stretch as a batch."""
+    unread = next((one for one in records if isinstance(one, UnreadLines)), None)
+    read = [one for one in records if not isinstance(one, UnreadLines)]
+    return Batch(records=read, position=position, scope=scope, lines=unread)
+
+
+def _as_it_is(text: str, _: int) -> str:
+    return text

@@ -8,9 +8,9 @@ from pathlib import Path
 from attrs import define, evolve, field
 
 from msgtrack.errors import SourceError
-from msgtrack.hits import Rejected
+from msgtrack.hits import Hit, Rejected
 from msgtrack.io._lines import LogLines
-from msgtrack.io._parser import Parser, Record
+from msgtrack.io._parser import Parser, Record, batch_of
 from msgtrack.io._places import OpenLog, Place, node_of
 from msgtrack.io._rotation import Rotated, rotated
 from msgtrack.io._streams import DamagedError
@@ -289,8 +289,9 @@ class Turns:
             if log.is_empty:
                 self._start = b""
                 return
-            reader = self.parser.format_of(lambda: log.sample(place.offset), log.path.name).reader(place.state)
-            for records in self.parser.records(lines, reader, lambda: log.told):
+            format = self.parser.format_of(lambda: log.sample(place.offset), log.path.name)
+            reader = format.reader(place.state)
+            for records in self.parser.records(lines, format, reader, lambda: log.told):
                 yield self._named(records, log), place.behind(lines, reader.state, log.node)
             if not lines.offset:
                 self._start = lines.unfinished
@@ -300,12 +301,12 @@ class Turns:
     def _named(self, records: list[Record], log: OpenLog) -> list[Record]:
         if log.path == self.path:
             return records
-        return [evolve(one, source=log.path.name) if isinstance(one, Rejected) else one for one in records]
+        return [one if isinstance(one, Hit) else evolve(one, source=log.path.name) for one in records]
 
 
 def _batch(records: list[Record], place: Place) -> Batch:
     # A log begun anew is counted anew: its equal lines are told apart from its own start.
-    return Batch(records=records, position=place.text(), scope=f"log:{place.begun}")
+    return batch_of(records, place.text(), f"log:{place.begun}")
 
 
 def _contains(log: OpenLog, place: Place) -> bool:

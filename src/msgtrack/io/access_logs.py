@@ -11,10 +11,12 @@ from contextlib import closing, suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from attrs import evolve
+
 from msgtrack._borders import shown, switch
 from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.io._lines import LogLines, first_lines
-from msgtrack.io._parser import Parser
+from msgtrack.io._parser import Parser, batch_of
 from msgtrack.io._places import Place
 from msgtrack.io._rotation import logs_of
 from msgtrack.io._streams import DamagedError, plain_stream
@@ -86,9 +88,23 @@ class AccessLogFile:
             SourceError: the file cannot be read, its compressed bytes are damaged, or the position is not one of ours.
             MissingExtra: it is compressed with zstd, and nothing that reads it is installed.
         """
-        place = Place.of(position) if position else None
-        turns = Turns(self.path, self._parser, place=place, rotated=self._rotated, finish=self._finish)
+        turns = self._turns(position, self._parser)
         return self._follow(turns) if self._follows else self._read(turns)
+
+    def read_lines(self, position: str | None) -> Iterator[Batch]:
+        """The same batches, but lines in the combined format come unread; see :class:`msgtrack.protocols.LineSource`.
+
+        Raises:
+            SourceError: as :meth:`read` does.
+            MissingExtra: as :meth:`read` does.
+        """
+        if self._follows:
+            return self.read(position)
+        return self._read(self._turns(position, evolve(self._parser, unread=formats.get("combined"))))
+
+    def _turns(self, position: str | None, parser: Parser) -> Turns:
+        place = Place.of(position) if position else None
+        return Turns(self.path, parser, place=place, rotated=self._rotated, finish=self._finish)
 
     def _read(self, turns: Turns) -> Iterator[Batch]:
         with closing(turns):
@@ -152,8 +168,8 @@ class AccessLogStream:
                 return
             format = self._parser.format_of(lambda: _complete(start), "the stream")
             lines = LogLines(stream, finish=True)
-            for records in self._parser.records(lines, format.reader(), lambda: lines.offset):
-                yield Batch(records=records, position=turn, scope=f"stream:{turn}")
+            for records in self._parser.records(lines, format, format.reader(), lambda: lines.offset):
+                yield batch_of(records, turn, f"stream:{turn}")
         except DamagedError as error:
             raise SourceError(f"the compressed stream is damaged, or ends too early: {error}") from error
         except OSError as error:

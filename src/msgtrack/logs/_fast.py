@@ -17,20 +17,20 @@ from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any, TypeVar
 
-from msgtrack._borders import shown
+from msgtrack._borders import microseconds, shown
 from msgtrack.clients import ClientReader
 from msgtrack.decide import Decision, decide
 from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, identified
-from msgtrack.logs._fast_events import MODELS, Make, id_behind, maker, sized
+from msgtrack.logs._fast_events import MODELS, Make, id_behind, id_head, maker, sized
 from msgtrack.logs._times import clf
 from msgtrack.logs.combined import parse_line, tail_facts
-from msgtrack.model import Client, ResolutionOutcome
+from msgtrack.model import Client, PeoplePolicy, ResolutionOutcome
 from msgtrack.protocols import Resolver
 
-__all__ = ["FastLines", "MessageReader", "message_reader_of", "text_of"]
+__all__ = ["VERSIONS", "WRITTEN_LENGTH", "FastLines", "MessageReader", "is_head", "message_reader_of", "text_of"]
 
 MessageReader = Callable[[str], "tuple[str, str] | None"]
 """See ``Tracker.message_reader``."""
@@ -41,20 +41,24 @@ _ROOM = 8_192
 _MAX_BEFORE = 2_048
 _ROOM_FOR_MODELS = 1_024
 # Nothing that might be the head of syslog or the like, which only the long way knows.
-_is_head = re.compile(r"(?:[0-9]{1,3}\.[0-9.]{1,60}|[0-9a-f]{0,4}:[0-9a-f:.]{1,60}) - - \[.{28}").fullmatch
+is_head = re.compile(r"(?:[0-9]{1,3}\.[0-9.]{1,60}|[0-9a-f]{0,4}:[0-9a-f:.]{1,60}) - - \[.{28}").fullmatch
 _WRITTEN = re.compile(r"(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] ")
-_WRITTEN_LENGTH = 28
-_VERSIONS = frozenset({"1.0", "1.1", "2", "2.0", "3", "3.0"})
+WRITTEN_LENGTH = 28
+VERSIONS = frozenset({"1.0", "1.1", "2", "2.0", "3", "3.0"})
 _BEHIND_URL = " HTTP"
 
 
 # Bare tuples, because a line takes each apart.
-_Moment = tuple[datetime, str, str]
-"""A second: the moment, the eight digits that ids begin with, and its part of ids."""
+_Minute = tuple[int, str, str]
+"""Of a second: microseconds since 1970, and digits and part of ids of its minute."""
+_Moment = tuple[datetime, str, str, _Minute]
+"""A second: the moment, the eight digits that ids begin with, its part of ids, and what only some need."""
 _Tail = tuple[Client | None, str]
 """What stands behind the request: the client, and the parts of ids behind the link."""
-_Model = tuple[Make, datetime | None, str, str, str]
-"""Events alike: what makes them, the moment from which there are none, and the parts of ids for kind, delivery, and link."""
+_Model = tuple[Make, datetime | None, str, str, str, bool, dict[str, int]]
+"""Events alike: what makes them, the moment from which there are none, the parts of ids for kind, delivery, and link, whether a key
+of the person may be kept; and room for the numbers of examples, by what is behind the link.
+"""
 _Models = dict[str, _Model]
 """Of one family, by what stands before the message part: method and the rest of the URL."""
 _Said = tuple[str, str, str]
@@ -94,8 +98,12 @@ class FastLines:
         read_message: MessageReader,
         ordinals: Ordinals,
         clients: ClientReader | None = None,
+        *,
+        source: str = "",
+        people: PeoplePolicy | None = None,
     ) -> None:
         self._clients = clients
+        self._source, self._people = source, people
         self._tracker = tracker
         self._read_message = read_message
         self._ordinals = ordinals
@@ -124,22 +132,22 @@ class FastLines:
                 said = None
             else:
                 said = said_of(message) or self._message(message)
-            if said is not None and version in _VERSIONS and _is_head(head):
+            if said is not None and version in VERSIONS and is_head(head):
                 tail = tail_of(behind) or self._tail(behind)
-                written = head[-_WRITTEN_LENGTH:]
+                written = head[-WRITTEN_LENGTH:]
                 moment = moment_of(written) or self._moment(written)
                 if tail is not None and moment is not None:
                     family, message_id, part = said
                     models = models_of(family)
                     model = None if models is None else models.get(before)
-                    at, prefix, moment_part = moment
+                    at, prefix, moment_part, _ = moment
                     if model is None:
                         second = ""
                         record = self._learn(line, number, before, said)
                         if record is not None:
                             yield record
                         continue
-                    make, end, kind, delivery, link = model
+                    make, end, kind, delivery, link, _, _ = model
                     if end is None or at < end:
                         client, agent = tail
                         parts = f"{kind}{moment_part}{delivery}{part}{link}{agent}".encode()
@@ -160,7 +168,7 @@ class FastLines:
         record = parse_line(text_of(line, number), number)
         if not isinstance(record, Hit):
             return None, record
-        decision = decide(record, self._tracker)
+        decision = decide(record, self._tracker, people=self._people, source=self._source)
         event = None if decision.event is None else identified(decision.event, self._ordinals)
         return decision, event if event is None or self._clients is None else self._clients.event(event)
 
@@ -175,7 +183,8 @@ class FastLines:
         is_named = event.message_id == resolution.message_id == said[1]
         if is_named and resolution.outcome is ResolutionOutcome.VALID and not resolution.repairs:
             parts = sized(event.kind), sized(event.delivery_id or ""), sized(event.link_id or "")
-            model = (maker(event), resolution.expires_at, *parts)
+            numbers: dict[str, int] = {}
+            model = (maker(event), resolution.expires_at, *parts, decision.may_key, numbers)
             family = said[0]
             models = self._families.get(family)
             if models is None:
@@ -200,8 +209,9 @@ class FastLines:
         at = None if match is None else clf(match[1])
         if at is None:
             return None
-        moment = (at, f"{int(at.timestamp()) & 0xFFFFFFFF:08x}", sized(at.isoformat()))
-        return _remember(self._moments, written, moment)
+        start = at.replace(second=0, microsecond=0)
+        minute = microseconds(at), id_head(start), sized(start.isoformat())
+        return _remember(self._moments, written, (at, id_head(at), sized(at.isoformat()), minute))
 
     def _tail(self, behind: str) -> _Tail | None:
         facts = tail_facts(behind.rstrip("\r\n"))
@@ -214,7 +224,7 @@ class FastLines:
         client = None
         if agent:
             client = Client(user_agent=agent) if self._clients is None else self._clients(agent)
-        return _remember(self._tails, behind, (client, id_behind(agent)))
+        return _remember(self._tails, behind, (client, id_behind(agent, self._source)))
 
 
 def _remember(known: dict[Any, T], key: object, value: T, room: int = _ROOM) -> T:

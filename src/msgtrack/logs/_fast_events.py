@@ -13,7 +13,7 @@ from typing import Any, cast
 from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit
 from msgtrack.model import Client
 
-__all__ = ["MODELS", "Make", "id_behind", "maker", "sized"]
+__all__ = ["MODELS", "Make", "id_behind", "id_head", "maker", "sized"]
 
 Make = Callable[[datetime, str, str, "Client | None"], Event]
 """From moment, message, id and client to an event."""
@@ -24,9 +24,14 @@ def sized(text: str) -> str:
     return f"{len(text)}:{text}"
 
 
-def id_behind(agent: str) -> str:
-    """The parts behind the link: no person, the agent, no source, the first of its kind."""
-    return sized("") + sized(agent) + sized("") + sized("0")
+def id_head(at: datetime) -> str:
+    """The eight digits that ids of a moment begin with."""
+    return f"{int(at.timestamp()) & 0xFFFFFFFF:08x}"
+
+
+def id_behind(agent: str, source: str = "") -> str:
+    """The parts behind the link: no person, the agent, the source, the first of its kind."""
+    return sized("") + sized(agent) + sized(source) + sized("0")
 
 
 def _twin(cls: type[Event]) -> type[Event]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from typing import Any
 
 import duckdb
@@ -32,6 +32,17 @@ class Staging:
             self.filled[table] = None
             with self._connection.appender(staged_name(table)) as appender:
                 appender.append_rows(rows)
+
+    @contextmanager
+    def seen(self, name: str, rows: Any) -> Iterator[None]:
+        """A table of Arrow that the engine reads where it lies."""
+        with self._errors():
+            self._connection.register(name, rows)
+        try:
+            yield
+        finally:
+            with suppress(duckdb.Error):
+                self._connection.unregister(name)
 
     def clear(self) -> None:
         """Throw away what was laid down; what that fails for goes when its table is used next."""

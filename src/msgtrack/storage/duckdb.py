@@ -12,10 +12,12 @@ from typing import Any, TypeVar
 from attrs import evolve
 from sqlalchemy import Executable, Select, Table, literal_column, select, text, tuple_
 
+from msgtrack.columns import EventColumns
 from msgtrack.errors import SchemaMismatch, UnknownOption, UnknownStore
 from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
+from msgtrack.storage._arrow import event_table
 from msgtrack.storage._asking import events_asked
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._consolidated import note, rebuild
@@ -50,6 +52,7 @@ T = TypeVar("T")
 _BATCH_ROWS = 20_000
 _TURNS = "msgtrack_turns"
 """One row: the number of the next event. Whoever writes changes it first, so that writers take turns."""
+_BY_COLUMN = "events_by_column"
 _MADE = {TABLES.events: ("message_key UINTEGER",), TABLES.messages: ("recipient_key UINTEGER",)}
 """Columns of this engine alone, behind the others: what is sought by."""
 _STAGED = (
@@ -152,6 +155,20 @@ class DuckDbStore(DuckReader):
             added = self._transaction(lambda: self._take_events(staged, given))
         return Ingested(added=added, known=given - added)
 
+    def ingest_columns(self, columns: EventColumns, checkpoint: Checkpoint | None = None) -> Ingested:
+        """What :meth:`ingest` does with the events of columns, without making them; see :class:`msgtrack.protocols.ColumnStore`."""
+        self.check_open()
+        given = len(columns)
+        if not given:
+            return self.ingest((), checkpoint)
+        rows, terms = event_table(columns)
+        with self._staging() as staged, staged.seen(_BY_COLUMN, rows):
+            staged.add(TABLES.terms, [(0, *term) for term in terms])
+            if checkpoint is not None:
+                staged.add(TABLES.checkpoints, [(0, *checkpoint_row(checkpoint))])
+            added = self._transaction(lambda: self._take_events(staged, given, _BY_COLUMN))
+        return Ingested(added=added, known=given - added)
+
     def _lay_down_events(self, staged: Staging, events: Iterable[Event]) -> int:
         writer = EventWriter()
         given = 0
@@ -163,19 +180,19 @@ class DuckDbStore(DuckReader):
             given += len(batch)
         return given
 
-    def _take_events(self, staged: Staging, given: int) -> int:
+    def _take_events(self, staged: Staging, given: int, fresh: str = staged_name(TABLES.events)) -> int:
         first = self._turn(max(given, 1))
         for table in staged.filled:
             if table is not TABLES.events:
                 self._replace(table)
-        added = self._add_new(first) if given else 0
+        added = self._add_new(first, fresh) if given else 0
         if added:
             note(self._execute, TABLES, OPERATIONS, after=first - 1)
         return added
 
-    def _add_new(self, first: int) -> int:
-        """Move the staged events whose id is new, numbered from ``first`` on; how many they were."""
-        fresh, kept = staged_name(TABLES.events), TABLES.events.name
+    def _add_new(self, first: int, fresh: str) -> int:
+        """Move the events in ``fresh`` whose id is new, numbered from ``first`` on; how many they were."""
+        kept = TABLES.events.name
         names = ", ".join(EVENT_COLUMNS)
         given, different, low, high = self._run(f"SELECT count(*), count(DISTINCT id), min(id), max(id) FROM {fresh}")[
             0
