@@ -13,11 +13,13 @@ from itertools import takewhile
 from attrs import define, evolve, field
 
 from msgtrack._borders import text_id, utc
-from msgtrack.decide import decide
+from msgtrack._collecting import Collecting
+from msgtrack.clients import ClientReader
+from msgtrack.decide import Reason
 from msgtrack.errors import InvalidValue, NotSupported, SourceError
 from msgtrack.events import Event, event_id
 from msgtrack.hits import Hit, Rejected
-from msgtrack.identity import Ordinals, collected_id, identified
+from msgtrack.identity import Ordinals
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Batch, Checkpoint, Resolver, Source, Store, WorkflowRun
 from msgtrack.webtags import WebTags
@@ -38,6 +40,7 @@ def collect(
     now: datetime | Callable[[], datetime],
     people: PeoplePolicy | None = None,
     tags: WebTags | None = None,
+    clients: ClientReader | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> WorkflowRun:
     """Read every source on from its checkpoint, and keep what happened.
@@ -52,6 +55,8 @@ def collect(
         now: the present, aware: a moment, or a function that gives it.
         people: with ``key="hash"``, hits without a person key (those of access logs) get one.
         tags: the web tags that the redirect server answers, the same as there.
+        clients: who reads user agents, for the breakdowns by browser, system and device; None leaves them as they are. What is
+            kept already stays as it was read.
         progress: called with the number of records read since it was last called.
 
     Events and checkpoint of a batch move together, so a run may be killed anywhere and run again. Opens of one
@@ -71,14 +76,11 @@ def collect(
             raise NotSupported(f"collect({name}=...) is not there yet", hint=f"leave {name} out")
     if not isinstance(sources, Mapping):
         raise InvalidValue(f"sources must be a mapping of names to sources, not {type(sources).__name__}")
-    if people is not None and not isinstance(people, PeoplePolicy):
-        raise InvalidValue(f"people must be a PeoplePolicy, not {people!r:.80}")
-    if tags is not None and not isinstance(tags, WebTags):
-        raise InvalidValue(f"tags must be WebTags, not {tags!r:.80}")
+    collecting = Collecting(tracker=tracker, people=people, tags=tags, clients=clients)
     readers = {text_id(name): _reader(name, source) for name, source in sources.items()}
     clock = now if callable(now) else lambda: now
     started_at = utc(clock())
-    collector = _Collector(store=store, tracker=tracker, people=people, tags=tags, clock=clock, progress=progress)
+    collector = _Collector(store=store, collecting=collecting, clock=clock, progress=progress)
     errors = []
     for name, reader in readers.items():
         try:
@@ -135,9 +137,7 @@ class _AtHand:
 @define(kw_only=True)
 class _Collector:
     store: Store
-    tracker: Resolver
-    people: PeoplePolicy | None
-    tags: WebTags | None
+    collecting: Collecting
     clock: Callable[[], datetime]
     progress: Callable[[int], None] | None
     hits: int = 0
@@ -169,12 +169,11 @@ class _Collector:
                 continue
             if isinstance(record, Hit):
                 self.hits += 1
-                decision = decide(record, self.tracker, people=self.people, source=name, tags=self.tags)
-                if decision.event is None:
-                    self.skipped[decision.reason.value] += 1
-                    continue
-                record = decision.event
-            yield collected_id(identified(record, ordinals))
+            event = self.collecting.event(record, name, ordinals)
+            if isinstance(event, Reason):
+                self.skipped[event.value] += 1
+            else:
+                yield event
 
 
 @define
