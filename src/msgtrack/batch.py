@@ -12,8 +12,9 @@ import pickle
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ProcessPoolExecutor
+from importlib import import_module
 from os import PathLike
-from typing import Any, Protocol, runtime_checkable
+from typing import Protocol, runtime_checkable
 
 from attrs import define, evolve, field, frozen
 
@@ -290,6 +291,7 @@ def _files(log: str, files: Files) -> list[str | PathLike[str]]:
 
 def _executor(executor: object, collecting: Collecting, steps: list[_Step]) -> Executor | None:
     if isinstance(executor, DaskClient):
+        _check_travel(collecting, steps, import_module("cloudpickle").dumps)
         # A part that was folded once may have changed since, so what is remembered of it is not asked for.
         return executor.get_executor(pure=False)
     if executor is not None and not isinstance(executor, Executor):
@@ -298,13 +300,17 @@ def _executor(executor: object, collecting: Collecting, steps: list[_Step]) -> E
             hint="give an executor of concurrent.futures, or a dask.distributed.Client",
         )
     if isinstance(executor, ProcessPoolExecutor):
-        needed: list[Any] = [collecting, *(step.part.format for step in steps)]
-        try:
-            for one in needed:
-                pickle.dumps(one)
-        except (pickle.PicklingError, AttributeError, TypeError) as error:
-            raise InvalidOption(
-                f"what a part needs cannot be sent to other processes: {error}",
-                hint="a format of your own travels with Dask, and needs no travelling in a ThreadPoolExecutor",
-            ) from error
+        _check_travel(collecting, steps, pickle.dumps)
     return executor
+
+
+def _check_travel(collecting: Collecting, steps: list[_Step], dumps: Callable[[object], bytes]) -> None:
+    """Make sure that what parts need can be sent to other processes, before anything is."""
+    formats = {id(step.part.format): step.part.format for step in steps}
+    try:
+        dumps((collecting, *formats.values()))
+    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        raise InvalidOption(
+            f"what a part needs cannot be sent to other processes: {error}",
+            hint="formats of your own travel with Dask, registries on a store do not; threads need no travelling",
+        ) from error

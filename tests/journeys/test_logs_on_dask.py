@@ -18,7 +18,7 @@ import pytest
 
 from msgtrack import Keyring, Tracker
 from msgtrack.batch import LogTally, tally_logs
-from msgtrack.errors import SourceError
+from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.hits import Rejected
 from msgtrack.logs import formats
 from msgtrack.protocols import Resolver
@@ -107,6 +107,15 @@ def test_a_format_of_ones_own_travels_and_so_do_errors(
     executor.submit = cut
     with pytest.raises(SourceError, match="was cut while it was read"):
         tally_logs({"web": damaged}, tracker=tracker, executor=executor, part_bytes=4_000)
+
+
+def test_what_cannot_be_sent_is_said_before_anything_is(client: Any, logs: dict[str, list[Path]]) -> None:
+    class Bound(Tracker):
+        lock = threading.Lock()
+
+    tracker = Bound("https://t.example.com", Keyring.from_secrets("a secret that is long enough to sign with"))
+    with pytest.raises(InvalidOption, match="cannot be sent to other processes"):
+        folded(logs, tracker, executor=client)
 
 
 def test_a_killed_worker_changes_nothing(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import multiprocessing
+import pickle
 from collections.abc import Callable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -23,11 +24,12 @@ from msgtrack import Keyring, Tracker, collect, open_store
 from msgtrack.batch import LogTally, tally_logs
 from msgtrack.errors import InvalidOption, InvalidValue, SourceError
 from msgtrack.hits import Rejected
-from msgtrack.io import AccessLogFile, RejectWriter, read_rejects
+from msgtrack.io import AccessLogFile, ManifestRegistry, RejectWriter, StoreRegistry, read_rejects
 from msgtrack.io._parts import parts_of
 from msgtrack.logs import formats
 from msgtrack.model import PeoplePolicy
 from msgtrack.tally import Tally
+from msgtrack.webtags import WebTag, WebTags
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 TRACKER = Tracker("https://t.example.com", Keyring.from_secrets("a secret that is long enough to sign with"))
@@ -310,6 +312,30 @@ def test_a_pool_of_processes_folds_the_same(tmp_path: Path) -> None:
             tally_logs(logs, tracker=TRACKER, format=own, executor=pool)
     with ThreadPoolExecutor(2) as threads:
         assert tally_logs(logs, tracker=TRACKER, format=own, executor=threads).rejected == {"not-own": 71}
+
+
+def test_what_a_part_needs_travels(tmp_path: Path) -> None:
+    registry = ManifestRegistry(tmp_path / "links", keep=7)
+    keys = Keyring.from_secrets("a secret that is long enough to sign with")
+    tracker = Tracker("https://t.example.com", keys, registry=registry, link_style="registered")
+    compiled = tracker.compile(html='<a href="https://shop.example/">x</a>', delivery_id="spring")
+    registry.publish(compiled)
+    url = (compiled.render(message_id="1").html or "").split('"')[1]
+    tags = WebTags(tags=[WebTag(identifier="home", label="Home")], mode="permanent-last")
+    assert tracker.resolve(url).destination == "https://shop.example/"
+    there, tags_there = pickle.loads(pickle.dumps((tracker, tags)))
+    assert there.resolve(url) == tracker.resolve(url)
+    assert there.registry._keep == 7
+    assert tags_there == tags
+    with pytest.raises(TypeError):
+        tags_there.tags["home"] = None
+
+    log = tmp_path / "access.log"
+    log.write_bytes(log_of(0))
+    with open_store(f"sqlite:///{tmp_path / 'a.db'}") as store:
+        bound = Tracker("https://t.example.com", keys, registry=StoreRegistry(store), link_style="registered")
+        with ProcessPoolExecutor(1) as pool, pytest.raises(InvalidOption, match="cannot be sent"):
+            tally_logs({"web": log}, tracker=bound, executor=pool)
 
 
 def test_what_is_wrong_is_named(tmp_path: Path) -> None:
