@@ -23,14 +23,13 @@ from msgtrack.hits import Rejected
 from msgtrack.logs import formats
 from msgtrack.protocols import Resolver
 
-distributed = pytest.importorskip("distributed", reason="pip install 'msgtrack[dask]'")
-
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 PATIENCE_SECONDS = 60
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
+    distributed = pytest.importorskip("distributed", reason="pip install 'msgtrack[dask]'")
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, host="127.0.0.1", dashboard_address="127.0.0.1:0"
     )
