@@ -61,17 +61,17 @@ class Ordinals:
 
     def state(self) -> dict[str, int]:
         """What must be kept to go on later."""
-        self._forget()
+        self.forget()
         state = {} if self._late is None else self._late.state()
         return state | {key: ordinal for seen in self._seen.values() for key, ordinal in seen.items()}
 
     def _move(self, newest: str) -> None:
         self._newest, self._horizon = newest, _shifted(newest, -_WINDOW_SECONDS)
         if len(self._seen) >= _MOST_SECONDS:
-            self._forget()
+            self.forget()
 
-    def _forget(self) -> None:
-        # What lies behind the horizon is never asked for again.
+    def forget(self) -> None:
+        """Let go of what is older than the ten seconds; nothing is counted otherwise by it."""
         self._seen = {second: seen for second, seen in self._seen.items() if second >= self._horizon}
 
 
@@ -118,7 +118,7 @@ class PartOrdinals(Ordinals):
                 both._seen.setdefault(second, {}).update(seen)
         late = self._late or earlier._late
         both._late = None if late is None else Ordinals(late.state())
-        both._forget()
+        both.forget()
         return both
 
 

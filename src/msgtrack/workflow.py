@@ -76,11 +76,12 @@ def collect(
             raise NotSupported(f"collect({name}=...) is not there yet", hint=f"leave {name} out")
     if not isinstance(sources, Mapping):
         raise InvalidValue(f"sources must be a mapping of names to sources, not {type(sources).__name__}")
-    collecting = Collecting(tracker=tracker, people=people, tags=tags, clients=clients)
     readers = {text_id(name): _reader(name, source) for name, source in sources.items()}
     clock = now if callable(now) else lambda: now
     started_at = utc(clock())
-    collector = _Collector(store=store, collecting=collecting, clock=clock, progress=progress)
+    collector = _Collector(
+        store=store, tracker=tracker, people=people, tags=tags, clients=clients, clock=clock, progress=progress
+    )
     errors = []
     for name, reader in readers.items():
         try:
@@ -137,9 +138,13 @@ class _AtHand:
 @define(kw_only=True)
 class _Collector:
     store: Store
-    collecting: Collecting
+    tracker: Resolver
+    people: PeoplePolicy | None
+    tags: WebTags | None
     clock: Callable[[], datetime]
     progress: Callable[[int], None] | None
+    clients: ClientReader | None = None
+    collecting: Collecting = field(init=False)
     hits: int = 0
     events: int = 0
     added: int = 0
@@ -147,6 +152,10 @@ class _Collector:
     rejected: int = 0
     skipped: Counter[str] = field(factory=Counter)
     rejects: list[Rejected] = field(factory=list)
+
+    @collecting.default
+    def _collecting(self) -> Collecting:
+        return Collecting(tracker=self.tracker, people=self.people, tags=self.tags, clients=self.clients)
 
     def read(self, name: str, source: Source) -> None:
         place = _Place.read(self.store.checkpoint(name), name)
