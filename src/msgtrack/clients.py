@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from attrs import evolve, field, frozen
@@ -115,7 +115,12 @@ class ClientReader:
 
     def __init__(self, *, remembered: int = 10_000) -> None:
         parse = _parser()
-        self._read: Callable[[str], Client] = lru_cache(maxsize=count(remembered))(lambda agent: _client(agent, parse))
+        self._remembered = count(remembered)
+        self._read: Callable[[str], Client] = lru_cache(maxsize=self._remembered)(lambda agent: _client(agent, parse))
+
+    def __reduce__(self) -> tuple[Callable[[], ClientReader], tuple[()]]:
+        # What was read stays here: another process reads anew.
+        return partial(ClientReader, remembered=self._remembered), ()
 
     def __call__(self, user_agent: str) -> Client:
         """The client of a user agent.

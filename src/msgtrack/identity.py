@@ -12,7 +12,7 @@ from attrs import evolve
 
 from msgtrack.events import Event, Open, event_id
 
-__all__ = ["Ordinals", "collected_id", "identified"]
+__all__ = ["Ordinals", "PartOrdinals", "collected_id", "identified"]
 
 _WINDOW_SECONDS = 10
 _MOST_SECONDS = 16
@@ -22,14 +22,20 @@ class Ordinals:
     """How many equal events of one file came before; remembers ten seconds, so that reading can stop and go on
     anywhere.
 
-    ``state()`` is small and JSON-able; a new object made of it continues the count.
+    A window of ten seconds goes with the newest event. What comes later than that has a window of its own, which goes with the
+    newest of the late ones, and is begun anew where those go back by more than it holds (as in a log that another was put
+    behind). ``state()`` is small and JSON-able; a new object made of it continues the count.
     """
 
     def __init__(self, state: Mapping[str, int] | None = None) -> None:
         # By second, as ids begin with it: eight digits, whose texts sort as they do. What is old goes by the second, too.
         self._seen: dict[str, dict[str, int]] = {}
-        for key, seen in (state or {}).items():
-            self._seen.setdefault(key[:8], {})[key] = seen
+        self._newest = self._horizon = ""
+        self._late: Ordinals | None = None
+        if state:
+            self._move(max(state)[:8])
+            for key in sorted(state):
+                self.of_second(key[:8])[key] = state[key]
 
     def next(self, key: str) -> int:
         """0 for the first event of this derived id, 1 for the second, and so on."""
@@ -42,24 +48,86 @@ class Ordinals:
         """How often each id came that begins with these eight digits, for whoever counts many of one second; not to be
         kept over another call.
         """
+        if second < self._horizon:
+            if self._late is None or second < self._late._horizon:
+                self._late = Ordinals()
+            return self._late.of_second(second)
         seen = self._seen.get(second)
         if seen is None:
-            # Before this one is taken in, for it may be an old one, and is counted all the same.
-            if len(self._seen) >= _MOST_SECONDS:
-                self.forget()
+            if second > self._newest:
+                self._move(second)
             seen = self._seen[second] = {}
         return seen
 
     def state(self) -> dict[str, int]:
         """What must be kept to go on later."""
         self.forget()
-        return {key: ordinal for seen in self._seen.values() for key, ordinal in seen.items()}
+        state = {} if self._late is None else self._late.state()
+        return state | {key: ordinal for seen in self._seen.values() for key, ordinal in seen.items()}
+
+    def _move(self, newest: str) -> None:
+        self._newest, self._horizon = newest, _shifted(newest, -_WINDOW_SECONDS)
+        if len(self._seen) >= _MOST_SECONDS:
+            self.forget()
 
     def forget(self) -> None:
-        """Drop what is older than the ten seconds, as :meth:`state` does: who counts on elsewhere must have dropped it, too."""
-        newest = max(self._seen, default="0")
-        horizon = f"{max(0, int(newest, 16) - _WINDOW_SECONDS):08x}"
-        self._seen = {second: seen for second, seen in self._seen.items() if second >= horizon}
+        """Let go of what is older than the ten seconds; nothing is counted otherwise by it."""
+        self._seen = {second: seen for second, seen in self._seen.items() if second >= self._horizon}
+
+
+class PartOrdinals(Ordinals):
+    """Ordinals of a part of a file, counted from nothing, that tell afterwards whether what stands before the part would
+    have made them others.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        # All of the first seconds, which what came before may still know.
+        self._first: dict[str, dict[str, int]] = {}
+        self._first_late = self._limit = ""
+
+    def of_second(self, second: str) -> dict[str, int]:
+        """As :meth:`Ordinals.of_second`."""
+        seen = super().of_second(second)
+        if second < self._horizon:
+            self._first_late = self._first_late or second
+            return seen
+        self._limit = self._limit or _shifted(second, _WINDOW_SECONDS)
+        if second <= self._limit:
+            self._first[second] = seen
+        return seen
+
+    def behind(self, earlier: Ordinals) -> Ordinals | None:
+        """The ordinals behind both, where those of this part are the same behind ``earlier``; else None: then the part must be
+        read again, on from ``earlier``.
+        """
+        if not self._first:
+            return Ordinals(earlier.state())
+        # Ours that would have been late there; equal ones on both sides; late ones that may go on with those there.
+        if min(self._first) < earlier._horizon:
+            return None
+        for second, seen in earlier._seen.items():
+            if second >= earlier._horizon and not seen.keys().isdisjoint(self._first.get(second, ())):
+                return None
+        if self._first_late and earlier._late is not None and _is_near(self._first_late, earlier._late._newest):
+            return None
+        both = Ordinals()
+        both._move(max(self._newest, earlier._newest))
+        for one in (earlier, self):
+            for second, seen in one._seen.items():
+                both._seen.setdefault(second, {}).update(seen)
+        late = self._late or earlier._late
+        both._late = None if late is None else Ordinals(late.state())
+        both.forget()
+        return both
+
+
+def _shifted(second: str, by: int) -> str:
+    return f"{min(max(0, int(second, 16) + by), 0xFFFFFFFF):08x}"
+
+
+def _is_near(one: str, other: str) -> bool:
+    return abs(int(one, 16) - int(other, 16)) <= _WINDOW_SECONDS
 
 
 def identified(event: Event, ordinals: Ordinals) -> Event:

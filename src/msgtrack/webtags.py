@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qsl, quote
 
-from attrs import evolve, field, frozen
+from attrs import evolve, field, fields, frozen
 
 from msgtrack import vocabulary
 from msgtrack._borders import closed, enum_of, flag, items, optional_amount, optional_count, optional_utc, shown
@@ -168,6 +169,11 @@ class WebTags:
     track_visitors: bool = field(default=False, converter=flag)
     hex_job_ids: bool = field(default=True, converter=flag)
     identify: Callable[[TagRequest], Resolution | None] | None = field(default=None, converter=_optional_function)
+
+    def __reduce__(self) -> tuple[Callable[[], WebTags], tuple[()]]:
+        # A mapping that nobody can change does not travel; what it was made of does.
+        said = {each.name: getattr(self, each.name) for each in fields(WebTags)}
+        return partial(WebTags, **said | {"tags": tuple(self.tags.values())}), ()
 
     def read(self, url: str) -> TagRequest | None:
         """What a URL says as that of a tag; None when it is none. Any text may be asked for."""

@@ -13,11 +13,13 @@ from itertools import takewhile
 from attrs import define, evolve, field
 
 from msgtrack._borders import text_id, utc
-from msgtrack.decide import decide
+from msgtrack._collecting import Collecting
+from msgtrack.clients import ClientReader
+from msgtrack.decide import Reason
 from msgtrack.errors import InvalidValue, NotSupported, SourceError
 from msgtrack.events import Event, event_id
 from msgtrack.hits import Hit, Rejected
-from msgtrack.identity import Ordinals, collected_id, identified
+from msgtrack.identity import Ordinals
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Batch, Checkpoint, Ingested, Resolver, Source, Store, WorkflowRun
 from msgtrack.webtags import WebTags
@@ -38,6 +40,7 @@ def collect(
     now: datetime | Callable[[], datetime],
     people: PeoplePolicy | None = None,
     tags: WebTags | None = None,
+    clients: ClientReader | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> WorkflowRun:
     """Read every source on from its checkpoint, and keep what happened.
@@ -52,6 +55,8 @@ def collect(
         now: the present, aware: a moment, or a function that gives it.
         people: with ``key="hash"``, hits without a person key (those of access logs) get one.
         tags: the web tags that the redirect server answers, the same as there.
+        clients: who reads user agents, for the breakdowns by browser, system and device; None leaves them as they are. What is
+            kept already stays as it was read.
         progress: called with the number of records read since it was last called.
 
     Events and checkpoint of a batch move together, so a run may be killed anywhere and run again. Opens of one
@@ -70,7 +75,7 @@ def collect(
         if part is not None:
             raise NotSupported(f"collect({name}=...) is not there yet", hint=f"leave {name} out")
     collector = Collector(
-        store=store, tracker=tracker, people=people, tags=tags, clock=clock_of(now), progress=progress
+        store=store, tracker=tracker, people=people, tags=tags, clients=clients, clock=clock_of(now), progress=progress
     )
     return run_of(sources, collector)
 
@@ -81,13 +86,9 @@ def run_of(sources: Mapping[str, Source | Iterable[Hit | Event | Rejected]], col
     Raises:
         InvalidValue: a source is none.
     """
-    people, tags, clock, store = collector.people, collector.tags, collector.clock, collector.store
+    clock, store = collector.clock, collector.store
     if not isinstance(sources, Mapping):
         raise InvalidValue(f"sources must be a mapping of names to sources, not {type(sources).__name__}")
-    if people is not None and not isinstance(people, PeoplePolicy):
-        raise InvalidValue(f"people must be a PeoplePolicy, not {people!r:.80}")
-    if tags is not None and not isinstance(tags, WebTags):
-        raise InvalidValue(f"tags must be WebTags, not {tags!r:.80}")
     readers = {text_id(name): _reader(name, source) for name, source in sources.items()}
     started_at = utc(clock())
     errors = []
@@ -158,6 +159,8 @@ class Collector:
     tags: WebTags | None
     clock: Callable[[], datetime]
     progress: Callable[[int], None] | None
+    clients: ClientReader | None = None
+    collecting: Collecting = field(init=False)
     hits: int = 0
     events: int = 0
     added: int = 0
@@ -165,6 +168,10 @@ class Collector:
     rejected: int = 0
     skipped: Counter[str] = field(factory=Counter)
     rejects: list[Rejected] = field(factory=list)
+
+    @collecting.default
+    def _collecting(self) -> Collecting:
+        return Collecting(tracker=self.tracker, people=self.people, tags=self.tags, clients=self.clients)
 
     def read(self, name: str, source: Source) -> None:
         """Read one source on from its checkpoint.
@@ -217,12 +224,11 @@ class Collector:
                 continue
             if isinstance(record, Hit):
                 self.hits += 1
-                decision = decide(record, self.tracker, people=self.people, source=name, tags=self.tags)
-                if decision.event is None:
-                    self.skipped[decision.reason.value] += 1
-                    continue
-                record = decision.event
-            yield collected_id(identified(record, ordinals))
+            event = self.collecting.event(record, name, ordinals)
+            if isinstance(event, Reason):
+                self.skipped[event.value] += 1
+            else:
+                yield event
 
 
 @define

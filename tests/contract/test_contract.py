@@ -50,7 +50,10 @@ BUILT: dict[str, str] = {
     "msgtrack:open_store": "(url)",
     "msgtrack.storage.sql:SqlStore": "(url=None, *, engine=None, schema=None, prefix='msgtrack_', busy_seconds=30.0)",
     "msgtrack.bulk:collect_logs": "(sources, store, *, tracker, now, people=None, tags=None, progress=None)",
-    "msgtrack:collect": "(sources, store, *, tracker, judge=None, consent=None, now, tags=None)",
+    "msgtrack:collect": "(sources, store, *, tracker, judge=None, consent=None, now, tags=None, clients=None)",
+    "msgtrack.batch:tally_logs": (
+        "(logs, *, tracker, format='combined', people=None, tags=None, clients=None, executor=None, rotated=False)"
+    ),
     "msgtrack.links:CompiledMessage.render": "(self, *, message_id, values=..., policy=..., seed=False, unsubscribe=None)",
     "msgtrack.links:CompiledMessage.restore": "(self, text)",
     "msgtrack.links:MemoryRegistry": "()",

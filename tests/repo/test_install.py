@@ -86,6 +86,7 @@ def test_the_bare_install_needs_four_packages(root: Path) -> None:
         "starlette",
         "prometheus",
         "sketches",
+        "dask",
         "zstd",
         "testing",
     }

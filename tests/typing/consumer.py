@@ -6,7 +6,9 @@ It is not run; mypy and pyright read it. Everything in it goes through public na
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import assert_type
 
 from msgtrack import (
@@ -22,6 +24,8 @@ from msgtrack import (
     collect,
     open_store,
 )
+from msgtrack.batch import tally_logs
+from msgtrack.clients import ClientReader
 from msgtrack.decide import Decision, decide
 from msgtrack.events import Click, Event, Open
 from msgtrack.hits import Hit, Rejected
@@ -41,6 +45,7 @@ from msgtrack.model import PeoplePolicy, Resolution
 from msgtrack.protocols import Batch, Query, Source, Store, WorkflowRun
 from msgtrack.redirect import AppLinks, Failure, Outcome, PageTexts, RedirectHandler, Request, TrustedProxies
 from msgtrack.reports import Report, delivery_report
+from msgtrack.tally import Counts
 from msgtrack.visits import complete_visits
 from msgtrack.web.asgi import TrackingApp
 from msgtrack.webtags import WebTag, WebTags, tag_code
@@ -110,7 +115,11 @@ def serve_more(tracker: Tracker, registry: MemoryRegistry, store: Store) -> tupl
     for check in check_links([SentLink(url="/x/y", delivery_id=1), "/z"], tracker=tracker, at=NOON):
         assert_type(check, LinkCheck)
     registry.retarget("00000000", "https://shop.example/", at=NOON, by="ann")
-    collect({}, store, tracker=tracker, now=NOON, tags=tags)
+    collect({}, store, tracker=tracker, now=NOON, tags=tags, clients=ClientReader())
+    with ProcessPoolExecutor() as pool:
+        found = tally_logs({"web": Path("access.log"), "cdn": ["a.gz", "b.gz"]}, tracker=tracker, executor=pool)
+    assert_type(found.rejects, tuple[Rejected, ...])
+    assert_type(found.tally.counts(), Counts)
     return handler.handle(Request(method="GET", url="/", received_at=NOON)).failures
 
 

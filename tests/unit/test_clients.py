@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import json
 import os
+import pickle
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -239,3 +240,11 @@ def test_every_sample_gives_a_client(read: ClientReader) -> None:
         said for said, _ in _expected(_records("uap-core/pgts_browser_list.jsonl"), "user_agent_string", ["family"])
     ]
     assert all(read(agent).user_agent == agent for agent in agents)
+
+
+def test_a_reader_travels_without_what_it_remembers() -> None:
+    read = ClientReader(remembered=7)
+    assert read(CHROME).browser == "Chrome"
+    again = pickle.loads(pickle.dumps(read))
+    assert again(CHROME) == read(CHROME)
+    assert (again._read.cache_info().maxsize, again._read.cache_info().misses) == (7, 1)

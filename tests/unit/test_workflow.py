@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from msgtrack import Keyring, Tracker, collect, open_store
+from msgtrack.clients import ClientReader
 from msgtrack.errors import InvalidValue, NaiveDatetime, NotSupported, SourceError
 from msgtrack.events import Click, Event, Open
 from msgtrack.hits import Hit, Rejected
@@ -237,3 +239,28 @@ def test_identity_leaves_what_has_one() -> None:
     assert collected_id(event) is event
     nobody = Open(id="x", occurred_at=AT, delivery_id="1")
     assert collected_id(nobody) is nobody
+
+
+def test_user_agents_are_read_where_somebody_does() -> None:
+    pytest.importorskip("ua_parser_rs", reason="ua-parser's compiled matcher is not installed")
+    read = ClientReader()
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:109.0) Gecko/20100101 Firefox/117.0"
+    plain, told = open_store("memory:"), open_store("memory:")
+    hits = [hit(user_agent=agent), hit("open", "8")]
+    came = Click(id="p1", occurred_at=AT, delivery_id="spring", message_id="9", client=agent)
+    for store, clients in ((plain, None), (told, read)):
+        collect({"web": [*hits, came]}, store, tracker=TRACKER, now=NOW, clients=clients)
+    assert [event.id for event in plain.scan()] == [event.id for event in told.scan()]
+    clients = {event.message_id: event.client for event in told.scan()}
+    assert clients == {"7": read(agent), "8": None, "9": read(agent)}
+    assert read(agent).browser == "Firefox"
+    assert {event.client.browser for event in plain.scan() if event.client} == {""}
+    with pytest.raises(InvalidValue, match="ClientReader"):
+        collect({}, plain, tracker=TRACKER, now=NOW, clients=str)  # type: ignore[arg-type]
+
+
+def test_a_tracker_that_was_used_travels() -> None:
+    assert TRACKER.resolve(url_of("7", "click")).message_id == "7"
+    again = pickle.loads(pickle.dumps(TRACKER))
+    assert again.resolve(url_of("7", "click")) == TRACKER.resolve(url_of("7", "click"))
+    assert again.person_salt("2026-11-21") == TRACKER.person_salt("2026-11-21")

@@ -57,18 +57,25 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--people", default="cookie", metavar="KEY", help="hash: make person keys for logs without cookies"
     )
+    parser.add_argument(
+        "--clients",
+        action="store_true",
+        help="read browser, system and device out of user agents; needs the extra agents",
+    )
     parser.add_argument("--every", metavar="TIME", help="go on for ever, a run each 15m, 1h, ...")
     add_tracker(parser)
 
 
 def run(args: argparse.Namespace) -> int:
     """Collect, and say what came of it."""
+    from msgtrack.clients import ClientReader
     from msgtrack.storage import open_store
     from msgtrack.web.asgi import utc_now
     from msgtrack.workflow import collect
 
     sources = _sources(args)
     tracker, people = tracker_of(args), PeoplePolicy(key=args.people)
+    clients = ClientReader() if args.clients else None
     pause = duration_seconds(args.every) if args.every else None
     with ExitStack() as stack:
         # What does not open the first time is bad input; later it is a trouble that may pass.
@@ -77,7 +84,9 @@ def run(args: argparse.Namespace) -> int:
             try:
                 store = store or stack.enter_context(open_store(args.store))
                 with progress("Collecting hits", None, quiet=args.json) as step:
-                    record = collect(sources, store, tracker=tracker, now=utc_now, people=people, progress=step)
+                    record = collect(
+                        sources, store, tracker=tracker, now=utc_now, people=people, clients=clients, progress=step
+                    )
             except StoreError as error:
                 if pause is None:
                     raise

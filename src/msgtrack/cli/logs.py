@@ -15,6 +15,7 @@ from attrs import evolve
 
 from msgtrack.cli._common import command, complain, print_json, printable, progress, tracker_of
 from msgtrack.cli._log_formats import add_log_format, log_format_of
+from msgtrack.clients import ClientReader
 from msgtrack.decide import decide
 from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.hits import Hit, Rejected
@@ -32,7 +33,7 @@ __all__ = ["NAME", "add", "run"]
 NAME = "logs"
 
 _ACTIONS = ("parse", "detect", "rejects")
-_ONLY_PARSE = ("rejects", "rotated", "follow", "base_url", "keys", "realm")
+_ONLY_PARSE = ("rejects", "rotated", "follow", "base_url", "keys", "realm", "clients")
 _EXAMPLES = 3
 _WIDTH = 200
 
@@ -70,6 +71,11 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--realm", default="", metavar="NAME", help="parse: the tenant, bound in the keys (default: none)"
     )
+    parser.add_argument(
+        "--clients",
+        action="store_true",
+        help="parse: read browser, system and device out of user agents, for events; needs the extra agents",
+    )
     parser.add_argument("--reason", metavar="CODE", help="rejects: the lines with this reason, all of them")
 
 
@@ -91,6 +97,9 @@ def _parse(args: argparse.Namespace) -> int:
     if (args.base_url is None) != (args.keys is None):
         raise InvalidOption("events need both --base-url and --keys", hint="leave both out for hits")
     tracker = None if args.base_url is None else tracker_of(args)
+    if args.clients and tracker is None:
+        raise InvalidOption("--clients is for events, which need --base-url and --keys")
+    clients = ClientReader() if args.clients else None
     paths = _paths(args.paths)
     if args.follow and (len(paths) > 1 or paths == ["-"]):
         raise InvalidOption("--follow is for one log, and not for standard input")
@@ -98,7 +107,7 @@ def _parse(args: argparse.Namespace) -> int:
     failed = False
     with ExitStack() as stack:
         kept = stack.enter_context(RejectWriter(args.rejects)) if args.rejects else None
-        shown = _Shown(tracker, kept, as_json=args.json)
+        shown = _Shown(tracker, kept, clients, as_json=args.json)
         # A bar would stand between the lines of a terminal.
         advance = stack.enter_context(progress("Reading logs", total, quiet=args.follow or sys.stdout.isatty()))
         for path in paths:
@@ -147,8 +156,10 @@ def _source(path: str, args: argparse.Namespace, advance: Callable[[int], None])
 class _Shown:
     """Prints what was read, keeps what could not be, and counts both."""
 
-    def __init__(self, tracker: Resolver | None, kept: RejectWriter | None, *, as_json: bool) -> None:
-        self._tracker, self._kept, self._as_json = tracker, kept, as_json
+    def __init__(
+        self, tracker: Resolver | None, kept: RejectWriter | None, clients: ClientReader | None, *, as_json: bool
+    ) -> None:
+        self._tracker, self._kept, self._clients, self._as_json = tracker, kept, clients, as_json
         self.read = self.events = 0
         self.reasons: Counter[str] = Counter()
 
@@ -176,6 +187,8 @@ class _Shown:
             return
         self.events += 1
         event = identified(event, ordinals)
+        if self._clients is not None:
+            event = self._clients.event(event)
         ids = " ".join(name or "-" for name in (event.delivery_id, event.message_id, event.link_id))
         self._print(event, f"{_moment(event.occurred_at)} {event.kind:<10} {ids}")
 

@@ -23,6 +23,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import Generic, TypeVar
 
@@ -71,6 +72,11 @@ class ManifestRegistry:
         self._links: _Kept[Mapping[str, TrackedLink]] = _Kept(keep)
         self._index: _Kept[tuple[int, bytes]] = _Kept(len(ALPHABET) ** _PREFIX)
         self._publishing = threading.Lock()
+        self._keep = keep
+
+    def __reduce__(self) -> tuple[Callable[[], ManifestRegistry], tuple[()]]:
+        # Another process, or another machine that sees the folder, reads it for itself.
+        return partial(type(self), self._folder, keep=self._keep), ()
 
     def publish(self, compiled: HasLinks) -> None:
         """Make the links of a compiled message known; publishing it again changes nothing, and mends what a crash

@@ -129,6 +129,10 @@ class Keyring:
             key = self._keys[name] = SigningKey(self._secrets[place], purpose, realm, place)
         return key
 
+    def __reduce__(self) -> tuple[type[Keyring], tuple[tuple[bytes, ...]]]:
+        # Derived keys hold states of hash functions, which do not travel; they are derived again.
+        return type(self), (self._secrets,)
+
     def __repr__(self) -> str:
         ids = ", ".join(str(key_id) for key_id in self._ids)
         return f"<Keyring of {len(self._ids)} secrets, key ids {ids}>"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from msgtrack import Keyring, Tracker
+from msgtrack import Keyring, Tracker, open_store
 from msgtrack.cli import main
 
 SECRET = "a secret that is long enough to sign with"  # no one's
@@ -174,3 +174,27 @@ def test_what_cannot_be_read_is_said_and_the_rest_is_read(log: Path, capsys: pyt
 def test_bad_input_is_said_in_one_line(arguments: list[str], log: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, err = told(capsys, *arguments, code=2)
     assert (out, err.count("\n")) == ("", 1)
+
+
+def test_clients_are_read_where_asked(log: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("ua_parser_rs", reason="ua-parser's compiled matcher is not installed")
+    Path("keys").write_text(SECRET)
+    tracker = Tracker("https://t.example.com", Keyring.from_secrets(SECRET))
+    page = tracker.compile(html='<a href="https://shop.example/">x</a>', delivery_id="spring").render(message_id="7")
+    path = str(page.html).partition('href="https://t.example.com')[2].partition('"')[0]
+    agent = "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:109.0) Gecko/20100101 Firefox/117.0"
+    log.write_text(LINE.format(n=1, path=path, status=302).replace('"x"', f'"{agent}"'))
+    keyed = ["--base-url", "https://t.example.com", "--keys", "keys"]
+    out, _ = told(capsys, "parse", "access.log", *keyed, "--json", "--clients")
+    assert (json.loads(out)["client"]["browser"], json.loads(out)["client"]["os"]) == ("Firefox", "Windows")
+    out, _ = told(capsys, "parse", "access.log", *keyed, "--json")
+    assert json.loads(out)["client"] == {"user_agent": agent}
+    assert "events" in told(capsys, "parse", "access.log", "--clients", code=2)[1]
+    assert "detect" in told(capsys, "detect", "access.log", "--clients", code=2)[1]
+    for clients, browser in (([], ""), (["--clients"], "Firefox")):
+        store = f"sqlite:///a{len(clients)}.db"
+        assert main(["collect", "--access-log", "access.log", "--store", store, *keyed, *clients]) == 0
+        with open_store(store) as kept:
+            (event,) = kept.scan()
+        assert event.client is not None
+        assert event.client.browser == browser
