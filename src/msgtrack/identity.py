@@ -60,10 +60,12 @@ class Ordinals:
         return seen
 
     def state(self) -> dict[str, int]:
-        """What must be kept to go on later."""
+        """What must be kept to go on later, by id in order."""
         self.forget()
         state = {} if self._late is None else self._late.state()
-        return state | {key: ordinal for seen in self._seen.values() for key, ordinal in seen.items()}
+        state |= {key: ordinal for seen in self._seen.values() for key, ordinal in seen.items()}
+        # In one order, wherever reading stopped and went on.
+        return dict(sorted(state.items()))
 
     def _move(self, newest: str) -> None:
         self._newest, self._horizon = newest, _shifted(newest, -_WINDOW_SECONDS)
