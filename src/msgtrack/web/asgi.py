@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request, Response
+from msgtrack.redirect.exchange import Headers
 from msgtrack.redirect.pages import COMMON
 from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
 
@@ -145,5 +147,32 @@ def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
     if scope.get("query_string"):
         url += "?" + scope["query_string"].decode("latin-1")
     client = scope.get("client")
-    headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]])
+    headers = _ScopeHeaders(scope["headers"])
     return made_request(scope["method"], url, headers, body, client[0] if client else "", received_at)
+
+
+class _ScopeHeaders(Headers):
+    """Headers that stay bytes until they are asked for: a browser sends a dozen, and few matter."""
+
+    __slots__ = ("_raw", "_values")
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._raw = [(name.lower(), value) for name, value in raw]
+        self._values = dict(reversed(self._raw))
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._raw])
+
+    def first(self, name: str) -> str:
+        value = self._values.get(_key(name))
+        return "" if value is None else value.decode("latin-1")
+
+    def every(self, name: str) -> list[str]:
+        key = _key(name)
+        return [value.decode("latin-1") for known, value in self._raw if known == key] if key in self._values else []
+
+
+@lru_cache(maxsize=64)
+def _key(name: str) -> bytes:
+    """How a header is called in a scope."""
+    return name.encode("latin-1", "replace")
