@@ -104,6 +104,11 @@ _PAGES: dict[HostedPage | None, Reason] = {
     HostedPage.OPT_OUT: Reason.OPT_OUT_PAGE,
     HostedPage.PREFERENCES: Reason.PREFERENCES,
 }
+# Each hit is held against these, and to ask an enumeration for a member takes as long as to call a function.
+_VALID, _ANONYMOUS = ResolutionOutcome.VALID, ResolutionOutcome.ANONYMOUS
+_EXPIRED, _UNKNOWN = ResolutionOutcome.EXPIRED, ResolutionOutcome.UNKNOWN
+_IDENTIFIED, _AGGREGATE, _NOBODY = Consent.IDENTIFIED, Consent.AGGREGATE, Consent.NONE
+_OPEN, _OPT_OUT = LinkType.OPEN, HostedPage.OPT_OUT
 # nginx's word for a reader who did not wait for the answer; the request was made all the same.
 _CLIENT_CLOSED = 499
 
@@ -170,15 +175,15 @@ def meaning_of(hit: Hit, resolver: Resolver, *, tags: WebTags | None = None) -> 
         return _visited(hit, resolver, tags, asked)
     resolution = resolver.resolve(hit.url, at=hit.received_at)
     outcome = resolution.outcome
-    is_wish = hit.method == "POST" and resolution.hosted is HostedPage.OPT_OUT
+    is_wish = hit.method == "POST" and resolution.hosted is _OPT_OUT
     reason = None
-    if outcome is ResolutionOutcome.UNKNOWN:
+    if outcome is _UNKNOWN:
         reason = Reason.UNKNOWN
     elif hit.method != "GET" and not is_wish:
         reason = Reason.HEAD if hit.method == "HEAD" else Reason.METHOD
     elif hit.purpose:
         reason = Reason.PREFETCH
-    elif outcome is ResolutionOutcome.EXPIRED:
+    elif outcome is _EXPIRED:
         reason = Reason.EXPIRED
     elif hit.status is not None and hit.status >= 400 and hit.status != _CLIENT_CLOSED:
         reason = Reason.REFUSED
@@ -188,13 +193,13 @@ def meaning_of(hit: Hit, resolver: Resolver, *, tags: WebTags | None = None) -> 
     if is_wish:
         return _meaning(Reason.OPT_OUT, resolution, consent, Unsubscribed)
     kind, reason = _REACTIONS.get(resolution.link_type, _CLICK)
-    if outcome is ResolutionOutcome.ANONYMOUS:
+    if outcome is _ANONYMOUS:
         reason = Reason.ANONYMOUS_LINK
     reason = _PAGES.get(resolution.hosted, reason)
-    if consent is Consent.NONE:
+    if consent is _NOBODY:
         return _meaning(Reason.NOT_FOLLOWED, resolution)
     # Whoever leaves is not told apart from others on the way out.
-    may_key = consent is Consent.IDENTIFIED and resolution.hosted is not HostedPage.OPT_OUT and not hit.privacy
+    may_key = consent is _IDENTIFIED and resolution.hosted is not _OPT_OUT and not hit.privacy
     return _meaning(reason, resolution, consent, kind, may_key)
 
 
@@ -202,11 +207,9 @@ def _visited(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> 
     """What a request for a web tag means, under the mode that is asked for."""
     tag = tags.tag_of(asked)
     if tag is None:
-        nothing = Resolution(outcome=ResolutionOutcome.UNKNOWN, link_type=LinkType.WEB)
+        nothing = Resolution(outcome=_UNKNOWN, link_type=LinkType.WEB)
         return Meaning(reason=Reason.UNKNOWN, resolution=nothing, is_tag=True)
-    said = Resolution(
-        outcome=ResolutionOutcome.VALID, link_type=tag.type, link_id=tag.link_id, expires_at=tag.expires_at
-    )
+    said = Resolution(outcome=_VALID, link_type=tag.type, link_id=tag.link_id, expires_at=tag.expires_at)
     reason = _unasked(hit, tag)
     if reason is not None:
         return Meaning(reason=reason, resolution=said, is_tag=True)
@@ -215,14 +218,12 @@ def _visited(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> 
         return Meaning(reason=Reason.VISITOR, resolution=said, is_tag=True)
     if who is None:
         # Whoever it is, nobody asked: the page was seen, by a browser that others of its visits may name one day.
-        consent, may_key = Consent.AGGREGATE, not hit.privacy
-        who = Resolution(
-            outcome=ResolutionOutcome.ANONYMOUS, delivery_id=asked.delivery_id if tags.mode.is_forced else None
-        )
+        consent, may_key = _AGGREGATE, not hit.privacy
+        who = Resolution(outcome=_ANONYMOUS, delivery_id=asked.delivery_id if tags.mode.is_forced else None)
     else:
         consent = _consent(who, hit)
-        may_key = consent is Consent.IDENTIFIED and not hit.privacy
-    if consent is Consent.NONE:
+        may_key = consent is _IDENTIFIED and not hit.privacy
+    if consent is _NOBODY:
         return Meaning(reason=Reason.NOT_FOLLOWED, resolution=said, is_tag=True)
     kind = Transaction if tag.type is LinkType.TRANSACTION else PageVisit
     return Meaning(
@@ -255,7 +256,7 @@ def _event(kind: type[Event], hit: Hit, found: Meaning, source_id: str | None, s
         # To leave is the recipient's own wish, and names the message whatever the policy.
         message_id=who.message_id if is_wish else _named(who, consent),
         source_id=source_id,
-        client=Client(user_agent=hit.user_agent) if consent is Consent.IDENTIFIED and hit.user_agent else None,
+        client=Client(user_agent=hit.user_agent) if consent is _IDENTIFIED and hit.user_agent else None,
         is_seed=who.is_seed,
         is_proof=who.is_proof,
         source=source,
@@ -282,12 +283,12 @@ def _visitor(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> 
         return None if tags.identify is None else tags.identify(asked)
     if hit.privacy or not isinstance(resolver, Sessions):
         return None
-    if hit.session and (who := resolver.read_session(hit.session)).outcome is ResolutionOutcome.VALID:
+    if hit.session and (who := resolver.read_session(hit.session)).outcome is _VALID:
         return who
     if tags.mode is WebMode.SESSION or not hit.earlier:
         return None
     who = resolver.read_session(hit.earlier)
-    if who.outcome is not ResolutionOutcome.VALID:
+    if who.outcome is not _VALID:
         return None
     if tags.mode.is_forced and asked.delivery_id not in (None, who.delivery_id):
         # The visit is of another delivery, of which no message of this recipient is known.
@@ -297,15 +298,15 @@ def _visitor(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> 
 
 def _consent(resolution: Resolution, hit: Hit) -> Consent:
     # Whose policy it was cannot be known any more: whoever it was may have refused to be followed.
-    if resolution.outcome is ResolutionOutcome.ANONYMOUS:
-        return Consent.AGGREGATE
+    if resolution.outcome is _ANONYMOUS:
+        return _AGGREGATE
     policy = resolution.policy
-    consent = policy.opens if resolution.link_type is LinkType.OPEN else policy.clicks
-    return Consent.AGGREGATE if hit.privacy == "aggregate" and consent is not Consent.NONE else consent
+    consent = policy.opens if resolution.link_type is _OPEN else policy.clicks
+    return _AGGREGATE if hit.privacy == "aggregate" and consent is not _NOBODY else consent
 
 
 def _named(resolution: Resolution, consent: Consent) -> str | None:
-    if consent is Consent.IDENTIFIED:
+    if consent is _IDENTIFIED:
         return resolution.message_id
     return resolution.pseudonym if consent is Consent.PSEUDONYMOUS else None
 

@@ -34,6 +34,11 @@ _T = TypeVar("_T")
 _MAX_URL = 16_384
 _ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:\S*\s*")
 _UNREAD = Meaning(reason=Reason.UNAVAILABLE, resolution=Resolution(outcome=ResolutionOutcome.UNKNOWN))
+# As in ``decide``: each request is held against these.
+_VALID, _ANONYMOUS = ResolutionOutcome.VALID, ResolutionOutcome.ANONYMOUS
+_UNKNOWN, _UNAVAILABLE = Reason.UNKNOWN, Reason.UNAVAILABLE
+_OPEN, _OPT_OUT = LinkType.OPEN, HostedPage.OPT_OUT
+_WORDS = {reason: reason.value for reason in Reason}
 _outcome, _answer = trusted(Outcome), trusted(Response)
 
 
@@ -157,18 +162,18 @@ class _Exchange:
         meaning = self._meaning(hit)
         response = self._response(hit, meaning)
         if response.status >= 400 and (
-            meaning.kind is not None or meaning.resolution.hosted is not None or meaning.reason is Reason.UNAVAILABLE
+            meaning.kind is not None or meaning.resolution.hosted is not None or meaning.reason is _UNAVAILABLE
         ):
             # What was refused is no event, live and read from the log: the hit says so.
             hit = evolve(hit, status=response.status)
-            meaning = meaning if meaning.reason is Reason.UNAVAILABLE else self._meaning(hit)
+            meaning = meaning if meaning.reason is _UNAVAILABLE else self._meaning(hit)
         hit, cookies, failed = self._handler._visitors.known(self._request, hit, meaning)
         self._failures += failed
         if cookies:
             response = _answer(response.status, response.headers + cookies, response.body)
         if hit.method == "HEAD":
             response = evolve(response, body=b"")
-        return _outcome(response, hit, meaning.reason.value, self._failures)
+        return _outcome(response, hit, _WORDS[meaning.reason], self._failures)
 
     def _got(self, result: _T | Failure) -> _T | None:
         """A result, or None where there was a failure, which is kept."""
@@ -207,20 +212,20 @@ class _Exchange:
     def _response(self, hit: Hit, meaning: Meaning) -> Response:
         resolution, reason = meaning.resolution, meaning.reason
         page = resolution.hosted
-        allowed = ("GET", "HEAD", "POST") if page is HostedPage.OPT_OUT else ("GET", "HEAD")
-        if reason is not Reason.UNKNOWN and hit.method not in allowed:
+        allowed = ("GET", "HEAD", "POST") if page is _OPT_OUT else ("GET", "HEAD")
+        if reason is not _UNKNOWN and hit.method not in allowed:
             texts = self._texts(resolution)
             refused = plain_page(405, texts.method_title, texts.method_text, texts)
             return evolve(refused, headers=(*refused.headers, ("allow", ", ".join(allowed))))
-        if page is HostedPage.OPT_OUT:
+        if page is _OPT_OUT:
             return self._opt_out(meaning)
-        if page is not None and resolution.outcome is ResolutionOutcome.VALID:
+        if page is not None and resolution.outcome is _VALID:
             return self._authors_page(page, resolution)
-        if meaning.is_tag or (resolution.link_type is LinkType.OPEN and resolution.destination is None):
+        if meaning.is_tag or (resolution.link_type is _OPEN and resolution.destination is None):
             # The image is drawn whatever the token says: a broken picture helps nobody.
-            status = 404 if reason is Reason.UNKNOWN else 200
+            status = 404 if reason is _UNKNOWN else 200
             return Response(status=status, headers=(*COMMON, ("content-type", "image/gif")), body=PIXEL)
-        if reason is Reason.UNAVAILABLE:
+        if reason is _UNAVAILABLE:
             return self._elsewhere(resolution)
         if resolution.destination is not None:
             return self._led_on(resolution.destination, resolution)
@@ -235,7 +240,7 @@ class _Exchange:
     def _led_on(self, destination: str, resolution: Resolution) -> Response:
         """To where a link leads, unless somebody has a word against it."""
         led_on = _leading_to(destination)
-        if led_on is None or (self._handler._blocks_unsigned and resolution.outcome is ResolutionOutcome.ANONYMOUS):
+        if led_on is None or (self._handler._blocks_unsigned and resolution.outcome is _ANONYMOUS):
             return self._nowhere(resolution)
         check = self._handler._check
         if check is None:
@@ -255,7 +260,7 @@ class _Exchange:
             return ask_page(texts)
         if not asks_to_leave(self._request):
             return ask_page(texts, 400)
-        if meaning.reason is Reason.UNKNOWN:
+        if meaning.reason is _UNKNOWN:
             return lost_page(texts)
         return done_page(texts) if meaning.kind is not None else ask_page(texts)
 

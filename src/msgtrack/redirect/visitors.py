@@ -28,6 +28,8 @@ _GIVEN = re.compile(r"[A-Za-z0-9-]{1,64}")
 # A hit of fields that hold already: each click makes two.
 made_hit = trusted(Hit)
 
+_OPEN = LinkType.OPEN
+
 Cookies = tuple[tuple[str, str], ...]
 
 
@@ -113,7 +115,7 @@ class Visitors:
         tags = self._tags
         is_new = tags is not None and tags.track_visitors and tags.mode.is_anonymous
         # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
-        if meaning.resolution.link_type is LinkType.OPEN or (meaning.is_tag and not is_new):
+        if meaning.resolution.link_type is _OPEN or (meaning.is_tag and not is_new):
             return hit, (), ()
         fresh = tried("new-source-id", _fresh, self._new_source_id)
         if isinstance(fresh, Failure):
