@@ -157,7 +157,7 @@ def decide(
     recipient's policy admits it. A ``POST`` means one on our own opt-out alone: ``Unsubscribed``, which names the
     message whatever the policy, because it is the recipient's own wish.
     """
-    found = meaning_of(hit, resolver, tags=tags)
+    found = meaning_of(hit, resolver, tags)
     event = None
     if found.kind is not None:
         source_id = None
@@ -169,7 +169,7 @@ def decide(
     return _decision(found.reason, found.resolution, found.consent, event, found.is_tag, found.may_key)
 
 
-def meaning_of(hit: Hit, resolver: Resolver, *, tags: WebTags | None = None) -> Meaning:
+def meaning_of(hit: Hit, resolver: Resolver, tags: WebTags | None = None) -> Meaning:
     """What :func:`decide` makes its decision of, in less time."""
     if tags is not None and (asked := tags.read(hit.url)) is not None:
         return _visited(hit, resolver, tags, asked)

@@ -204,7 +204,7 @@ class _Exchange:
     def _meaning(self, hit: Hit) -> Meaning:
         # With a registry that is away or damaged, what the URL says is not known now, and may be when the log is read.
         handler, tags = self._handler, self._handler._tags
-        meaning = self._got(tried("resolver", meaning_of, hit, handler._resolver, tags=tags))
+        meaning = self._got(tried("resolver", meaning_of, hit, handler._resolver, tags))
         if meaning is not None:
             return meaning
         return evolve(_UNREAD, is_tag=tags is not None and tags.read(hit.url) is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Callable
+from functools import partial
 
 from attrs import evolve
 
@@ -46,7 +47,7 @@ def _keyed(hit: Hit, source_id: str) -> Hit:
     )  # fmt: skip
 
 
-def _fresh(new_source_id: Callable[[], str]) -> str:
+def _checked(new_source_id: Callable[[], str]) -> str:
     made: object = new_source_id()
     if not isinstance(made, str) or not _GIVEN.fullmatch(made):
         raise InvalidValue("new_source_id must give letters, digits and hyphens, at most 64")
@@ -69,7 +70,9 @@ class Visitors:
         self.people = people
         self._resolver = resolver
         self._sessions = resolver if tags is not None and isinstance(resolver, Sessions) else None
-        self._new_source_id = new_source_id
+        # Our own are what they must be.
+        is_own = new_source_id is random_source_id
+        self._fresh = random_source_id if is_own else partial(tried, "new-source-id", _checked, new_source_id)
         self._tags = tags
         self._proxies = proxies
         self._lasting = attributes(people, is_lasting=True, is_secure=is_secure)
@@ -117,7 +120,7 @@ class Visitors:
         # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
         if meaning.resolution.link_type is _OPEN or (meaning.is_tag and not is_new):
             return hit, (), ()
-        fresh = tried("new-source-id", _fresh, self._new_source_id)
+        fresh = self._fresh()
         if isinstance(fresh, Failure):
             return hit, (), (fresh,)
         return _keyed(hit, fresh), (("set-cookie", f"{name}={fresh}{self._lasting}"),), ()

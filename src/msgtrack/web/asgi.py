@@ -12,7 +12,6 @@ from typing import Any
 from msgtrack.hits import Hit
 from msgtrack.redirect import RedirectHandler, Request, Response
 from msgtrack.redirect.exchange import Headers
-from msgtrack.redirect.pages import COMMON
 from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
@@ -120,17 +119,8 @@ def _at_most(seconds: float) -> AbstractAsyncContextManager[object]:
     return asyncio.timeout(seconds)
 
 
-def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:
-    name, value = pair
-    return name.encode("latin-1"), value.encode("latin-1")
-
-
-# What stands in nearly every answer.
-_ENCODED = {pair: _encoded(pair) for pair in (*COMMON, ("content-type", "image/gif"))}
-
-
 async def _send(send: Send, response: Response, length: int, *more: tuple[bytes, bytes]) -> None:
-    headers = [_ENCODED.get(pair) or _encoded(pair) for pair in response.headers]
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
     headers += [(b"content-length", b"%d" % length), *more]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
