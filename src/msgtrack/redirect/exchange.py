@@ -37,6 +37,13 @@ class Headers(Sequence[tuple[str, str]]):
         """The first value of a (lower-case) name, or empty text."""
         return self._first.get(name, "")
 
+    def first_of(self, names: tuple[str, ...]) -> str:
+        """The first value of the first of these names where it is not empty; or empty text."""
+        for name in names:
+            if value := self.first(name):
+                return value
+        return ""
+
     def every(self, name: str) -> list[str]:
         """All values of a (lower-case) name."""
         return [value for known, value in self._pairs if known == name] if name in self._first else []

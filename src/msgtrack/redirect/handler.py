@@ -185,10 +185,7 @@ class _Exchange:
     def _hit(self) -> Hit:
         request, visitors = self._request, self._handler._visitors
         headers = request.headers
-        purpose = ""
-        for name in PURPOSE_HEADERS:
-            if purpose := headers.first(name):
-                break
+        purpose = headers.first_of(PURPOSE_HEADERS)
         # What is put in was made fit by the request; the words of ``purpose`` and ``privacy`` are ours.
         hit = made_hit(
             method=request.method[:16],

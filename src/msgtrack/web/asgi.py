@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
-from functools import lru_cache
 from typing import Any
 
 from msgtrack.hits import Hit
@@ -142,27 +141,22 @@ def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
 
 
 class _ScopeHeaders(Headers):
-    """Headers that stay bytes until they are asked for: a browser sends a dozen, and few matter."""
+    """Headers whose values stay bytes until they are asked for: a browser sends a dozen, and few matter."""
 
     __slots__ = ("_raw", "_values")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._raw = [(name.lower(), value) for name, value in raw]
+        self._raw = [(name.decode("latin-1").lower(), value) for name, value in raw]
         self._values = dict(reversed(self._raw))
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._raw])
+        return tuple([(name, value.decode("latin-1")) for name, value in self._raw])
 
     def first(self, name: str) -> str:
-        value = self._values.get(_key(name))
+        value = self._values.get(name)
         return "" if value is None else value.decode("latin-1")
 
     def every(self, name: str) -> list[str]:
-        key = _key(name)
-        return [value.decode("latin-1") for known, value in self._raw if known == key] if key in self._values else []
-
-
-@lru_cache(maxsize=64)
-def _key(name: str) -> bytes:
-    """How a header is called in a scope."""
-    return name.encode("latin-1", "replace")
+        if name not in self._values:
+            return []
+        return [value.decode("latin-1") for known, value in self._raw if known == name]
