@@ -9,8 +9,7 @@ from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from msgtrack.redirect import Request, Response
-from msgtrack.redirect.exchange import Headers
+from msgtrack.redirect import Headers, Request, Response
 from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, Edge, made_request, says_too_much
 
 __all__ = ["answer"]

@@ -9,8 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from msgtrack.hits import Hit
-from msgtrack.redirect import RedirectHandler, Request, Response
-from msgtrack.redirect.exchange import Headers
+from msgtrack.redirect import Headers, RedirectHandler, Request, Response
 from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]

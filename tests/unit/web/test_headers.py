@@ -11,8 +11,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from msgtrack.redirect import Request
-from msgtrack.redirect.exchange import Headers
+from msgtrack.redirect import Headers, Request
 from msgtrack.web._edge import utc_now
 from msgtrack.web._environ import _PATH, _EnvironHeaders, _url
 from msgtrack.web.asgi import _ScopeHeaders
