@@ -38,6 +38,8 @@ _UNREAD = Meaning(reason=Reason.UNAVAILABLE, resolution=Resolution(outcome=Resol
 _VALID, _ANONYMOUS = ResolutionOutcome.VALID, ResolutionOutcome.ANONYMOUS
 _UNKNOWN, _UNAVAILABLE = Reason.UNKNOWN, Reason.UNAVAILABLE
 _OPEN, _OPT_OUT = LinkType.OPEN, HostedPage.OPT_OUT
+_IMAGE = Response(status=200, headers=(*COMMON, ("content-type", "image/gif")), body=PIXEL)
+_LOST_IMAGE = evolve(_IMAGE, status=404)
 _WORDS = {reason: reason.value for reason in Reason}
 _outcome, _answer = trusted(Outcome), trusted(Response)
 
@@ -220,8 +222,7 @@ class _Exchange:
             return self._authors_page(page, resolution)
         if meaning.is_tag or (resolution.link_type is _OPEN and resolution.destination is None):
             # The image is drawn whatever the token says: a broken picture helps nobody.
-            status = 404 if reason is _UNKNOWN else 200
-            return Response(status=status, headers=(*COMMON, ("content-type", "image/gif")), body=PIXEL)
+            return _LOST_IMAGE if reason is _UNKNOWN else _IMAGE
         if reason is _UNAVAILABLE:
             return self._elsewhere(resolution)
         if resolution.destination is not None:
