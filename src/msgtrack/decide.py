@@ -38,7 +38,7 @@ from msgtrack.model import (
 from msgtrack.protocols import Resolver, Sessions
 from msgtrack.webtags import TagRequest, WebMode, WebTag, WebTags
 
-__all__ = ["Decision", "Reason", "decide", "person_key", "salted_key"]
+__all__ = ["Decision", "Meaning", "Reason", "decide", "meaning_of", "person_key", "salted_key"]
 
 
 class Reason(StrEnum):
@@ -104,8 +104,34 @@ _PAGES: dict[HostedPage | None, Reason] = {
     HostedPage.OPT_OUT: Reason.OPT_OUT_PAGE,
     HostedPage.PREFERENCES: Reason.PREFERENCES,
 }
+# Each hit is held against these, and to ask an enumeration for a member takes as long as to call a function.
+_VALID, _ANONYMOUS = ResolutionOutcome.VALID, ResolutionOutcome.ANONYMOUS
+_EXPIRED, _UNKNOWN = ResolutionOutcome.EXPIRED, ResolutionOutcome.UNKNOWN
+_IDENTIFIED, _AGGREGATE, _NOBODY = Consent.IDENTIFIED, Consent.AGGREGATE, Consent.NONE
+_OPEN, _OPT_OUT = LinkType.OPEN, HostedPage.OPT_OUT
 # nginx's word for a reader who did not wait for the answer; the request was made all the same.
 _CLIENT_CLOSED = 499
+
+
+@frozen(kw_only=True, weakref_slot=False)  # see Decision
+class Meaning:
+    """What a hit means before its event is made, for those who need none: see :class:`Decision`, whose words these are.
+
+    ``kind`` is the class of the event, None where there is none. ``who`` is whose reaction it is, ``asked`` what the URL of
+    a web tag said beside.
+    """
+
+    reason: Reason
+    resolution: Resolution
+    consent: Consent = Consent.NONE
+    kind: type[Event] | None = None
+    may_key: bool = False
+    is_tag: bool = False
+    who: Resolution | None = None
+    asked: TagRequest | None = None
+
+
+_meaning = trusted(Meaning)
 
 
 def decide(
@@ -131,102 +157,112 @@ def decide(
     recipient's policy admits it. A ``POST`` means one on our own opt-out alone: ``Unsubscribed``, which names the
     message whatever the policy, because it is the recipient's own wish.
     """
+    found = meaning_of(hit, resolver, tags)
+    event = None
+    if found.kind is not None:
+        source_id = None
+        if found.may_key:
+            source_id = hit.source_id
+            if source_id is None and people is not None and people.key == "hash":
+                source_id = person_key(hit, resolver)
+        event = _event(found.kind, hit, found, source_id, source)
+    return _decision(found.reason, found.resolution, found.consent, event, found.is_tag, found.may_key)
+
+
+def meaning_of(hit: Hit, resolver: Resolver, tags: WebTags | None = None) -> Meaning:
+    """What :func:`decide` makes its decision of, in less time."""
     if tags is not None and (asked := tags.read(hit.url)) is not None:
-        return _visited(hit, resolver, people, source, tags, asked)
+        return _visited(hit, resolver, tags, asked)
     resolution = resolver.resolve(hit.url, at=hit.received_at)
     outcome = resolution.outcome
-    is_wish = hit.method == "POST" and resolution.hosted is HostedPage.OPT_OUT
+    is_wish = hit.method == "POST" and resolution.hosted is _OPT_OUT
     reason = None
-    if outcome is ResolutionOutcome.UNKNOWN:
+    if outcome is _UNKNOWN:
         reason = Reason.UNKNOWN
     elif hit.method != "GET" and not is_wish:
         reason = Reason.HEAD if hit.method == "HEAD" else Reason.METHOD
     elif hit.purpose:
         reason = Reason.PREFETCH
-    elif outcome is ResolutionOutcome.EXPIRED:
+    elif outcome is _EXPIRED:
         reason = Reason.EXPIRED
     elif hit.status is not None and hit.status >= 400 and hit.status != _CLIENT_CLOSED:
         reason = Reason.REFUSED
     if reason is not None:
-        return Decision(reason=reason, resolution=resolution)
+        return _meaning(reason, resolution)
     consent = _consent(resolution, hit)
     if is_wish:
-        left = _wish(hit, resolution, consent, source)
-        return Decision(reason=Reason.OPT_OUT, resolution=resolution, consent=consent, event=left)
+        return _meaning(Reason.OPT_OUT, resolution, consent, Unsubscribed)
     kind, reason = _REACTIONS.get(resolution.link_type, _CLICK)
-    if outcome is ResolutionOutcome.ANONYMOUS:
+    if outcome is _ANONYMOUS:
         reason = Reason.ANONYMOUS_LINK
     reason = _PAGES.get(resolution.hosted, reason)
-    if consent is Consent.NONE:
-        return Decision(reason=Reason.NOT_FOLLOWED, resolution=resolution, consent=consent)
-    identified = consent is Consent.IDENTIFIED
-    source_id = hit.source_id
+    if consent is _NOBODY:
+        return _meaning(Reason.NOT_FOLLOWED, resolution)
     # Whoever leaves is not told apart from others on the way out.
-    may_key = identified and resolution.hosted is not HostedPage.OPT_OUT and not hit.privacy
-    if source_id is None and people is not None and people.key == "hash" and may_key:
-        source_id = person_key(hit, resolver)
-    event = kind(
-        occurred_at=hit.received_at,
-        delivery_id=resolution.delivery_id,
-        message_id=_named(resolution, consent),
-        link_id=OPEN_LINK_ID if kind is Open else resolution.link_id,
-        part=resolution.part,
-        source_id=source_id if may_key else None,
-        client=Client(user_agent=hit.user_agent) if identified and hit.user_agent else None,
-        is_seed=resolution.is_seed,
-        is_proof=resolution.is_proof,
-        source=source,
-        request_id=hit.request_id,
-    )
-    return _decision(reason, resolution, consent, event, may_key=may_key)
+    may_key = consent is _IDENTIFIED and resolution.hosted is not _OPT_OUT and not hit.privacy
+    return _meaning(reason, resolution, consent, kind, may_key)
 
 
-def _visited(
-    hit: Hit, resolver: Resolver, people: PeoplePolicy | None, source: str, tags: WebTags, asked: TagRequest
-) -> Decision:
+def _visited(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> Meaning:
     """What a request for a web tag means, under the mode that is asked for."""
     tag = tags.tag_of(asked)
     if tag is None:
-        nothing = Resolution(outcome=ResolutionOutcome.UNKNOWN, link_type=LinkType.WEB)
-        return Decision(reason=Reason.UNKNOWN, resolution=nothing, is_tag=True)
-    said = Resolution(
-        outcome=ResolutionOutcome.VALID, link_type=tag.type, link_id=tag.link_id, expires_at=tag.expires_at
-    )
+        nothing = Resolution(outcome=_UNKNOWN, link_type=LinkType.WEB)
+        return Meaning(reason=Reason.UNKNOWN, resolution=nothing, is_tag=True)
+    said = Resolution(outcome=_VALID, link_type=tag.type, link_id=tag.link_id, expires_at=tag.expires_at)
     reason = _unasked(hit, tag)
     if reason is not None:
-        return Decision(reason=reason, resolution=said, is_tag=True)
+        return Meaning(reason=reason, resolution=said, is_tag=True)
     who = _visitor(hit, resolver, tags, asked)
     if who is None and not tags.mode.is_anonymous:
-        return Decision(reason=Reason.VISITOR, resolution=said, is_tag=True)
+        return Meaning(reason=Reason.VISITOR, resolution=said, is_tag=True)
     if who is None:
         # Whoever it is, nobody asked: the page was seen, by a browser that others of its visits may name one day.
-        consent, may_key = Consent.AGGREGATE, not hit.privacy
-        who = Resolution(
-            outcome=ResolutionOutcome.ANONYMOUS, delivery_id=asked.delivery_id if tags.mode.is_forced else None
-        )
+        consent, may_key = _AGGREGATE, not hit.privacy
+        who = Resolution(outcome=_ANONYMOUS, delivery_id=asked.delivery_id if tags.mode.is_forced else None)
     else:
         consent = _consent(who, hit)
-        may_key = consent is Consent.IDENTIFIED and not hit.privacy
-    if consent is Consent.NONE:
-        return Decision(reason=Reason.NOT_FOLLOWED, resolution=said, consent=consent, is_tag=True)
-    source_id = hit.source_id
-    if source_id is None and people is not None and people.key == "hash" and may_key:
-        source_id = person_key(hit, resolver)
-    shared: dict[str, Any] = {
-        "occurred_at": hit.received_at,
-        "delivery_id": who.delivery_id,
-        "message_id": _named(who, consent),
-        "link_id": tag.link_id,
-        "source_id": source_id if may_key else None,
-        "client": Client(user_agent=hit.user_agent) if consent is Consent.IDENTIFIED and hit.user_agent else None,
-        "is_seed": who.is_seed,
-        "is_proof": who.is_proof,
-        "source": source,
-        "request_id": hit.request_id,
-    }
-    is_bought = tag.type is LinkType.TRANSACTION
-    event = Transaction(**shared, amount=asked.amount, article=asked.article) if is_bought else PageVisit(**shared)
-    return Decision(reason=Reason.WEB, resolution=said, consent=consent, event=event, is_tag=True, may_key=may_key)
+        may_key = consent is _IDENTIFIED and not hit.privacy
+    if consent is _NOBODY:
+        return Meaning(reason=Reason.NOT_FOLLOWED, resolution=said, is_tag=True)
+    kind = Transaction if tag.type is LinkType.TRANSACTION else PageVisit
+    return Meaning(
+        reason=Reason.WEB,
+        resolution=said,
+        consent=consent,
+        kind=kind,
+        may_key=may_key,
+        is_tag=True,
+        who=who,
+        asked=asked,
+    )
+
+
+def _event(kind: type[Event], hit: Hit, found: Meaning, source_id: str | None, source: str) -> Event:
+    """The event of a class that a hit means."""
+    said, consent = found.resolution, found.consent
+    who = said if found.who is None else found.who
+    is_wish = kind is Unsubscribed
+    more: dict[str, Any] = {}
+    if found.is_tag:
+        more["link_id"] = said.link_id
+        if kind is Transaction and found.asked is not None:
+            more |= {"amount": found.asked.amount, "article": found.asked.article}
+    elif not is_wish:
+        more = {"link_id": OPEN_LINK_ID if kind is Open else said.link_id, "part": said.part}
+    return kind(
+        occurred_at=hit.received_at,
+        delivery_id=who.delivery_id,
+        # To leave is the recipient's own wish, and names the message whatever the policy.
+        message_id=who.message_id if is_wish else _named(who, consent),
+        source_id=source_id,
+        client=Client(user_agent=hit.user_agent) if consent is _IDENTIFIED and hit.user_agent else None,
+        is_seed=who.is_seed,
+        is_proof=who.is_proof,
+        source=source,
+        request_id=hit.request_id,
+        **more,
+    )
 
 
 def _unasked(hit: Hit, tag: WebTag) -> Reason | None:
@@ -247,12 +283,12 @@ def _visitor(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> 
         return None if tags.identify is None else tags.identify(asked)
     if hit.privacy or not isinstance(resolver, Sessions):
         return None
-    if hit.session and (who := resolver.read_session(hit.session)).outcome is ResolutionOutcome.VALID:
+    if hit.session and (who := resolver.read_session(hit.session)).outcome is _VALID:
         return who
     if tags.mode is WebMode.SESSION or not hit.earlier:
         return None
     who = resolver.read_session(hit.earlier)
-    if who.outcome is not ResolutionOutcome.VALID:
+    if who.outcome is not _VALID:
         return None
     if tags.mode.is_forced and asked.delivery_id not in (None, who.delivery_id):
         # The visit is of another delivery, of which no message of this recipient is known.
@@ -260,30 +296,17 @@ def _visitor(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> 
     return who
 
 
-def _wish(hit: Hit, resolution: Resolution, consent: Consent, source: str) -> Unsubscribed:
-    return Unsubscribed(
-        occurred_at=hit.received_at,
-        delivery_id=resolution.delivery_id,
-        message_id=resolution.message_id,
-        client=Client(user_agent=hit.user_agent) if consent is Consent.IDENTIFIED and hit.user_agent else None,
-        is_seed=resolution.is_seed,
-        is_proof=resolution.is_proof,
-        source=source,
-        request_id=hit.request_id,
-    )
-
-
 def _consent(resolution: Resolution, hit: Hit) -> Consent:
     # Whose policy it was cannot be known any more: whoever it was may have refused to be followed.
-    if resolution.outcome is ResolutionOutcome.ANONYMOUS:
-        return Consent.AGGREGATE
+    if resolution.outcome is _ANONYMOUS:
+        return _AGGREGATE
     policy = resolution.policy
-    consent = policy.opens if resolution.link_type is LinkType.OPEN else policy.clicks
-    return Consent.AGGREGATE if hit.privacy == "aggregate" and consent is not Consent.NONE else consent
+    consent = policy.opens if resolution.link_type is _OPEN else policy.clicks
+    return _AGGREGATE if hit.privacy == "aggregate" and consent is not _NOBODY else consent
 
 
 def _named(resolution: Resolution, consent: Consent) -> str | None:
-    if consent is Consent.IDENTIFIED:
+    if consent is _IDENTIFIED:
         return resolution.message_id
     return resolution.pseudonym if consent is Consent.PSEUDONYMOUS else None
 

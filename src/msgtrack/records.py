@@ -127,7 +127,7 @@ def to_json(value: object) -> str:
     Raises:
         InvalidValue: the value is of no class that has a written form.
     """
-    return _encode(to_dict(value))
+    return _hit_text(value) if value.__class__ is Hit else _encode(to_dict(value))
 
 
 def from_json(text: str, kind: type[T]) -> T:
@@ -194,6 +194,26 @@ def _no_number(name: str) -> NoReturn:
 
 _encode = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 _decode = json.JSONDecoder(parse_constant=_no_number).decode
+_quoted = json.encoder.encode_basestring_ascii
+
+
+def _hit_text(hit: Hit) -> str:
+    """The same JSON in a third of the time: a hit is written while its reader waits."""
+    return (
+        f'{{"v":{SCHEMA_VERSION},"method":{_quoted(hit.method)},"url":{_quoted(hit.url)},'
+        f'"received_at":"{_moment_text(hit.received_at)}"'
+        + (f',"user_agent":{_quoted(hit.user_agent)}' if hit.user_agent else "")
+        + (f',"referrer":{_quoted(hit.referrer)}' if hit.referrer else "")
+        + (f',"purpose":{_quoted(hit.purpose)}' if hit.purpose else "")
+        + (f',"client_ip":{_quoted(hit.client_ip)}' if hit.client_ip else "")
+        + ("" if hit.source_id is None else f',"source_id":{_quoted(hit.source_id)}')
+        + ("" if hit.status is None else f',"status":{hit.status:d}')
+        + (f',"request_id":{_quoted(hit.request_id)}' if hit.request_id else "")
+        + (f',"privacy":{_quoted(hit.privacy)}' if hit.privacy else "")
+        + (f',"session":{_quoted(hit.session)}' if hit.session else "")
+        + (f',"earlier":{_quoted(hit.earlier)}' if hit.earlier else "")
+        + "}"
+    )
 
 
 # Writing and reading by field. cattrs is imported at first use, so that importing msgtrack stays light.
@@ -261,15 +281,8 @@ def _bad_input() -> tuple[type[Exception], ...]:
     """What a converter may raise for input that is not ours; anything else is a fault of our own and passes."""
     from cattrs.errors import ForbiddenExtraKeysError
 
-    return (
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-        ForbiddenExtraKeysError,
-    )
+    ours = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+    return (*ours, ForbiddenExtraKeysError)
 
 
 def _explaining(cls: type, converter: Converter) -> _Hook:
@@ -326,7 +339,8 @@ def _member_of(kind: type[Enum]) -> _Hook:
 
 
 def _moment_text(at: datetime) -> str:
-    return at.isoformat(timespec="microseconds")[:26] + "Z"
+    # In halves, because asking for the whole asks for its zone, and that takes as long again.
+    return f"{at.date().isoformat()}T{at.time().isoformat('microseconds')}Z"
 
 
 def _moment(value: Any, _: Any) -> datetime:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 
-from hypothesis import given
+from attrs import fields
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from msgtrack.errors import MsgtrackError
 from msgtrack.events import EVENT_KINDS, Event
 from msgtrack.facts import FACT_KEYS
+from msgtrack.hits import Hit
 from msgtrack.records import WRITTEN_KINDS, _explainer, from_dict, from_json, to_dict, to_json
 from msgtrack.testing import strategies
 
@@ -45,6 +48,27 @@ json_values = st.recursive(
 def test_every_class_that_has_a_written_form_is_tried_here():
     named = {kind.__name__ for kind in WRITTEN_KINDS} - {cls.__name__ for cls in EVENT_KINDS.values()}
     assert named | {"events"} == {*VALUES.values()}
+
+
+FULL = Hit(
+    method="GET",
+    url="/\ud800",
+    received_at=datetime(1, 1, 1, tzinfo=UTC),
+    status=0,
+    source_id="p",
+    **{field.name: f'{field.name} "ä' for field in fields(Hit) if field.default == "" and field.name != "privacy"},
+    privacy="no-key",
+)
+
+
+@given(strategies.hits())
+@example(FULL)
+def test_a_hit_is_written_as_anything_else_is(hit):
+    assert to_json(hit) == json.dumps(to_dict(hit), separators=(",", ":"))
+
+
+def test_every_field_of_a_hit_is_tried_there():
+    assert {*to_dict(FULL)} == {"v", *(field.name for field in fields(Hit))}
 
 
 @given(values)

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msgtrack.decide import Reason, decide, person_key
+from msgtrack.decide import Reason, decide, meaning_of, person_key
 from msgtrack.events import Click, MirrorPageView, Open, OptOutClick, PageVisit, Transaction, Unknown
 from msgtrack.hits import Hit
-from msgtrack.model import Consent, LinkType, PeoplePolicy, Policy, Resolution, ResolutionOutcome
+from msgtrack.model import Consent, HostedPage, LinkType, PeoplePolicy, Policy, Resolution, ResolutionOutcome
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 HIT = Hit(method="GET", url="/a/b", received_at=AT, user_agent="Mail/1", source_id="browser-1", request_id="r1")
@@ -143,3 +143,34 @@ def test_person_keys_tell_address_from_agent(address: str, agent: str, address2:
     tomorrow = attrs.evolve(one, received_at=datetime(2026, 11, 22, 10, tzinfo=UTC))
     if address or agent:
         assert person_key(tomorrow, Fixed(VALID)) != person_key(one, Fixed(VALID))
+
+
+@given(
+    st.sampled_from(["GET", "HEAD", "POST"]),
+    st.sampled_from(["", "prefetch"]),
+    st.sampled_from(["", "no-key", "aggregate"]),
+    st.sampled_from([None, 200, 404]),
+    st.sampled_from(ResolutionOutcome),
+    st.sampled_from(LinkType),
+    st.none() | st.sampled_from(HostedPage),
+    st.sampled_from(Consent),
+)
+def test_a_meaning_says_which_event_will_be_made(
+    method: str,
+    purpose: str,
+    privacy: str,
+    status: int | None,
+    outcome: ResolutionOutcome,
+    link_type: LinkType,
+    hosted: HostedPage | None,
+    consent: Consent,
+) -> None:
+    hit = attrs.evolve(HIT, method=method, purpose=purpose, privacy=privacy, status=status)
+    policy = Policy(opens=consent, clicks=consent)
+    said = attrs.evolve(VALID, outcome=outcome, link_type=link_type, hosted=hosted, policy=policy)
+    meaning, decision = meaning_of(hit, Fixed(said)), decide(hit, Fixed(said))
+    for name in ("reason", "resolution", "consent", "is_tag", "may_key"):
+        assert getattr(meaning, name) == getattr(decision, name), name
+    assert meaning.kind is (None if decision.event is None else type(decision.event))
+    if decision.event is not None:
+        assert decision.event.source_id == (HIT.source_id if meaning.may_key else None)

@@ -31,6 +31,7 @@ __all__ = ["UrlReader"]
 _VALID, _ANONYMOUS = ResolutionOutcome.VALID, ResolutionOutcome.ANONYMOUS
 _EXPIRED, _UNKNOWN = ResolutionOutcome.EXPIRED, ResolutionOutcome.UNKNOWN
 _PSEUDONYMOUS = Consent.PSEUDONYMOUS
+_OPEN, _HTML = LinkType.OPEN, Part.HTML
 _POLICY = Policy()
 _MAX_KNOWN = 4_096
 _resolution = trusted(Resolution)
@@ -128,12 +129,10 @@ class UrlReader:
 
     def _open(self, said: MessageToken | None, at: datetime | None, repairs: tuple[str, ...]) -> Resolution:
         if said is None:
-            return _resolution(_UNKNOWN, link_type=LinkType.OPEN, link_id=OPEN_LINK_ID, repairs=repairs)
+            return _resolution(_UNKNOWN, link_type=_OPEN, link_id=OPEN_LINK_ID, repairs=repairs)
         end = said.expires_at
         outcome = _EXPIRED if at is not None and end is not None and at >= end else _VALID
-        return self._made(
-            outcome, said, None, said.delivery_id, OPEN_LINK_ID, LinkType.OPEN, Part.HTML, said.variant, end, repairs
-        )
+        return self._made(outcome, said, None, said.delivery_id, OPEN_LINK_ID, _OPEN, _HTML, said.variant, end, repairs)
 
     def _hosted(self, page: HostedPage, parsed: ParsedUrl) -> Resolution:
         link_type = LINK_TYPES[page]
@@ -148,7 +147,7 @@ class UrlReader:
             said.delivery_id,
             None,
             link_type,
-            Part.HTML,
+            _HTML,
             said.variant,
             None,
             parsed.repairs,

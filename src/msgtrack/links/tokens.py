@@ -11,6 +11,7 @@ import re
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import NamedTuple
 
 from msgtrack.links.alphabet import (
@@ -109,11 +110,21 @@ def encode_id(value: str) -> str:
 
 def decode_id(text: str) -> str:
     """The id that :func:`encode_id` wrote; anything else raises ValueError."""
+    if not text.startswith("."):
+        return str(decode_int(text))
     if text.startswith(".."):
         return str(uuid.UUID(bytes=decode_bytes(text[2:])))
-    if text.startswith("."):
-        return decode_bytes(text[1:]).decode()
-    return str(decode_int(text))
+    return decode_bytes(text[1:]).decode()
+
+
+# Deliveries, and what headers say, are few and come time and again.
+_delivery_id = lru_cache(maxsize=1_024)(decode_id)
+
+
+@lru_cache(maxsize=1_024)
+def _head_bits(head: str) -> int | None:
+    """What the header of a token holds, or None when it is none."""
+    return decode_int(head) if len(head) == HEAD_LENGTH and is_token_text(head) else None
 
 
 def _moment(text: str) -> datetime | None:
@@ -161,18 +172,20 @@ def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "messa
     if found is None:
         return None
     bits, fields, key = found
-    if not 2 <= len(fields) <= 4:
+    count = len(fields)
+    if not 2 <= count <= 4:
         return None
     try:
+        # In the order of its fields: names take longer than all the rest.
         return MessageToken(
-            place=key.place,
-            delivery_id=decode_id(fields[0]),
-            message_id=decode_id(fields[1]),
-            policy=_POLICIES[bits >> 2 & 15],
-            is_seed=bool(bits & 2),
-            is_proof=bool(bits & 1),
-            expires_at=_moment(fields[2]) if len(fields) > 2 else None,
-            variant=decode_id(fields[3]) if len(fields) > 3 else "",
+            key.place,
+            _delivery_id(fields[0]),
+            decode_id(fields[1]),
+            _POLICIES[bits >> 2 & 15],
+            bool(bits & 2),
+            bool(bits & 1),
+            decode_id(fields[3]) if count > 3 else "",
+            _moment(fields[2]) if count > 2 else None,
         )
     except (ValueError, OverflowError):
         return None
@@ -193,9 +206,9 @@ def message_reader(keyring: Keyring, realm: str) -> MessageReader:
     verifying: dict[str, Callable[[str, str], bool]] = {}
 
     def verify_of(head: str) -> Callable[[str, str], bool] | None:
-        if len(head) < HEAD_LENGTH or not is_token_text(head):
+        bits = _head_bits(head)
+        if bits is None:
             return None
-        bits = decode_int(head)
         keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
         if len(keys) != 1:
             return None
@@ -289,12 +302,10 @@ def read_link(token: str, keyring: Keyring, realm: str) -> TrackedLink | None:
 def _open(
     token: str, keyring: Keyring, realm: str, purpose: str, hidden: int | None = None
 ) -> tuple[int, list[str], SigningKey] | None:
-    if len(token) < HEAD_LENGTH + MAC_LENGTH or not is_token_text(token[:HEAD_LENGTH]):
+    bits = _head_bits(token[:HEAD_LENGTH])
+    if bits is None or len(token) < HEAD_LENGTH + MAC_LENGTH or not token.isascii():
         return None
     text, signature = token[:-MAC_LENGTH], token[-MAC_LENGTH:]
-    if not text.isascii() or not signature.isascii():
-        return None
-    bits = decode_int(text[:HEAD_LENGTH])
     version, key_id = bits >> 13, bits >> 6 & 127
     if version == _PLAIN:
         for key in keyring.verifying_keys(key_id, purpose, realm):

@@ -8,7 +8,7 @@ signature or from the registry, never from the request. The clauses: ``docs/spec
 from __future__ import annotations
 
 from msgtrack.model import PeoplePolicy
-from msgtrack.redirect.exchange import Failure, Outcome, Request, Response
+from msgtrack.redirect.exchange import Failure, Headers, Outcome, Request, Response
 from msgtrack.redirect.handler import RedirectHandler
 from msgtrack.redirect.pages import PIXEL
 from msgtrack.redirect.proxies import TrustedProxies, truncated_address
@@ -20,6 +20,7 @@ __all__ = [
     "PIXEL",
     "AppLinks",
     "Failure",
+    "Headers",
     "Outcome",
     "PageTexts",
     "PeoplePolicy",

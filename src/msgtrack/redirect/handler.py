@@ -5,12 +5,14 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Protocol, TypeVar
 
 from attrs import evolve
 
 from msgtrack._borders import shown, switch
-from msgtrack.decide import Decision, Reason, decide
+from msgtrack._trusted import trusted
+from msgtrack.decide import Meaning, Reason, meaning_of
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.hits import PURPOSE_HEADERS, Hit, header_text, prefetch_purpose
 from msgtrack.model import Delivery, HostedPage, LinkType, PeoplePolicy, Resolution, ResolutionOutcome
@@ -31,7 +33,15 @@ __all__ = ["RedirectHandler"]
 _T = TypeVar("_T")
 _MAX_URL = 16_384
 _ADDRESS = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]*:\S*\s*")
-_UNREAD = Decision(reason=Reason.UNAVAILABLE, resolution=Resolution(outcome=ResolutionOutcome.UNKNOWN))
+_UNREAD = Meaning(reason=Reason.UNAVAILABLE, resolution=Resolution(outcome=ResolutionOutcome.UNKNOWN))
+# As in ``decide``: each request is held against these.
+_VALID, _ANONYMOUS = ResolutionOutcome.VALID, ResolutionOutcome.ANONYMOUS
+_UNKNOWN, _UNAVAILABLE = Reason.UNKNOWN, Reason.UNAVAILABLE
+_OPEN, _OPT_OUT = LinkType.OPEN, HostedPage.OPT_OUT
+_IMAGE = Response(status=200, headers=(*COMMON, ("content-type", "image/gif")), body=PIXEL)
+_LOST_IMAGE = evolve(_IMAGE, status=404)
+_WORDS = {reason: reason.value for reason in Reason}
+_outcome, _answer = trusted(Outcome), trusted(Response)
 
 
 class _Links(Protocol):
@@ -138,42 +148,34 @@ class RedirectHandler:
         service = self._service.answer(request)
         if service is not None:
             return service
-        # Of headers that come twice the first counts; all of the cookies do.
-        headers = dict(reversed(request.headers))
-        if len(headers) < len(request.headers) and "cookie" in headers:
-            headers["cookie"] = ";".join([value for name, value in request.headers if name == "cookie"])
-        return _Exchange(self, request, headers).outcome()
+        return _Exchange(self, request).outcome()
 
 
 class _Exchange:
     """One request on its way to an answer: what is asked of functions that may fail is asked here."""
 
-    def __init__(self, handler: RedirectHandler, request: Request, headers: Mapping[str, str]) -> None:
+    def __init__(self, handler: RedirectHandler, request: Request) -> None:
         self._handler = handler
         self._request = request
-        self._headers = headers
         self._failures: tuple[Failure, ...] = ()
 
     def outcome(self) -> Outcome:
-        visitors = self._handler._visitors
         hit = self._hit()
-        decision = self._decided(hit)
-        response = self._response(hit, decision)
+        meaning = self._meaning(hit)
+        response = self._response(hit, meaning)
         if response.status >= 400 and (
-            decision.event is not None
-            or decision.resolution.hosted is not None
-            or decision.reason is Reason.UNAVAILABLE
+            meaning.kind is not None or meaning.resolution.hosted is not None or meaning.reason is _UNAVAILABLE
         ):
             # What was refused is no event, live and read from the log: the hit says so.
             hit = evolve(hit, status=response.status)
-            decision = decision if decision.reason is Reason.UNAVAILABLE else self._decided(hit)
-        hit, cookies, failed = visitors.known(self._request, self._headers, hit, decision)
+            meaning = meaning if meaning.reason is _UNAVAILABLE else self._meaning(hit)
+        hit, cookies, failed = self._handler._visitors.known(self._request, hit, meaning)
         self._failures += failed
         if cookies:
-            response = evolve(response, headers=(*response.headers, *cookies))
+            response = _answer(response.status, response.headers + cookies, response.body)
         if hit.method == "HEAD":
             response = evolve(response, body=b"")
-        return Outcome(response=response, hit=hit, reason=decision.reason.value, failures=self._failures)
+        return _outcome(response, hit, _WORDS[meaning.reason], self._failures)
 
     def _got(self, result: _T | Failure) -> _T | None:
         """A result, or None where there was a failure, which is kept."""
@@ -183,45 +185,45 @@ class _Exchange:
         return result
 
     def _hit(self) -> Hit:
-        request, headers, visitors = self._request, self._headers, self._handler._visitors
-        purpose = next((value for name in PURPOSE_HEADERS if (value := headers.get(name))), "")
+        request, visitors = self._request, self._handler._visitors
+        headers = request.headers
+        purpose = headers.first_of(PURPOSE_HEADERS)
         # What is put in was made fit by the request; the words of ``purpose`` and ``privacy`` are ours.
         hit = made_hit(
             method=request.method[:16],
             url=request.url[:_MAX_URL],
             received_at=request.received_at,
-            user_agent=header_text(headers.get("user-agent", "")),
-            referrer=header_text(headers.get("referer", "")),
+            user_agent=header_text(headers.first("user-agent")),
+            referrer=header_text(headers.first("referer")),
             purpose=prefetch_purpose(purpose) if purpose else "",
             privacy=visitors.privacy(headers),
         )
         return hit if self._handler._tags is None else visitors.with_sessions(hit, headers)
 
-    def _decided(self, hit: Hit) -> Decision:
+    def _meaning(self, hit: Hit) -> Meaning:
         # With a registry that is away or damaged, what the URL says is not known now, and may be when the log is read.
         handler, tags = self._handler, self._handler._tags
-        decision = self._got(tried("resolver", decide, hit, handler._resolver, tags=tags))
-        if decision is not None:
-            return decision
+        meaning = self._got(tried("resolver", meaning_of, hit, handler._resolver, tags))
+        if meaning is not None:
+            return meaning
         return evolve(_UNREAD, is_tag=tags is not None and tags.read(hit.url) is not None)
 
-    def _response(self, hit: Hit, decision: Decision) -> Response:
-        resolution, reason = decision.resolution, decision.reason
+    def _response(self, hit: Hit, meaning: Meaning) -> Response:
+        resolution, reason = meaning.resolution, meaning.reason
         page = resolution.hosted
-        allowed = ("GET", "HEAD", "POST") if page is HostedPage.OPT_OUT else ("GET", "HEAD")
-        if reason is not Reason.UNKNOWN and hit.method not in allowed:
+        allowed = ("GET", "HEAD", "POST") if page is _OPT_OUT else ("GET", "HEAD")
+        if reason is not _UNKNOWN and hit.method not in allowed:
             texts = self._texts(resolution)
             refused = plain_page(405, texts.method_title, texts.method_text, texts)
             return evolve(refused, headers=(*refused.headers, ("allow", ", ".join(allowed))))
-        if page is HostedPage.OPT_OUT:
-            return self._opt_out(decision)
-        if page is not None and resolution.outcome is ResolutionOutcome.VALID:
+        if page is _OPT_OUT:
+            return self._opt_out(meaning)
+        if page is not None and resolution.outcome is _VALID:
             return self._authors_page(page, resolution)
-        if decision.is_tag or (resolution.link_type is LinkType.OPEN and resolution.destination is None):
+        if meaning.is_tag or (resolution.link_type is _OPEN and resolution.destination is None):
             # The image is drawn whatever the token says: a broken picture helps nobody.
-            status = 404 if reason is Reason.UNKNOWN else 200
-            return Response(status=status, headers=(*COMMON, ("content-type", "image/gif")), body=PIXEL)
-        if reason is Reason.UNAVAILABLE:
+            return _LOST_IMAGE if reason is _UNKNOWN else _IMAGE
+        if reason is _UNAVAILABLE:
             return self._elsewhere(resolution)
         if resolution.destination is not None:
             return self._led_on(resolution.destination, resolution)
@@ -235,30 +237,30 @@ class _Exchange:
 
     def _led_on(self, destination: str, resolution: Resolution) -> Response:
         """To where a link leads, unless somebody has a word against it."""
-        target = location(destination)
-        if target is None or (self._handler._blocks_unsigned and resolution.outcome is ResolutionOutcome.ANONYMOUS):
+        led_on = _leading_to(destination)
+        if led_on is None or (self._handler._blocks_unsigned and resolution.outcome is _ANONYMOUS):
             return self._nowhere(resolution)
         check = self._handler._check
         if check is None:
-            return _found(target)
+            return led_on
         is_admitted = self._got(tried("check", _admitted, check, resolution))
         if is_admitted is None:
             return self._elsewhere(resolution)
         if is_admitted:
-            return _found(target)
+            return led_on
         texts = self._texts(resolution)
         return plain_page(403, texts.blocked_title, texts.blocked_text, texts)
 
-    def _opt_out(self, decision: Decision) -> Response:
+    def _opt_out(self, meaning: Meaning) -> Response:
         """The page asks, whatever the token; only a ``POST`` acts, and one that says nothing else than that."""
-        texts = self._texts(decision.resolution)
+        texts = self._texts(meaning.resolution)
         if self._request.method != "POST":
             return ask_page(texts)
         if not asks_to_leave(self._request):
             return ask_page(texts, 400)
-        if decision.reason is Reason.UNKNOWN:
+        if meaning.reason is _UNKNOWN:
             return lost_page(texts)
-        return done_page(texts) if decision.event is not None else ask_page(texts)
+        return done_page(texts) if meaning.kind is not None else ask_page(texts)
 
     def _authors_page(self, page: HostedPage, resolution: Resolution) -> Response:
         hook = self._handler._hooks[page]
@@ -294,7 +296,7 @@ class _Exchange:
         wanted = None
         if handler._language is not None and resolution.delivery_id is not None:
             wanted = self._got(tried("language", _language, handler._language, resolution))
-        return texts_for(handler._languages, wanted, self._headers.get("accept-language", ""))
+        return texts_for(handler._languages, wanted, self._request.header("accept-language"))
 
 
 def _admitted(check: Callable[[Resolution], bool], resolution: Resolution) -> bool:
@@ -329,6 +331,13 @@ def _made(hook: Callable[[Resolution], str | None], page: HostedPage, resolution
 def _expired_target(deliveries: Mapping[str, Delivery], delivery_id: str) -> str | None:
     delivery = deliveries.get(delivery_id)
     return None if delivery is None or not delivery.expired_url else location(delivery.expired_url)
+
+
+@lru_cache(maxsize=1_024)
+def _leading_to(destination: str) -> Response | None:
+    """The answer that leads to where a link does, made once for all who follow it; None when it is not http(s)."""
+    target = location(destination)
+    return None if target is None else _found(target)
 
 
 def _found(target: str) -> Response:

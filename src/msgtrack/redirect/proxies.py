@@ -65,7 +65,7 @@ class TrustedProxies:
         peer = _address(request.client_ip)
         if not (self.local if peer is None and not request.client_ip else self._trusts(peer)):
             return "" if peer is None else str(peer)
-        said = ",".join(value for name, value in request.headers if name == self.header)[-_MAX_HEADER:]
+        said = ",".join(request.headers.every(self.header))[-_MAX_HEADER:]
         hops = [_unquoted(hop) for hop in _FOR.findall(said)] if self.header == "forwarded" else said.split(",")
         found = peer
         for hop in reversed(hops[-_MAX_HOPS:]):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable
+from functools import partial
 
 from attrs import evolve
 
 from msgtrack._trusted import trusted
-from msgtrack.decide import Decision, Reason, person_key
+from msgtrack.decide import Meaning, Reason, person_key
 from msgtrack.errors import InvalidValue
 from msgtrack.hits import Hit
 from msgtrack.model import Consent, LinkType, PeoplePolicy, ResolutionOutcome
 from msgtrack.protocols import Resolver, Sessions
-from msgtrack.redirect.cookies import SOURCE_ID, TOKEN, cookie_of, set_cookie
-from msgtrack.redirect.exchange import Failure, Request
+from msgtrack.redirect.cookies import SOURCE_ID, TOKEN, attributes, cookie_of
+from msgtrack.redirect.exchange import Failure, Headers, Request
 from msgtrack.redirect.guarding import tried
 from msgtrack.redirect.proxies import TrustedProxies, truncated_address
 from msgtrack.webtags import WebMode, WebTags
@@ -28,12 +29,14 @@ _GIVEN = re.compile(r"[A-Za-z0-9-]{1,64}")
 # A hit of fields that hold already: each click makes two.
 made_hit = trusted(Hit)
 
+_OPEN = LinkType.OPEN
+
 Cookies = tuple[tuple[str, str], ...]
 
 
 def random_source_id() -> str:
     """A fresh person key: 32 random hexadecimal digits."""
-    return uuid.uuid4().hex
+    return secrets.token_hex(16)
 
 
 def _keyed(hit: Hit, source_id: str) -> Hit:
@@ -44,7 +47,7 @@ def _keyed(hit: Hit, source_id: str) -> Hit:
     )  # fmt: skip
 
 
-def _fresh(new_source_id: Callable[[], str]) -> str:
+def _checked(new_source_id: Callable[[], str]) -> str:
     made: object = new_source_id()
     if not isinstance(made, str) or not _GIVEN.fullmatch(made):
         raise InvalidValue("new_source_id must give letters, digits and hyphens, at most 64")
@@ -67,18 +70,21 @@ class Visitors:
         self.people = people
         self._resolver = resolver
         self._sessions = resolver if tags is not None and isinstance(resolver, Sessions) else None
-        self._new_source_id = new_source_id
+        # Our own are what they must be.
+        is_own = new_source_id is random_source_id
+        self._fresh = random_source_id if is_own else partial(tried, "new-source-id", _checked, new_source_id)
         self._tags = tags
         self._proxies = proxies
-        self._is_secure = is_secure
+        self._lasting = attributes(people, is_lasting=True, is_secure=is_secure)
+        self._passing = attributes(people, is_lasting=False, is_secure=is_secure)
 
-    def privacy(self, headers: Mapping[str, str]) -> str:
+    def privacy(self, headers: Headers) -> str:
         """What the browser's wish comes to; see ``Hit.privacy``."""
-        if headers.get("sec-gpc", "").strip() != "1" or self.people.gpc == "ignore":
+        if headers.first("sec-gpc").strip() != "1" or self.people.gpc == "ignore":
             return ""
         return self.people.gpc
 
-    def with_sessions(self, hit: Hit, headers: Mapping[str, str]) -> Hit:
+    def with_sessions(self, hit: Hit, headers: Headers) -> Hit:
         """The hit of a web tag with the tokens of its browser, those that hold and are needed."""
         tags = self._tags
         if tags is None or self.people.key != "cookie" or hit.privacy or tags.read(hit.url) is None:
@@ -87,56 +93,48 @@ class Visitors:
         earlier = "" if session or tags.mode is WebMode.SESSION else self._token(headers, self.people.earlier_cookie)
         return evolve(hit, session=session, earlier=earlier) if session or earlier else hit
 
-    def known(
-        self, request: Request, headers: Mapping[str, str], hit: Hit, decision: Decision
-    ) -> tuple[Hit, Cookies, tuple[Failure, ...]]:
+    def known(self, request: Request, hit: Hit, meaning: Meaning) -> tuple[Hit, Cookies, tuple[Failure, ...]]:
         """The hit with what is known of its reader, the cookies to set, and what failed on the way."""
-        if not decision.may_key:
+        if not meaning.may_key:
             return hit, (), ()
         people = self.people
-        if people.client_ip == "truncated" and decision.consent is Consent.IDENTIFIED:
+        if people.client_ip == "truncated" and meaning.consent is Consent.IDENTIFIED:
             hit = evolve(hit, client_ip=truncated_address(self._address(request)))
         if people.key == "none":
             return hit, (), ()
         if people.key == "hash":
             key = person_key(evolve(hit, client_ip=self._address(request)), self._resolver)
             return evolve(hit, source_id=key), (), ()
-        hit, cookies, failures = self._by_cookie(headers, hit, decision)
-        if self._sessions is not None and decision.reason is Reason.CLICK:
-            cookies += self._session_cookies(self._sessions.session_token(decision.resolution))
+        hit, cookies, failures = self._by_cookie(request.headers, hit, meaning)
+        if self._sessions is not None and meaning.reason is Reason.CLICK:
+            cookies += self._session_cookies(self._sessions.session_token(meaning.resolution))
         return hit, cookies, failures
 
-    def _by_cookie(
-        self, headers: Mapping[str, str], hit: Hit, decision: Decision
-    ) -> tuple[Hit, Cookies, tuple[Failure, ...]]:
-        people = self.people
-        known = cookie_of(headers, people.cookie_name, SOURCE_ID)
+    def _by_cookie(self, headers: Headers, hit: Hit, meaning: Meaning) -> tuple[Hit, Cookies, tuple[Failure, ...]]:
+        name = self.people.cookie_name
+        known = cookie_of(headers, name, SOURCE_ID)
         if known is not None:
             return _keyed(hit, known), (), ()
         tags = self._tags
         is_new = tags is not None and tags.track_visitors and tags.mode.is_anonymous
         # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
-        if decision.resolution.link_type is LinkType.OPEN or (decision.is_tag and not is_new):
+        if meaning.resolution.link_type is _OPEN or (meaning.is_tag and not is_new):
             return hit, (), ()
-        fresh = tried("new-source-id", _fresh, self._new_source_id)
+        fresh = self._fresh()
         if isinstance(fresh, Failure):
             return hit, (), (fresh,)
-        cookie = set_cookie(people, people.cookie_name, fresh, is_lasting=True, is_secure=self._is_secure)
-        return _keyed(hit, fresh), (cookie,), ()
+        return _keyed(hit, fresh), (("set-cookie", f"{name}={fresh}{self._lasting}"),), ()
 
     def _session_cookies(self, token: str) -> Cookies:
         people, tags = self.people, self._tags
         if not TOKEN.fullmatch(token) or tags is None:
             return ()
-        cookies: Cookies = (
-            set_cookie(people, people.session_cookie, token, is_lasting=False, is_secure=self._is_secure),
-        )
+        cookies: Cookies = (("set-cookie", f"{people.session_cookie}={token}{self._passing}"),)
         if tags.mode is not WebMode.SESSION:
-            earlier = set_cookie(people, people.earlier_cookie, token, is_lasting=True, is_secure=self._is_secure)
-            cookies = (*cookies, earlier)
+            cookies = (*cookies, ("set-cookie", f"{people.earlier_cookie}={token}{self._lasting}"))
         return cookies
 
-    def _token(self, headers: Mapping[str, str], name: str) -> str:
+    def _token(self, headers: Headers, name: str) -> str:
         token = cookie_of(headers, name, TOKEN)
         if token is None or self._sessions is None:
             return ""

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from msgtrack.redirect import Request, Response
+from msgtrack.redirect import Headers, Request, Response
 from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, Edge, made_request, says_too_much
 
 __all__ = ["answer"]
 
 # What a path may hold as it is (RFC 3986 3.3); a percent sign is none of it.
 _PATH = "/!$&'(*+),;=:@~"
+_IS_PLAIN = re.compile(f"[A-Za-z0-9_.{re.escape(_PATH)}-]*").fullmatch
 _RAW = ("RAW_URI", "REQUEST_URI")
 _PLAIN_HEADERS = {"CONTENT_TYPE": "content-type", "CONTENT_LENGTH": "content-length"}
+_PLAIN_NAMES = {said: name for name, said in _PLAIN_HEADERS.items()}
 
 
 class _Readable(Protocol):
@@ -69,11 +73,45 @@ def _body(stream: _Readable, length: str, *, ended: bool) -> bytes | None:
     return body
 
 
+class _EnvironHeaders(Headers):
+    """Headers that stay in the environ until they are asked for: a browser sends a dozen, and few matter."""
+
+    __slots__ = ("_environ",)
+
+    def __init__(self, environ: Mapping[str, Any]) -> None:
+        self._environ = environ
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        environ = self._environ
+        found = [(name[5:].replace("_", "-").lower(), environ[name]) for name in environ if name.startswith("HTTP_")]
+        found += [(said, environ[name]) for name, said in _PLAIN_HEADERS.items() if environ.get(name)]
+        return tuple(found)
+
+    def first(self, name: str) -> str:
+        value: str | None = self._environ.get(_key(name))
+        return (self._plain(name) if name in _PLAIN_NAMES else "") if value is None else value
+
+    def every(self, name: str) -> list[str]:
+        value = self._environ.get(_key(name))
+        found = [] if value is None else [value]
+        if name in _PLAIN_NAMES and (plain := self._plain(name)):
+            found.append(plain)
+        return found
+
+    def _plain(self, name: str) -> str:
+        return self._environ.get(_PLAIN_NAMES[name]) or ""
+
+
+@lru_cache(maxsize=64)
+def _key(name: str) -> str:
+    """How a header is called in an environ."""
+    return "HTTP_" + name.replace("-", "_").upper()
+
+
 def _request(environ: Mapping[str, Any], received_at: datetime, body: bytes) -> Request:
-    headers = [(name[5:].replace("_", "-").lower(), environ[name]) for name in environ if name.startswith("HTTP_")]
-    headers += [(said, environ[name]) for name, said in _PLAIN_HEADERS.items() if environ.get(name)]
     client_ip = environ.get("REMOTE_ADDR") or ""
-    return made_request(environ["REQUEST_METHOD"], _url(environ), tuple(headers), body, client_ip, received_at)
+    method, headers = environ["REQUEST_METHOD"], _EnvironHeaders(environ)
+    return made_request(method, _url(environ), headers, body, client_ip, received_at)
 
 
 def _url(environ: Mapping[str, Any]) -> str:
@@ -83,6 +121,6 @@ def _url(environ: Mapping[str, Any]) -> str:
         if raw.startswith("/"):
             return raw
     path = (environ.get("SCRIPT_NAME") or "") + (environ.get("PATH_INFO") or "")
-    url = quote(path.encode("latin-1", "replace"), safe=_PATH)
+    url = path if _IS_PLAIN(path) else quote(path.encode("latin-1", "replace"), safe=_PATH)
     query = environ.get("QUERY_STRING")
     return f"{url}?{query}" if query else url

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
 from typing import Any
 
 from msgtrack.hits import Hit
-from msgtrack.redirect import RedirectHandler, Request, Response
-from msgtrack.redirect.pages import COMMON
+from msgtrack.redirect import Headers, RedirectHandler, Request, Response
 from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
@@ -118,17 +117,8 @@ def _at_most(seconds: float) -> AbstractAsyncContextManager[object]:
     return asyncio.timeout(seconds)
 
 
-def _encoded(pair: tuple[str, str]) -> tuple[bytes, bytes]:
-    name, value = pair
-    return name.encode("latin-1"), value.encode("latin-1")
-
-
-# What stands in nearly every answer.
-_ENCODED = {pair: _encoded(pair) for pair in (*COMMON, ("content-type", "image/gif"))}
-
-
 async def _send(send: Send, response: Response, length: int, *more: tuple[bytes, bytes]) -> None:
-    headers = [_ENCODED.get(pair) or _encoded(pair) for pair in response.headers]
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in response.headers]
     headers += [(b"content-length", b"%d" % length), *more]
     await send({"type": "http.response.start", "status": response.status, "headers": headers})
     await send({"type": "http.response.body", "body": response.body})
@@ -145,5 +135,27 @@ def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
     if scope.get("query_string"):
         url += "?" + scope["query_string"].decode("latin-1")
     client = scope.get("client")
-    headers = tuple([(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in scope["headers"]])
+    headers = _ScopeHeaders(scope["headers"])
     return made_request(scope["method"], url, headers, body, client[0] if client else "", received_at)
+
+
+class _ScopeHeaders(Headers):
+    """Headers whose values stay bytes until they are asked for: a browser sends a dozen, and few matter."""
+
+    __slots__ = ("_raw", "_values")
+
+    def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
+        self._raw = [(name.decode("latin-1").lower(), value) for name, value in raw]
+        self._values = dict(reversed(self._raw))
+
+    def pairs(self) -> tuple[tuple[str, str], ...]:
+        return tuple([(name, value.decode("latin-1")) for name, value in self._raw])
+
+    def first(self, name: str) -> str:
+        value = self._values.get(name)
+        return "" if value is None else value.decode("latin-1")
+
+    def every(self, name: str) -> list[str]:
+        if name not in self._values:
+            return []
+        return [value.decode("latin-1") for known, value in self._raw if known == name]

@@ -94,6 +94,20 @@ def test_text_that_no_bytes_give_is_refused(text: str) -> None:
         decode_bytes(text)
 
 
+@given(
+    st.text(ALPHABET, max_size=4),
+    st.sampled_from(["", *map(chr, range(256)), "\u0663", "\ud800"]),
+    st.text(ALPHABET, max_size=4),
+)
+def test_only_letters_of_ours_are_a_number(before: str, letter: str, after: str) -> None:
+    text = before + letter + after
+    if text and set(text) <= set(ALPHABET):
+        assert decode_int(text) == sum(ALPHABET.index(each) * 32**place for place, each in enumerate(reversed(text)))
+    else:
+        with pytest.raises(ValueError, match=r".*"):
+            decode_int(text)
+
+
 @given(ids)
 def test_ids_come_out_character_for_character(value: str) -> None:
     text = encode_id(value)
