@@ -28,6 +28,7 @@ from msgtrack.storage._clickhouse_dialect import (
     text_of,
 )
 from msgtrack.storage._clickhouse_link import Address, Link, Session, address_of, is_name
+from msgtrack.storage._clickhouse_places import placed
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._core import kept_batches
@@ -136,10 +137,13 @@ class ClickHouseStore(ListingStore):
         return self._scan(query)
 
     def _scan(self, query: Query) -> Iterator[Event]:
-        statement = self._events_asked(events_asked(self._tables, query))
         if fits_in_sql(query):
-            return self._read(statement)
+            return self._placed(query)
+        statement = self._events_asked(events_asked(self._tables, query))
         return islice(filter(self.admission(query), self._read(statement)), query.limit)
+
+    def _placed(self, query: Query) -> Iterator[Event]:
+        yield from self._read(self._events_asked(placed(self._link.rows, self._tables, query)))
 
     def _events_asked(self, statement: Select[Any]) -> Select[Any]:
         columns = self._tables.events.c
