@@ -12,7 +12,7 @@ import os
 import random
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 
 from attrs import evolve
@@ -125,28 +125,51 @@ def contest(folder: str) -> None:
     later = evolve(first, occurred_at=NOON + timedelta(hours=1), delivery_id="2")
     finish, held = Arrivals.finish, []
     # Both put their event in before either goes on to say that its id is there now.
-    Arrivals.finish = lambda arrivals, token: held.append((arrivals, token))
+    Arrivals.finish = lambda arrivals, *told: held.append((arrivals, *told))
     one.ingest([first])
     other.ingest([later])
     both = [event.id for event in one.scan()]
-    for arrivals, token in reversed(held):
-        finish(arrivals, token)
+    for told in reversed(held):
+        finish(*told)
     print(json.dumps({"both": both, "kept": [*one.scan()] == [*other.scan()] == [first], "settled": is_settled(one)}))
     one.close()
     other.close()
 
 
+def failing(*_: object) -> None:
+    """What fails."""
+    raise StoreError("the server is gone")
+
+
 def broken_off(folder: str) -> None:
     """An ingest that fails after its events are in: what is counted then, and what is there for the next process."""
+    fail(folder, 50, "finish", failing)
+
+
+def broken_off_of_new(folder: str) -> None:
+    """The same where all events are new."""
+    fail(folder, 100, "finish", failing)
+
+
+def cut_off(folder: str) -> None:
+    """An ingest of new events that fails just before these go in."""
+    insert = Arrivals._insert
+    fail(
+        folder,
+        100,
+        "_insert",
+        lambda arrivals, table, *rows: failing() if table is arrivals.layout.events else insert(arrivals, table, *rows),
+    )
+
+
+def fail(folder: str, start: int, step: str, broken: Callable[..., None]) -> None:
+    """Ingest a hundred events as they should be, and then those from ``start`` to 300 with a step that is broken."""
     store = open_store(f"chdb:///{folder}")
     store.ingest(map(event_of, range(100)), Checkpoint(source="source", position="100"))
-
-    def failing(arrivals: Arrivals, token: int) -> None:
-        raise StoreError("the server is gone")
-
-    Arrivals.finish = failing
+    setattr(Arrivals, step, broken)
+    failed = False
     try:
-        store.ingest(map(event_of, range(50, 300)), Checkpoint(source="source", position="300"))
+        store.ingest(map(event_of, range(start, 300)), Checkpoint(source="source", position="300"))
     except StoreError:
         failed = True
     folded = BaseStore.live_counts(store)
@@ -186,10 +209,10 @@ def under_way(folder: str) -> None:
 
     finish = Arrivals.finish
 
-    def looking(arrivals: Arrivals, token: int) -> None:
+    def looking(arrivals: Arrivals, *told: int) -> None:
         folded = BaseStore.live_counts(other)
         seen.append(other.counts() == folded and other.slots() == BaseStore.live_slots(other))
-        finish(arrivals, token)
+        finish(arrivals, *told)
 
     Arrivals.finish = looking
     added = one.ingest(given()).added
@@ -227,7 +250,7 @@ def contest_of_large(folder: str) -> None:
 
 
 _PROGRAMS = (
-    write, look, race, race_of_large, contest, contest_of_large, broken_off, repaired, under_way, forked,
+    write, look, race, race_of_large, contest, contest_of_large, broken_off, broken_off_of_new, cut_off, repaired, under_way, forked,
 )  # fmt: skip
 
 if __name__ == "__main__":

@@ -83,17 +83,20 @@ def test_the_first_of_one_id_stays_where_two_handles_bring_it_at_once(tmp_path: 
     assert found == {"both": ["x", "x"], "kept": True, "settled": True}
 
 
-def test_an_ingest_that_breaks_off_counts_right_before_and_after_it_is_mended(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("name", "there"), [("broken_off", 300), ("broken_off_of_new", 300), ("cut_off", 100)])
+def test_an_ingest_that_breaks_off_counts_right_before_and_after_it_is_mended(
+    tmp_path: Path, name: str, there: int
+) -> None:
     folder = tmp_path / "store"
-    assert figures("broken_off", folder) == {
+    assert figures(name, folder) == {
         "failed": True,
-        "events": 300,
+        "events": there,
         "checkpoint": "100",
         "counts": True,
         "slots": True,
         "window": True,
     }
-    assert figures("repaired", folder) == {"left": 0, "ids": 300, "settled": True, "added": 0}
+    assert figures("repaired", folder) == {"left": 0, "ids": there, "settled": True, "added": 300 - there}
 
 
 def test_nothing_of_an_ingest_is_seen_before_it_moves_and_counts_are_right_while_it_does(tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from hypothesis import HealthCheck, settings
 from msgtrack import open_store
 from msgtrack.events import Click
 from msgtrack.model import Client, Message
+from msgtrack.protocols import Query
 from msgtrack.testing import StoreAgreement, StoreSuite
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -102,6 +103,30 @@ def test_a_handle_whose_tables_were_made_anew_writes_its_terms_again(place):
         store.put([message])
         store.ingest([click])
         assert store.counts() == other.counts() == counts
+
+
+def test_a_recipient_is_shown_what_counts_now_of_his_messages_alone(place):
+    """His events are sought by the moments of all versions of rows, of which one may have named his message once."""
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    with place.open() as store:
+        store.put(Message(delivery_id=name, id=number, recipient_id="ann") for name, number in ("a1", "b2"))
+        store.put([Message(delivery_id="a", id="9", recipient_id="bob")])
+        clicks = [
+            Click(id=f"{name} {number}", occurred_at=noon, delivery_id=name, message_id=number)
+            for name in "ab"
+            for number in "123"
+        ]
+        store.ingest(clicks)
+        store.revise(events=[Click(id="a 1", occurred_at=noon, delivery_id="a", message_id="9", link_id="l")])
+        store.ingest([Click(id="a 1 again", occurred_at=noon, delivery_id="a", message_id="1")])
+        for query, ids in (
+            (Query(recipient_id="ann"), ["a 1 again", "b 2"]),
+            (Query(recipient_id="ann", limit=1, newest_first=True), ["b 2"]),
+            (Query(recipient_id="ann", delivery_ids="a", kinds="click"), ["a 1 again"]),
+            (Query(recipient_id="bob"), ["a 1"]),
+            (Query(recipient_id="cid"), []),
+        ):
+            assert [event.id for event in store.scan(query)] == ids
 
 
 def test_it_says_exactly_what_it_can(place, claims):

@@ -1,6 +1,7 @@
 """How events come into the ClickHouse store: the engine has neither unique keys nor transactions, and yet each is kept once.
 
-Events of one ingest lie among the incoming ones until all are there. Then, each step doing nothing new when it is done again:
+Events of one ingest lie among the incoming ones until all are there; of one that is sent at once, and brings nothing but new events, only
+what these are known by. Then, each step doing nothing new when it is done again:
 
 1. those whose id ``ids`` does not know go into ``events``, all with one rank that falls with time;
 2. their ids and places go into ``ids``. Where two handles brought one id at the same moment, the one with the lesser rank goes;
@@ -27,7 +28,7 @@ from sqlalchemy import Table, column, text
 
 from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS
 from msgtrack.errors import StoreError
-from msgtrack.storage._clickhouse_dialect import kept_id, literal, quoted, table_text
+from msgtrack.storage._clickhouse_dialect import column_type, kept_id, literal, quoted, table_text
 from msgtrack.storage._clickhouse_link import Link
 from msgtrack.storage._clickhouse_tables import Layout
 from msgtrack.storage._rows import EVENT_COLUMNS
@@ -39,6 +40,7 @@ _FIRST_RANK = 2**63 - 1
 _REVISED_RANK = 2**63
 # Ranks of large ingests are even, as their tokens are odd.
 _BATCH = f"if(rank < {_REVISED_RANK} AND rank % 2 = 0, rank, 0)"
+_KNOWN_BY = ("id", "delivery_id", "occurred_at")
 _AT_ONCE = 500
 _STALE_US = 86_400_000_000
 _SLOT_US = SLOT_SECONDS * 1_000_000
@@ -72,10 +74,53 @@ class Arrivals:
         Raises:
             StoreError: not all of them are there; nothing was done.
         """
-        ids, here = table_text(self.layout.ids), self._here(token)
-        known = f"SELECT id FROM {ids} WHERE id IN (SELECT id FROM {here})"
+        different, met = self._arrived(token, given)
+        if different == met:
+            return 0
+        fresh = self._here(token)
+        if met:
+            fresh += f" AND id NOT IN ({self._known(token)})"
+        if different < given:
+            fresh += " ORDER BY ordinal LIMIT 1 BY id"
+        names = ", ".join(map(quoted, EVENT_COLUMNS))
+        self.link.run(
+            f"INSERT INTO {table_text(self.layout.events)} ({names}, rank)"
+            f" SELECT {names}, {_FIRST_RANK - token} FROM {fresh}{_ALL_ROWS}"
+        )
+        self.finish(token, different - met)
+        return different - met
+
+    def bring(self, token: int, columns: Sequence[Sequence[Any]]) -> int | None:
+        """Keep events given by column, in the order of ``EVENT_COLUMNS``: of these few only what they are known by lies among the incoming
+        ones, for whoever asks meanwhile, and they go into the table of events at once. How many were new, or None where some are
+        and some are not, or have one id: nothing was done then.
+
+        Raises:
+            StoreError: not all of them are there; nothing was done.
+        """
+        given = len(columns[0])
+        known_by = [columns[EVENT_COLUMNS.index(name)] for name in _KNOWN_BY]
+        self._insert(self.layout.incoming, ("token", "ordinal", *_KNOWN_BY), [[token] * given, range(given), *known_by])
+        different, met = self._arrived(token, given)
+        if different == met:
+            return 0
+        if met or different < given:
+            self.forget(token)
+            return None
+        self._insert(self.layout.events, (*EVENT_COLUMNS, "rank"), [*columns, [_FIRST_RANK - token] * given])
+        self.finish(token, given)
+        return given
+
+    def _insert(self, table: Table, names: Sequence[str], columns: Sequence[Sequence[Any]]) -> None:
+        self.link.insert(table_text(table), names, [column_type(table.c[name]) for name in names], columns)
+
+    def _known(self, token: int) -> str:
+        return f"SELECT id FROM {table_text(self.layout.ids)} WHERE id IN (SELECT id FROM {self._here(token)})"
+
+    def _arrived(self, token: int, given: int) -> tuple[int, int]:
+        """How many different ids the incoming events have, and how many of those are known. Where all are, they are dropped."""
         ((there, different, met),) = self.link.rows(
-            f"SELECT count(), uniqExact(id), (SELECT uniqExact(id) FROM ({known})) FROM {here}{_ALL_ROWS}"
+            f"SELECT count(), uniqExact(id), (SELECT uniqExact(id) FROM ({self._known(token)})) FROM {self._here(token)}{_ALL_ROWS}"
         )
         if there != given:
             self.forget(token)
@@ -86,26 +131,14 @@ class Arrivals:
         if different == met:
             # Were they put in and not counted by an ingest that was broken off, then its incoming rows still say so.
             self.forget(token)
-            return 0
-        fresh = here
-        if met:
-            fresh += f" AND id NOT IN ({known})"
-        if different < there:
-            fresh += " ORDER BY ordinal LIMIT 1 BY id"
-        names = ", ".join(map(quoted, EVENT_COLUMNS))
-        self.link.run(
-            f"INSERT INTO {table_text(self.layout.events)} ({names}, rank)"
-            f" SELECT {names}, {_FIRST_RANK - token} FROM {fresh}{_ALL_ROWS}"
-        )
-        self.finish(token)
-        return int(different - met)
+        return int(different), int(met)
 
-    def finish(self, token: int) -> None:
-        """What remains to be done once events are in."""
+    def finish(self, token: int, put_in: int | None = None) -> None:
+        """What remains to be done once events are in: ``put_in`` of them at most, where that is known."""
         rank = _FIRST_RANK - token
         ids = f"SELECT id FROM {self._here(token)}"
         self._register(token)
-        counted_at, is_contested = self._look(token)
+        counted_at, is_contested = self._look(token, put_in)
         if is_contested:
             self._part(ids)
             self.count_again(ids)
@@ -117,13 +150,15 @@ class Arrivals:
             self.count_again(ids, f"{_BATCH} = 0", "batch = 0")
         self.forget(token)
 
-    def _look(self, token: int) -> tuple[int, bool]:
+    def _look(self, token: int, put_in: int | None) -> tuple[int, bool]:
         """The time, and whether since then an event of this ingest may have been brought by another one too."""
         ids, events, here = table_text(self.layout.ids), table_text(self.layout.events), self._here(token)
         rank = _FIRST_RANK - token
+        # Where fewer were put in than was thought, others brought the rest, and these are fewer than that, too.
+        there = f"(SELECT count() FROM {events} WHERE rank = {rank})" if put_in is None else put_in
         now = self.now()
         ((mine, registered, contested),) = self.link.rows(
-            f"SELECT (SELECT count() FROM {events} WHERE rank = {rank}), countIf(mine), countIf(other) FROM"
+            f"SELECT {there}, countIf(mine), countIf(other) FROM"
             f" (SELECT max(rank = {rank}) AS mine, min(rank) != max(rank) AS other FROM {ids} WHERE id IN (SELECT id FROM {here})"
             f" GROUP BY id){_ALL_ROWS}"
         )

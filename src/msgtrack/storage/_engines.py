@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, ClassVar
 
@@ -109,17 +109,20 @@ class SqlEngine(ABC):
         self._insert(connection, table, columns, replace=True)
 
     def _insert(self, connection: Connection, table: Table, columns: Columns, *, replace: bool) -> int:
-        rows = converted(connection.dialect, table, columns)
-        if not rows:
+        if not columns or not columns[0]:
             return 0
         sql = self.insert_sql(connection.dialect, table, "?", replace=replace)
+        return self.run_many(connection, sql, converted(connection.dialect, table, columns))
+
+    def run_many(self, connection: Connection, sql: str, columns: Iterable[Iterable[Any]]) -> int:
+        """Run a statement for each row; how many rows it changed."""
         # Text and tuples: several times as fast as handing dictionaries to a statement object.
-        return connection.exec_driver_sql(sql, rows).rowcount
+        return connection.exec_driver_sql(sql, [*zip(*columns, strict=True)]).rowcount
 
     def add_up(self, connection: Connection, table: Table, columns: Columns) -> None:
         """Insert rows of distinct keys; where the key is there, add the ``times``, which is the last column."""
-        rows = converted(connection.dialect, table, columns)
-        connection.exec_driver_sql(self.adding_sql(connection.dialect, table, "?"), rows)
+        sql = self.adding_sql(connection.dialect, table, "?")
+        self.run_many(connection, sql, converted(connection.dialect, table, columns))
 
     def make_stage(self, connection: Connection, table: Table) -> None:
         """Make a table that only this connection sees, to lay rows of ``table`` aside in."""
@@ -129,8 +132,10 @@ class SqlEngine(ABC):
         """Lay rows aside, behind those laid aside before."""
         raise TypeError(f"{type(self).__name__} does no staging")
 
-    def take_over(self, connection: Connection, table: Table, *, replace: bool) -> int:
-        """Insert what was laid aside, in its order; how many rows were new, for events."""
+    def take_over(self, connection: Connection, table: Table, *, replace: bool, any_order: bool) -> int:
+        """Insert what was laid aside; how many rows were new, for events. They go in in their order; where no two events have one id, those
+        may in any.
+        """
         raise TypeError(f"{type(self).__name__} does no staging")
 
     def drop_stage(self, connection: Connection, table: Table) -> None:
@@ -170,18 +175,11 @@ def parameters_of(table: Table, mark: str) -> str:
     return f"VALUES ({', '.join([mark] * len(columns_of(table)))})"
 
 
-def converted(dialect: Dialect, table: Table, columns: Columns) -> list[Row]:
-    """The rows, with the texts as the engine takes them."""
-    converters = [_converter(dialect, table, name) for name in columns_of(table)]
-    return [
-        *zip(
-            *(
-                column if convert is None else convert(column)
-                for convert, column in zip(converters, columns, strict=True)
-            ),
-            strict=True,
-        )
-    ]
+def converted(dialect: Dialect, table: Table, columns: Columns) -> Iterator[Iterable[Any]]:
+    """The columns, with the texts as the engine takes them."""
+    for name, column in zip(columns_of(table), columns, strict=True):
+        convert = _converter(dialect, table, name)
+        yield column if convert is None else convert(column)
 
 
 def _converter(dialect: Dialect, table: Table, name: str) -> Convert | None:

@@ -121,9 +121,9 @@ class MariaDb(SqlEngine):
         dialect = connection.dialect
         names = names_of(dialect, columns_of(table))
         insert = f"INSERT INTO {_stage_name(dialect, table)} ({names}) {parameters_of(table, '%s')}"
-        connection.exec_driver_sql(insert, converted(dialect, table, columns))
+        self.run_many(connection, insert, converted(dialect, table, columns))
 
-    def take_over(self, connection: Connection, table: Table, *, replace: bool) -> int:
+    def take_over(self, connection: Connection, table: Table, *, replace: bool, any_order: bool) -> int:
         """One insert."""
         dialect = connection.dialect
         source = f"SELECT {names_of(dialect, columns_of(table))} FROM {_stage_name(dialect, table)} ORDER BY nr"

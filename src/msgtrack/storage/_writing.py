@@ -21,16 +21,22 @@ from msgtrack.storage._operations import Operations
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, fact_row
 from msgtrack.storage._schema import Tables, pack_id
 
-__all__ = ["BATCH_ROWS", "Rows", "Writing", "batches_of", "rows_of_events", "rows_of_records"]
+__all__ = ["EVENTS_AT_ONCE", "Rows", "Writing", "batches_of", "rows_of_events", "rows_of_records"]
 
-BATCH_ROWS = 1000
-"""Values of one call that are made into rows at a time."""
+_RECORDS_AT_ONCE = 1000
+EVENTS_AT_ONCE = 5000
+"""Values of one call that are made into rows, and given to the engine, at a time: each statement has a price of its own."""
 
 _MOST_SUMS = 50_000
 """Rows of slots and days that are counted here at a time."""
 
-_HELD_BATCHES = 5
-"""Batches of one call that are held in memory, to be written again if need be; of a longer one all are laid aside in the database."""
+_HELD_ROWS = 5000
+"""Rows of one call that are held in memory, or somewhat more, to be written again if need be; of a longer one all are laid aside in the
+database."""
+
+
+_MOST_SORTED = 100_000
+"""Events that an engine is asked to sort before it takes them over."""
 
 
 class Rows(NamedTuple):
@@ -49,7 +55,7 @@ class Rows(NamedTuple):
 def batches_of(values: Iterable[Any]) -> Iterator[list[Any]]:
     """The values, some at a time."""
     iterator = iter(values)
-    while batch := list(islice(iterator, BATCH_ROWS)):
+    while batch := list(islice(iterator, _RECORDS_AT_ONCE)):
         yield batch
 
 
@@ -102,11 +108,16 @@ class Writing:
                 return 0
             with self._database.writing(self._tables) as connection:
                 return self._apply(connection, chain((first,), batches))
-        held = [*islice(batches, _HELD_BATCHES)]
-        further = next(batches, None)
-        if further is not None:
-            return self._write_staged(chain(held, (further,), batches))
-        if sum(rows.number for batch in held for rows in batch) >= self._kind.staged_rows:
+        held: list[list[Rows]] = []
+        number = 0
+        for batch in batches:
+            held.append(batch)
+            number += sum(rows.number for rows in batch)
+            if number >= _HELD_ROWS:
+                further = next(batches, None)
+                if further is not None:
+                    return self._write_staged(chain(held, (further,), batches))
+        if number >= self._kind.staged_rows:
             return self._write_staged(held)
         return self._database.attempt(lambda connection: self._apply(connection, held), self._tables) if held else 0
 
@@ -114,6 +125,7 @@ class Writing:
         with self._database.writer() as connection:
             staged: dict[Table, bool] = {}
             given, sums = 0, Sums()
+            ids: set[str | bytes] = set()
             for batch in batches:
                 with self._database.errors():
                     for rows in batch:
@@ -123,6 +135,8 @@ class Writing:
                         self._kind.stage(connection, rows.table, rows.columns)
                         if rows.table is self._tables.events:
                             given += rows.number
+                            if given <= _MOST_SORTED:
+                                ids.update(rows.columns[0])
                             if len(sums) <= _MOST_SUMS:
                                 sums.add(rows.columns)
             with self._database.errors():
@@ -130,7 +144,9 @@ class Writing:
             # Of more than that the engine itself makes the sums.
             counted = sums if len(sums) <= _MOST_SUMS else None
             added = self._database.attempt(
-                lambda connection: self._take_over(connection, staged, given, counted), self._tables, connection
+                lambda connection: self._take_over(connection, staged, given, counted, any_order=len(ids) == given),
+                self._tables,
+                connection,
             )
             self._drop_stages(connection, staged)
             return added
@@ -146,12 +162,14 @@ class Writing:
             # What was taken over is kept, whatever becomes of the connection; what was laid aside goes with it.
             connection.invalidate()
 
-    def _take_over(self, connection: Connection, staged: dict[Table, bool], given: int, sums: Sums | None) -> int:
+    def _take_over(
+        self, connection: Connection, staged: dict[Table, bool], given: int, sums: Sums | None, *, any_order: bool
+    ) -> int:
         added = 0
         with self._database.errors():
             before = self._last_number(connection)
             for table, replace in staged.items():
-                taken = self._kind.take_over(connection, table, replace=replace)
+                taken = self._kind.take_over(connection, table, replace=replace, any_order=any_order)
                 added += taken if table is self._tables.events else 0
             if sums is not None and added == given:
                 self._add_up(connection, sums)

@@ -28,6 +28,7 @@ from msgtrack.storage._clickhouse_dialect import (
     text_of,
 )
 from msgtrack.storage._clickhouse_link import Address, Link, Session, address_of, is_name
+from msgtrack.storage._clickhouse_places import placed
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._core import kept_batches
@@ -121,11 +122,16 @@ class ClickHouseStore(ListingStore):
         What is given lies in a table of its own until the iterable is at its end; of an iterable that fails nothing is kept.
         """
         self.check_open()
-        iterator = iter(events)
-        first = [*islice(iterator, _LARGE)]
-        token = self._arrivals.token(is_large=len(first) == _LARGE)
-        given = self._take(kept_batches(chain(first, iterator), _BATCH_ROWS), token)
-        added = self._arrivals.settle(token, given) if given else 0
+        batches = kept_batches(events, _BATCH_ROWS)
+        held = [*islice(batches, 2)]
+        given, added = len(held[0][0]) if held else 0, None
+        if len(held) == 1:
+            added = self._bring(*held[0])
+        if held and added is None:
+            token = self._arrivals.token(is_large=given >= _LARGE)
+            given = self._take(chain(held, batches), token)
+            added = self._arrivals.settle(token, given)
+        added = added or 0
         if checkpoint is not None:
             self._insert(self._tables.checkpoints, [checkpoint_row(checkpoint)])
         return Ingested(added=added, known=given - added)
@@ -136,10 +142,13 @@ class ClickHouseStore(ListingStore):
         return self._scan(query)
 
     def _scan(self, query: Query) -> Iterator[Event]:
-        statement = self._events_asked(events_asked(self._tables, query))
         if fits_in_sql(query):
-            return self._read(statement)
+            return self._placed(query)
+        statement = self._events_asked(events_asked(self._tables, query))
         return islice(filter(self.admission(query), self._read(statement)), query.limit)
+
+    def _placed(self, query: Query) -> Iterator[Event]:
+        yield from self._read(self._events_asked(placed(self._link.rows, self._tables, query)))
 
     def _events_asked(self, statement: Select[Any]) -> Select[Any]:
         columns = self._tables.events.c
@@ -263,6 +272,14 @@ class ClickHouseStore(ListingStore):
         if not self._closed:
             super().close()
             self._link.close()
+
+    def _bring(self, ids: Sequence[str], events: Sequence[Event]) -> int | None:
+        """Keep events that are all new or all known; how many were new, or None where nothing was done."""
+        writer = EventWriter()
+        packed, *columns = writer.columns(ids, events)
+        self._insert_terms(writer.terms())
+        token = self._arrivals.token(is_large=len(events) >= _LARGE)
+        return self._arrivals.bring(token, [tagged_ids(packed), *columns])
 
     def _take(self, batches: _Batches, token: int) -> int:
         """Write events into the table of incoming ones; how many there were."""

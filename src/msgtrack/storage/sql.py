@@ -31,7 +31,7 @@ from msgtrack.storage._postgres import Postgres
 from msgtrack.storage._rows import EventReader, checkpoint_row, read_checkpoint
 from msgtrack.storage._schema import PREFIX, moment, tables_of
 from msgtrack.storage._sqlite import Sqlite
-from msgtrack.storage._writing import BATCH_ROWS, Rows, Writing, batches_of, rows_of_events, rows_of_records
+from msgtrack.storage._writing import EVENTS_AT_ONCE, Rows, Writing, batches_of, rows_of_events, rows_of_records
 from msgtrack.storage.base import EVERYTHING, Spans, paged
 
 __all__ = ["SqlStore", "open_sql"]
@@ -125,7 +125,7 @@ class SqlStore(ListingStore):
 
         def batches() -> Iterator[list[Rows]]:
             nonlocal given
-            for ids, batch in kept_batches(events, BATCH_ROWS):
+            for ids, batch in kept_batches(events, EVENTS_AT_ONCE):
                 given += len(batch)
                 yield rows_of_events(tables, writer, ids, batch)
             if checkpoint is not None:

@@ -253,7 +253,9 @@ def together(works):
 
 
 def test_what_a_long_call_brings_is_kept_like_that_of_a_short_one(url):
-    events = [evolve(click, id=f"e{number % 6500}") for number, click in enumerate([*clicks(6500), *clicks(500)])]
+    # Of two with one id the first counts, also where the second comes before it in the order of messages.
+    again = [evolve(click, message_id=f"!{click.message_id}") for click in clicks(500)]
+    events = [evolve(click, id=f"e{number % 6500}") for number, click in enumerate([*clicks(6500), *again])]
     with open_store(url) as store:
         assert store.ingest(iter(events), Checkpoint(source="web", position="1")) == Ingested(added=6500, known=500)
         assert store.ingest(iter(events)) == Ingested(added=0, known=7000)
@@ -262,6 +264,26 @@ def test_what_a_long_call_brings_is_kept_like_that_of_a_short_one(url):
         assert (len(labels), labels["5"], labels["999"], labels["1000"]) == (6000, "6005", "6999", "1000")
         assert [event.message_id for event in store.scan()] == [str(n) for n in range(6500)]
         assert store.checkpoint("web") == Checkpoint(source="web", position="1")
+
+
+ODD = ['a"b', "a\\", '\\"', "a,b", "{}", "NULL", " ", "a\n\t\r", "\0", "\1\2", "\x7f", "%s", "'", "ü\u2028"]
+
+
+@pytest.mark.parametrize("times", [1, 30])
+def test_slots_name_ids_as_they_are(url, times):
+    events = [
+        Click(occurred_at=NOON + timedelta(seconds=n), delivery_id=delivery_id, link_id=link_id)
+        for delivery_id in ODD
+        for link_id in ODD
+        for n in range(times)
+    ]
+    with open_store(url) as store:
+        assert store.ingest(events).added == len(events)
+        slots = store.slots()
+        of_link = {int(NOON.timestamp()): times}
+        assert slots == {delivery_id: {"click": dict.fromkeys(ODD, of_link)} for delivery_id in ODD}
+        store.rebuild()
+        assert store.slots() == slots
 
 
 def test_several_iterators_are_read_in_turns_within_a_snapshot(url):
