@@ -12,7 +12,7 @@ from msgtrack.events import Click
 from msgtrack.model import Delivery, Message
 from msgtrack.protocols import Checkpoint, Query
 
-MOST_STEPS = 500
+MOST_STEPS = 1_000
 AT = program.NOON
 WRITING = ("ingest", "ingest_long", "put", "put_long", "revise", "rebuild", "erase", "purge")
 

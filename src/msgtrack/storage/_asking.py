@@ -29,6 +29,7 @@ from msgtrack.upkeep import FrozenCounts
 
 __all__ = [
     "MAX_IN",
+    "all_facts_asked",
     "deliveries_of_facts_asked",
     "events_asked",
     "facts_asked",
@@ -64,8 +65,20 @@ def shortened(query: Query) -> Query:
 def facts_asked(tables: Tables, kind: type, query: Query) -> Select[Any]:
     """The bodies of facts; some more than pass, so each is to be looked at."""
     columns = tables.facts.c
+    return _facts(tables, select(columns.body).where(columns.kind == kind.__name__), query)
+
+
+def all_facts_asked(tables: Tables, query: Query) -> Select[Any]:
+    """The classes and bodies of all facts; some more than pass."""
+    columns = tables.facts.c
+    # They are named all the same, because they stand first in the index.
+    kinds = [kind.__name__ for kind in FACT_KEYS]
+    return _facts(tables, select(columns.kind, columns.body).where(columns.kind.in_(kinds)), query)
+
+
+def _facts(tables: Tables, statement: Select[Any], query: Query) -> Select[Any]:
+    columns = tables.facts.c
     query = shortened(query)
-    statement = select(columns.body).where(columns.kind == kind.__name__)
     if query.delivery_ids is not None:
         (wanted,) = delivery_condition(columns.delivery_id, query.delivery_ids)
         statement = statement.where(columns.delivery_id.is_(None) | wanted)

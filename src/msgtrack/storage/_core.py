@@ -278,6 +278,10 @@ class CoreStore(ABC):
         """Facts of one class that ``query.admits_fact``, ordered by key."""
         return self.find(kind, query)
 
+    def all_facts(self, query: Query = EVERYTHING) -> Iterator[Fact]:
+        """Facts of all classes that ``query.admits_fact``."""
+        return chain.from_iterable(self.facts(kind, query) for kind in FACT_KEYS)
+
     def runs(self) -> Iterator[WorkflowRun]:
         """Run records, the latest start first."""
         return self.find(WorkflowRun)
@@ -340,7 +344,7 @@ class CoreStore(ABC):
                 self.messages(named),
                 self.links(named),
                 self.scan(query),
-                chain.from_iterable(self.facts(kind, window) for kind in FACT_KEYS),
+                self.all_facts(window),
             ).counts(zone=query.zone)
 
     def live_slots(self, query: Query = EVERYTHING) -> Slots:

@@ -9,7 +9,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
-from itertools import chain
 from typing import Protocol
 
 from attrs import evolve
@@ -19,9 +18,9 @@ from msgtrack._entries import UNREGISTERED, DeliveryEntry, LinkEntry, delivery_e
 from msgtrack._platform import Agent, agent_fields, applications_of, services_of
 from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS, Counts, DeliveryCounts, Visits
 from msgtrack.events import Transaction
-from msgtrack.facts import FACT_KEYS, Fact, delivery_of
+from msgtrack.facts import Fact, delivery_of
 from msgtrack.model import Delivery, TrackedLink
-from msgtrack.protocols import FactT, Query, Slots
+from msgtrack.protocols import Query, Slots
 from msgtrack.storage._conditions import fits
 from msgtrack.storage._counting_reach import BaseOf, Reach, SlotRows, pieces_of
 from msgtrack.storage._counting_sql import MICROSECONDS, Scope, Statements
@@ -48,8 +47,8 @@ class Records(Protocol):
         """Tracked links of the query's deliveries."""
         ...
 
-    def facts(self, kind: type[FactT], query: Query = ...) -> Iterator[FactT]:
-        """Facts of one class."""
+    def all_facts(self, query: Query = ...) -> Iterator[Fact]:
+        """Facts of all classes."""
         ...
 
 
@@ -200,7 +199,7 @@ class _Counting:
 
     def _facts(self) -> Iterator[Fact]:
         window = evolve(self._named, since=self._query.since, until=self._query.until)
-        return chain.from_iterable(self._records.facts(kind, window) for kind in FACT_KEYS)
+        return self._records.all_facts(window)
 
     def _agents(self, reach: Reach, *, has_seeds: bool) -> Mapping[str, Counter[tuple[Agent, str]]]:
         """Reactions by delivery, program and kind."""

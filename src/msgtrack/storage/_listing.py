@@ -9,9 +9,10 @@ from typing import Any
 
 from sqlalchemy import Select
 
-from msgtrack.facts import FACT_KEYS
+from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.protocols import FrozenCounts, Query
 from msgtrack.storage._asking import (
+    all_facts_asked,
     deliveries_of_facts_asked,
     facts_asked,
     frozen_asked,
@@ -26,6 +27,7 @@ from msgtrack.storage.base import EVERYTHING, BaseStore, RecordT, admits
 __all__ = ["ListingStore"]
 
 _MOST_VALUES = 50
+_FACTS = {kind.__name__: kind for kind in FACT_KEYS}
 
 
 class ListingStore(BaseStore):
@@ -69,6 +71,13 @@ class ListingStore(BaseStore):
         self.check_open()
         found = self._records(FrozenCounts, frozen_asked(self._tables, query, audiences, zone))
         return (kept for kept in found if admits(query, kept))
+
+    def all_facts(self, query: Query = EVERYTHING) -> Iterator[Fact]:
+        """Facts of all classes, by one statement."""
+        self.check_open()
+        rows = self._rows(all_facts_asked(self._tables, query))
+        facts = (read_fact(body, _FACTS[kind]) for kind, body in rows)
+        return (fact for fact in facts if admits(query, fact))
 
     def deliveries_of_facts(self) -> set[str]:
         """The ids of all deliveries that facts belong to."""
