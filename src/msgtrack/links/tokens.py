@@ -23,7 +23,7 @@ from msgtrack.links.alphabet import (
     is_token_text,
     mix_letter,
 )
-from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
+from msgtrack.links.keyring import MAC_LENGTH, Check, Keyring, SigningKey
 from msgtrack.links.placeholders import joined, pieces_of, tag_of
 from msgtrack.model import Consent, LinkType, Part, Policy, TrackedLink
 
@@ -190,34 +190,31 @@ def message_reader(keyring: Keyring, realm: str) -> MessageReader:
     between threads.
     """
     # As many as heads that were asked for; three characters can say 32,768.
-    verifying: dict[str, Callable[[str, str], bool]] = {}
+    checks: dict[str, Check] = {}
 
-    def verify_of(head: str) -> Callable[[str, str], bool] | None:
+    def check_of(head: str) -> Check | None:
         if len(head) < HEAD_LENGTH or not is_token_text(head):
             return None
         bits = decode_int(head)
         keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
         if len(keys) != 1:
             return None
-        verifying[head] = keys[0].verify
-        return keys[0].verify
+        check = checks[head] = keys[0].check()
+        return check
 
     def read(token: str) -> tuple[str, str] | None:
         head = token[:HEAD_LENGTH]
-        verify = verifying.get(head) or verify_of(head)
+        check = checks.get(head) or check_of(head)
         # What has values behind it is signed twice, and read elsewhere.
-        if verify is None or ".-" in token or not token.isascii():
+        if check is None or not token.isascii() or not check(token.encode()) or ".-" in token:
             return None
-        text = token[:-MAC_LENGTH]
-        if not verify(text, token[-MAC_LENGTH:]):
-            return None
-        before, _, rest = text.partition("-")
+        before, _, rest = token[:-MAC_LENGTH].partition("-")
         number, hyphen, behind = rest.partition("-")
         try:
             message_id = decode_id(number) if number[:1] == "." else str(decode_int(number))
         except (ValueError, OverflowError):
             return None
-        return f"{before}-{hyphen}{behind}", message_id
+        return f"{before}-{behind}" if hyphen else before, message_id
 
     return read
 

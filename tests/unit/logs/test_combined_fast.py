@@ -83,7 +83,7 @@ AGENTS = ["Mozilla/5.0 (X11) Firefox/130.0", "-", "", r"odd \"one\" \x41\xe4", "
 HEADS = [
     "203.0.113.5 - - ", "2001:db8::1 - - ", "- - - ", "203.0.113.5 - frank - ", "1 - - ", "203.0.113.5, 10.0.0.1 - - ",
     "203.0.113.5 - frank ", "host.example 203.0.113.5 - ", "Mar  2 10:00:00 web nginx: 203.0.113.5 - - ", "<13>1 - - ",
-    "web-1  | 203.0.113.5 - - ", "203.0.113.5 - - [x] ", "2026:: - - ", "203.0.113.5\t- - ", "",
+    "web-1  | 203.0.113.5 - - ", "203.0.113.5 - - [x] ", "2026:: - - ", "203.0.113.5\t- - ", "", " - - ", " 203.0.113.5 - - ", "203\t0.113.5 - - ",
 ]  # fmt: skip
 REQUESTS = [
     "GET {} HTTP/1.1", "GET {} HTTP/2.0", "GET {}", "HEAD {} HTTP/1.1", "POST {} HTTP/1.1", "GET  {} HTTP/1.1", "get {} HTTP/1.1",
@@ -135,6 +135,22 @@ def test_one_odd_part_after_usual_lines(name: str) -> None:
         # The first line is learned from, the second is of what was learned.
         lines = [line_of(path), line_of(path), *(line_of(path, **choice) for choice in odd)]
         assert list(parse(lines, tracker=TRACKERS[name])) == list(slowly(lines, TRACKERS[name]))
+
+
+# The last segment of a path that stands before a version need not be that of what was asked for.
+ELSEWHERE = [
+    'GET {0}" 302 0 "-" "x{0} HTTP/1.1', 'GET {0}\\"{0} HTTP/1.1', 'GET {0}" 302 0 "x{0} HTTP/1.1" "x HTTP/1.1',
+    "GET {0} HTTP/1.1 {0} HTTP/1.1",
+    "GET {0} x{0} HTTP/1.1", '{0} HTTP/1.1" 302 0 "-" "{0} HTTP/1.1', "GET {0} - - [{0} HTTP/1.1",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("request_text", ELSEWHERE)
+def test_message_parts_elsewhere_say_nothing(request_text: str) -> None:
+    for path in PATHS["stateless"][::5]:
+        line = f'{HEADS[0]}[{WRITTEN[0]}] "{request_text.format(path)}"{TAILS[0].format("agent")}\n'
+        lines = [line_of(path), line_of(path), line, line, line]
+        assert list(parse(lines, tracker=TRACKERS["stateless"])) == list(slowly(lines, TRACKERS["stateless"]))
 
 
 def mostly(first: str, others: list[str]) -> st.SearchStrategy[str]:
