@@ -44,9 +44,8 @@ _ROOM_FOR_PLACES = 1_024
 _ROOM_AT_A_PLACE = 64
 _BEHIND_URL = " HTTP/"
 _BEFORE_MOMENT = " - - ["
+# Of these alone no head of syslog or the like is made, which only the long way knows.
 _ADDRESS_LETTERS = "0123456789abcdef.:"
-_SHORTEST_ADDRESS = 3
-"""An address of at least so many letters is nothing that might be the head of syslog or the like, which only the long way knows."""
 _WRITTEN = re.compile(r"(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] \"")
 _WRITTEN_LENGTH = 29
 _VERSIONS = frozenset({"1.0", "1.1", "2", "2.0", "3", "3.0"})
@@ -142,7 +141,7 @@ class FastLines:
             if said is not None:
                 tail = tail_of(behind) or self._tail(behind)
                 address, _, place = front.partition(_BEFORE_MOMENT)
-                if tail is not None and len(address) >= _SHORTEST_ADDRESS and not address.strip(_ADDRESS_LETTERS):
+                if tail is not None and address and not address.strip(_ADDRESS_LETTERS):
                     family, message_id = said
                     here = place_of(place, unknown).get(family) or self._here(place, family)
                     if here is None:

@@ -428,8 +428,3 @@ def test_the_reader_of_many_says_what_read_message_says(
     at = data.draw(st.integers(0, len(part) - 1))
     changed = part[:at] + data.draw(st.characters()) + part[at + data.draw(st.integers(0, 2)) :]
     assert (read(changed) is None) == (read_message(changed, KEYS, "") is None)
-
-
-def test_the_reader_of_many_leaves_values_to_others() -> None:
-    text = message_head(KEYS.key_id, Policy(), is_seed=False, is_proof=False) + "1.-2"
-    assert message_reader(KEYS, "")(text + KEYS.signing_key("message").sign(text)) is None
