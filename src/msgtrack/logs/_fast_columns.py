@@ -18,7 +18,16 @@ from msgtrack.decide import Decision, salted_key
 from msgtrack.events import Event, Open
 from msgtrack.hits import Rejected
 from msgtrack.identity import Ordinals, collected_id
-from msgtrack.logs._fast import VERSIONS, WRITTEN_LENGTH, FastLines, MessageReader, is_head
+from msgtrack.logs._fast import (
+    ADDRESS_LETTERS,
+    BEFORE_MOMENT,
+    BEHIND_URL,
+    ROOM,
+    WRITTEN_LENGTH,
+    FastLines,
+    MessageReader,
+    Place,
+)
 from msgtrack.logs._fast_events import sized
 from msgtrack.model import Client, PeoplePolicy
 from msgtrack.protocols import Resolver, UnreadLines
@@ -71,9 +80,9 @@ class FastColumns(FastLines):
         """Take in the events of lines; those that were rejected come back, in order. ``ordinals`` are those of the lines' scope."""
         self._ordinals = ordinals
         rejected: list[Rejected] = []
-        of_second, sha256 = ordinals.of_second, hashlib.sha256
-        moment_of, tail_of = self._moments.get, self._tails.get
-        said_of, models_of = self._said.get, self._families.get
+        of_second, sha256 = ordinals.of_second, hashlib.sha256().copy
+        said_of, tail_of, place_of = self._said.get, self._tails.get, self._places.get
+        read_message, known, unknown = self._read_message, self._said, Place()
         hashes_people = self._hashes_people
         add_id, add_us, add_example = self._ids.append, self._occurred_us.append, self._example.append
         add_message, add_person = self._message_ids.append, self._source_ids.append
@@ -82,61 +91,64 @@ class FastColumns(FastLines):
         for number, line in enumerate(lines.texts, lines.first):
             # In one piece, as in FastLines.events, and step for step the same.
             try:
-                head, request, behind = line.split('"', 2)  # type: ignore[union-attr]  # caught below
-                url, _, version = request.rpartition("/")
-                before, _, message = url.rpartition("/")
-            except (ValueError, TypeError, AttributeError):
-                said = None
-            else:
-                said = said_of(message) or self._message(message)
-            if said is not None and version in VERSIONS and is_head(head):
+                front, _, behind = line.partition(BEHIND_URL)  # type: ignore[union-attr]  # caught below
+                front, _, message = front.rpartition("/")
+                said = said_of(message)
+            except (TypeError, AttributeError):
+                message, said = "", None
+            if said is None:
+                said = read_message(message)
+                if said is not None:
+                    if len(known) >= ROOM:
+                        known.clear()
+                    known[message] = said
+            if said is not None:
                 tail = tail_of(behind) or self._tail(behind)
-                written = head[-WRITTEN_LENGTH:]
-                moment = moment_of(written) or self._moment(written)
-                if tail is not None and moment is not None:
-                    family, message_id, part = said
-                    models = models_of(family)
-                    model = None if models is None else models.get(before)
-                    at, prefix, moment_part, minute = moment
-                    if model is None:
+                address, _, place = front.partition(BEFORE_MOMENT)
+                if tail is not None and address and not address.strip(ADDRESS_LETTERS):
+                    family, message_id = said
+                    here = place_of(place, unknown).get(family) or self._here(place, family)
+                    if here is None:
                         second = ""
-                        record = self._learn(line, number, before, said)  # type: ignore[arg-type]  # what was split is text
+                        record = self._learn(line, number, place[WRITTEN_LENGTH:], said)  # type: ignore[arg-type]  # what was cut is text
                         if record is not None:
                             self._add(record, lines, rejected)
                         continue
-                    make, end, kind, delivery, link, may_key, numbers = model
-                    if end is None or at < end:
-                        client, agent = tail
-                        person, tail_parts = None, agent
-                        if hashes_people and may_key:
-                            person = self._person(head, client, at)
-                            tail_parts = sized(person) + agent[len(_NOBODY) :]
-                        parts = f"{kind}{moment_part}{delivery}{part}{link}{tail_parts}".encode()
-                        key = prefix + sha256(parts).hexdigest()[:24]
-                        if prefix != second:
-                            second, seen = prefix, of_second(prefix)
-                        ordinal = seen.get(key, 0)
-                        seen[key] = ordinal + 1
-                        example = numbers.get(agent)
-                        if example is None:
-                            if not numbers:
-                                self._numbered.append(numbers)
-                            example = numbers[agent] = len(self._examples)
-                            self._examples.append(make(at, message_id, key, client))
-                        us, minute_head, minute_part = minute
-                        if kind == _OPEN:
-                            parts = f"{_OPEN}{delivery}{part}{minute_part}".encode()
-                            key = minute_head + sha256(parts).hexdigest()[:24]
-                        elif ordinal:
-                            same = evolve(make(at, message_id, key, client), source_id=person)
-                            key = same.derived_id(ordinal)
-                        add_id(key)
-                        add_us(us)
-                        add_example(example)
-                        add_message(message_id)
-                        add_person(person)
-                        quick += 1
-                        continue
+                    make, at, prefix, start, link, model, moment = here
+                    client, agent = tail
+                    person, tail_parts = None, agent
+                    if hashes_people and model[5]:
+                        person = self._person(address, client, at)
+                        tail_parts = sized(person) + agent[len(_NOBODY) :]
+                    hashed = sha256()
+                    hashed.update(f"{start}{len(message_id)}:{message_id}{link}{tail_parts}".encode())
+                    key = prefix + hashed.hexdigest()[:24]
+                    if prefix != second:
+                        second, seen = prefix, of_second(prefix)
+                    ordinal = seen.get(key, 0)
+                    seen[key] = ordinal + 1
+                    _, _, kind, delivery, _, _, numbers = model
+                    _, _, _, us, minute_head, minute_part = moment
+                    example = numbers.get(agent)
+                    if example is None:
+                        if not numbers:
+                            self._numbered.append(numbers)
+                        example = numbers[agent] = len(self._examples)
+                        self._examples.append(make(at, message_id, key, client))
+                    if kind == _OPEN:
+                        hashed = sha256()
+                        hashed.update(f"{_OPEN}{delivery}{len(message_id)}:{message_id}{minute_part}".encode())
+                        key = minute_head + hashed.hexdigest()[:24]
+                    elif ordinal:
+                        same = evolve(make(at, message_id, key, client), source_id=person)
+                        key = same.derived_id(ordinal)
+                    add_id(key)
+                    add_us(us)
+                    add_example(example)
+                    add_message(message_id)
+                    add_person(person)
+                    quick += 1
+                    continue
             second = ""
             if isinstance(line, Rejected):
                 self._add(line, lines, rejected)
@@ -170,7 +182,7 @@ class FastColumns(FastLines):
                 self.skipped[decision.reason.value] += 1
         return decision, record
 
-    def _person(self, head: str, client: Client | None, at: datetime) -> str:
+    def _person(self, address: str, client: Client | None, at: datetime) -> str:
         # What stands before the moment is an address, or the line would have gone the long way: so there is always a key.
         day = at.date()
         salt = self._salts.get(day)
@@ -178,4 +190,4 @@ class FastColumns(FastLines):
             if len(self._salts) >= _MOST_SALTS:
                 self._salts.clear()
             salt = self._salts[day] = self._tracker.person_salt(day.isoformat())
-        return salted_key(salt, head.partition(" ")[0], "" if client is None else client.user_agent)
+        return salted_key(salt, address, "" if client is None else client.user_agent)
