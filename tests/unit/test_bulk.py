@@ -141,7 +141,7 @@ def test_most_lines_are_read_the_quick_way(tmp_path: Path, monkeypatch: pytest.M
 def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("msgtrack.logs._fast.ROOM", 2)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM", 2)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MODELS", 1)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_PLACES", 2)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_AT_A_PLACE", 1)

@@ -96,7 +96,7 @@ def test_old_seconds_are_counted_alike_whatever_their_order() -> None:
 
 
 def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("msgtrack.logs._fast.ROOM", 2)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM", 2)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MODELS", 1)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_PLACES", 2)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_AT_A_PLACE", 1)
