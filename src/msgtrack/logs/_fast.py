@@ -68,9 +68,9 @@ _Moment = tuple[datetime, str, str, int, str, str]
 """A second: the moment, the eight digits that ids begin with, its part of ids; microseconds since 1970, and digits and part of ids
 of its minute.
 """
-_Model = tuple[Make, datetime | None, str, str, str, bool, dict[str, int]]
-"""Events alike: what makes them, the moment from which there are none, the parts of ids for kind, delivery, and link, whether a key
-of the person may be kept; and room for the numbers of examples, by what is behind the link.
+_Model = tuple[Make, datetime | None, str, str, str, dict[str, int]]
+"""Events alike: what makes them, the moment from which there are none, the parts of ids for kind, delivery, and link; and room for
+the numbers of examples, by what is behind the link.
 """
 _Models = dict[str, _Model]
 """Of one family, by what stands before the message part: method and the rest of the URL."""
@@ -151,7 +151,8 @@ class FastLines:
         said_of, tail_of, place_of = self._said.get, self._tails.get, self._places.get
         read_message, known, unknown = self._read_message, self._said, _Place()
         makes_events, person_of = self._makes_events, self._person_of
-        person, second, seen = None, "", {"": 0}
+        person: str | None = None
+        second, seen = "", {"": 0}
         for number, line in enumerate(lines, first):
             # Written out in one piece: each call would cost as much as what it does. A line's end goes with what is behind.
             try:
@@ -181,8 +182,8 @@ class FastLines:
                     make, at, prefix, start, link, model, moment = here
                     client, agent = tail
                     if person_of is not None:
-                        person = person_of(address, client, at) if model[5] else None
-                        agent = sized(person or "") + agent[len(_NOBODY) :]
+                        person = person_of(address, client, at)
+                        agent = sized(person) + agent[len(_NOBODY) :]
                     hashed = sha256()
                     hashed.update(f"{start}{len(message_id)}:{message_id}{link}{agent}".encode())
                     key = prefix + hashed.hexdigest()[:24]
@@ -223,12 +224,12 @@ class FastLines:
         if '"' in before or "\\" in before:
             return record
         resolution = decision.resolution
-        # A pseudonym is of one message; who goes unnamed goes the long way, too.
+        # A pseudonym is of one message; who goes unnamed, or may have no key, goes the long way, too.
         is_named = event.message_id == resolution.message_id == said[1]
-        if is_named and resolution.outcome is ResolutionOutcome.VALID and not resolution.repairs:
+        if is_named and decision.may_key and resolution.outcome is ResolutionOutcome.VALID and not resolution.repairs:
             parts = sized(event.kind), sized(event.delivery_id or ""), sized(event.link_id or "")
             numbers: dict[str, int] = {}
-            model = (maker(event), resolution.expires_at, *parts, decision.may_key, numbers)
+            model = (maker(event), resolution.expires_at, *parts, numbers)
             family = said[0]
             models = self._families.get(family)
             if models is None:
@@ -244,7 +245,7 @@ class FastLines:
         moment = self._moments.get(written) or self._moment(written)
         if model is None or moment is None:
             return None
-        make, end, kind, delivery, link, _, _ = model
+        make, end, kind, delivery, link, _ = model
         at, prefix, part, _, _, _ = moment
         if end is not None and at >= end:
             return None

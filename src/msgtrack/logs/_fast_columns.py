@@ -82,7 +82,7 @@ class FastColumns(FastLines):
                 self._add(cast("Event | Rejected", step), lines, rejected)
                 continue
             model, moment, message_id, key, tail, person = step
-            make, _, kind, delivery, _, _, numbers = model
+            make, _, kind, delivery, _, numbers = model
             at, _, _, us, minute_head, minute_part = moment
             client, agent = tail
             example = numbers.get(agent)
