@@ -44,7 +44,7 @@ def made(*, quick: bool = False) -> list[Benchmark]:
             name=f"{number:,} lines to events, 60 % of distinct messages",
             ours=partial(events_of, some),
             limit=partial(bare, some),
-            peers=_peers(some),
+            peers=peers_of(some),
             items=number,
         ),
         Benchmark(
@@ -103,16 +103,21 @@ def bare(path: Path) -> int:
 
 def in_two_processes(pool: ProcessPoolExecutor, path: Path) -> int:
     """The same in two halves, one of them in another process."""
-    size = path.stat().st_size
-    with path.open("rb") as file:
-        file.seek(size // 2)
-        file.readline()
-        middle = file.tell()
-    other = pool.submit(events_of, path, middle, size)
+    middle = middle_of(path)
+    other = pool.submit(events_of, path, middle, path.stat().st_size)
     return events_of(path, 0, middle) + other.result()
 
 
-def _peers(path: Path) -> dict[str, Callable[[], object]]:
+def middle_of(path: Path) -> int:
+    """Where the first line begins that begins in the second half of a file."""
+    with path.open("rb") as file:
+        file.seek(path.stat().st_size // 2)
+        file.readline()
+        return file.tell()
+
+
+def peers_of(path: Path) -> dict[str, Callable[[], object]]:
+    """Who else is here and reads such a file."""
     peers: dict[str, Callable[[], object]] = {}
     try:
         from apachelogs import COMBINED, LogParser  # type: ignore[import-untyped]  # it says no types

@@ -14,12 +14,12 @@ import resource
 import sys
 import time
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import TypeAlias
 
 from attrs import frozen
 
 from benchmarks._mail import BASE, HTML, SECRET, TEXT
+from benchmarks._memory import resident
 from msgtrack import Keyring, Tracker
 from msgtrack.links.html import scan_html
 from msgtrack.links.text import scan_text
@@ -248,14 +248,6 @@ def _row(work: Work, name: str, kind: Kind, sizes: Sequence[int], patience: floa
     return done
 
 
-def _resident() -> int:
-    """Bytes this process holds now, where the system tells; else the most it ever held."""
-    status = Path("/proc/self/statm")
-    if status.exists():
-        return int(status.read_text(encoding="ascii").split()[1]) * resource.getpagesize()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
-
-
 def rendering(messages: int) -> bool:
     """Print the memory held while rendering; whether it stayed where it was after the first tenth."""
     tracker = Tracker(base_url=BASE, keyring=Keyring.from_secrets(SECRET))
@@ -265,7 +257,7 @@ def rendering(messages: int) -> bool:
     for number in range(messages):
         compiled.render(message_id=number)
         if (number + 1) % tenth == 0:
-            held.append(_resident())
+            held.append(resident())
     print(
         f"memory over {messages:,} messages, a tenth each, in MB: "
         + " ".join(f"{size / MEGABYTE:.1f}" for size in held)

@@ -69,6 +69,15 @@ def test_logs_by_columns_are_measured_when_they_are_named(root: Path) -> None:
     assert all(row["times_the_limit"] > 0 and len(row["peers"]) == 3 for row in rows)
 
 
+def test_log_files_are_measured_by_processor_time_and_memory(root: Path) -> None:
+    done = _bench(root, "--lines", "500", "--rounds", "1", "--megabytes", "0.1", module="benchmarks.log_files")
+    assert done.returncode == 0, done.stderr
+    ours, *peers, halves, memory = done.stdout.splitlines()
+    assert [line.partition(" / ")[0] for line in (ours, halves)] == ["ours", "the whole"]
+    assert all(line.partition("  ")[0].endswith(" / ours") for line in peers)
+    assert memory.startswith("403 events of 0 MB")
+
+
 def test_the_fold_is_measured_when_it_is_named(root: Path) -> None:
     done = _bench(root, "tally", "--quick", "--json")
     assert done.returncode == 0, done.stderr

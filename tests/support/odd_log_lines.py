@@ -58,7 +58,8 @@ AGENTS = ["Mozilla/5.0 (X11) Firefox/130.0", "-", "", r"odd \"one\" \x41\xe4", "
 HEADS = [
     "203.0.113.5 - - ", "2001:db8::1 - - ", "- - - ", "203.0.113.5 - frank - ", "1 - - ", "203.0.113.5, 10.0.0.1 - - ",
     "203.0.113.5 - frank ", "host.example 203.0.113.5 - ", "Mar  2 10:00:00 web nginx: 203.0.113.5 - - ", "<13>1 - - ",
-    "web-1  | 203.0.113.5 - - ", "203.0.113.5 - - [x] ", "2026:: - - ", "203.0.113.5\t- - ", "",
+    "web-1  | 203.0.113.5 - - ", "203.0.113.5 - - [x] ", "2026:: - - ", "203.0.113.5\t- - ", "", " - - ",
+    " 203.0.113.5 - - ", "203\t0.113.5 - - ",
 ]  # fmt: skip
 REQUESTS = [
     "GET {} HTTP/1.1", "GET {} HTTP/2.0", "GET {}", "HEAD {} HTTP/1.1", "POST {} HTTP/1.1", "GET  {} HTTP/1.1", "get {} HTTP/1.1",
@@ -98,6 +99,20 @@ def line_of(
     """A usual line, but for the parts that are chosen."""
     behind = TAILS[tail].format(AGENTS[agent])
     return f'{HEADS[head]}[{WRITTEN[moment]}] "{REQUESTS[request].format(path)}"{behind}{ENDS[end]}'
+
+
+# The last segment of a path that stands before a version need not be that of what was asked for.
+ELSEWHERE = [
+    'GET {0}" 302 0 "-" "x{0} HTTP/1.1', 'GET {0}\\"{0} HTTP/1.1', 'GET {0}" 302 0 "x{0} HTTP/1.1" "x HTTP/1.1',
+    "GET {0} HTTP/1.1 {0} HTTP/1.1",
+    "GET {0} x{0} HTTP/1.1", '{0} HTTP/1.1" 302 0 "-" "{0} HTTP/1.1', "GET {0} - - [{0} HTTP/1.1",
+]  # fmt: skip
+
+
+def elsewhere(path: str) -> list[str]:
+    """Lines that hold a message part where no server would ask for it."""
+    behind = TAILS[0].format("agent")
+    return [f'{HEADS[0]}[{WRITTEN[0]}] "{request.format(path)}"{behind}\n' for request in ELSEWHERE]
 
 
 PARTS = {"head": HEADS, "moment": WRITTEN, "request": REQUESTS, "tail": TAILS, "agent": AGENTS, "end": ENDS}

@@ -14,7 +14,7 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from odd_log_lines import AGENTS, HTML, KEYS, PARTS, PATHS, TRACKERS, line_of, lines_of, moment_text
+from odd_log_lines import AGENTS, HTML, KEYS, PARTS, PATHS, TRACKERS, elsewhere, line_of, lines_of, moment_text
 from same_store import NOW, check_both_ways, contents, two_memories
 
 from msgtrack import Tracker, bulk, collect, open_store
@@ -42,7 +42,11 @@ def bytes_of(lines: list[str]) -> bytes:
 
 def every_odd_line(paths: list[str]) -> list[str]:
     odd = [{part: number} for part, values in PARTS.items() for number in range(len(values))]
-    return [line for path in paths for line in (*[line_of(path)] * 2, *(line_of(path, **choice) for choice in odd))]
+    return [
+        line
+        for path in paths
+        for line in (*[line_of(path)] * 2, *(line_of(path, **choice) for choice in odd), *elsewhere(path) * 2)
+    ]
 
 
 def busy_log(number: int, seconds: int = 50) -> bytes:
@@ -139,6 +143,8 @@ def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing(
 ) -> None:
     monkeypatch.setattr("msgtrack.logs._fast._ROOM", 2)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MODELS", 1)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_PLACES", 2)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM_AT_A_PLACE", 1)
     monkeypatch.setattr(_fast_columns, "_MOST_SALTS", 1)
     monkeypatch.setattr(bulk, "_LINES_AT_ONCE", 40)
     log = tmp_path / "access.log"

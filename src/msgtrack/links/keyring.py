@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from itsdangerous import Signer
 
 from msgtrack.errors import InvalidValue, WeakSecret
 from msgtrack.links.alphabet import LOW_BITS
 
-__all__ = ["MAC_LENGTH", "Keyring", "SigningKey"]
+__all__ = ["MAC_LENGTH", "Copies", "Keyring", "SigningKey"]
 
 MAC_LENGTH = 16
 """Characters of a signature, five bits each."""
+
+Copies = tuple["Callable[[], hashlib._Hash]", "Callable[[], hashlib._Hash]"]
+"""What makes the inner and the outer hash of an HMAC that have taken in their halves of the key, for whoever checks many in a row."""
 
 MIN_SECRET_BYTES = 32
 _BLOCK = 64
@@ -32,13 +35,13 @@ class _PreparedHmac:
 
     def __init__(self, key: bytes) -> None:
         block = key.ljust(_BLOCK, b"\0")
-        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
-        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
+        self.inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in block)).copy
+        self.outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in block)).copy
 
     def digest(self, value: bytes) -> bytes:
-        inner = self._inner()
+        inner = self.inner()
         inner.update(value)
-        outer = self._outer()
+        outer = self.outer()
         outer.update(inner.digest())
         return outer.digest()
 
@@ -50,7 +53,9 @@ class SigningKey:
         self.place = place
         salt = b"\0".join((b"msgtrack/1", purpose.encode(), realm.encode()))
         self.key = Signer(secret, salt=salt, key_derivation="hmac", digest_method=hashlib.sha256).derive_key()
-        self._digest = _PreparedHmac(self.key).digest
+        prepared = _PreparedHmac(self.key)
+        self._digest = prepared.digest
+        self.copies: Copies = prepared.inner, prepared.outer
 
     def sign(self, text: str) -> str:
         """The 16 characters that sign ``text``."""

@@ -7,6 +7,7 @@ concealed, the signature is made first and then hides the ids. The clauses: ``do
 
 from __future__ import annotations
 
+import hmac
 import re
 import uuid
 from collections.abc import Callable
@@ -16,6 +17,7 @@ from typing import NamedTuple
 
 from msgtrack.links.alphabet import (
     ALPHABET,
+    LOW_BITS,
     decode_bytes,
     decode_int,
     digest_text,
@@ -24,7 +26,7 @@ from msgtrack.links.alphabet import (
     is_token_text,
     mix_letter,
 )
-from msgtrack.links.keyring import MAC_LENGTH, Keyring, SigningKey
+from msgtrack.links.keyring import MAC_LENGTH, Copies, Keyring, SigningKey
 from msgtrack.links.placeholders import joined, pieces_of, tag_of
 from msgtrack.model import Consent, LinkType, Part, Policy, TrackedLink
 
@@ -203,34 +205,40 @@ def message_reader(keyring: Keyring, realm: str) -> MessageReader:
     between threads.
     """
     # As many as heads that were asked for; three characters can say 32,768.
-    verifying: dict[str, Callable[[str, str], bool]] = {}
+    known: dict[str, Copies] = {}
+    is_equal = hmac.compare_digest
 
-    def verify_of(head: str) -> Callable[[str, str], bool] | None:
+    def copies_of(head: str) -> Copies | None:
         bits = _head_bits(head)
         if bits is None:
             return None
         keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
         if len(keys) != 1:
             return None
-        verifying[head] = keys[0].verify
-        return keys[0].verify
+        copies = known[head] = keys[0].copies
+        return copies
 
     def read(token: str) -> tuple[str, str] | None:
         head = token[:HEAD_LENGTH]
-        verify = verifying.get(head) or verify_of(head)
-        # What has values behind it is signed twice, and read elsewhere.
-        if verify is None or ".-" in token or not token.isascii():
+        copies = known.get(head) or copies_of(head)
+        if copies is None:
             return None
-        text = token[:-MAC_LENGTH]
-        if not verify(text, token[-MAC_LENGTH:]):
+        # As SigningKey.verify does it; written out, for logs ask this of each message. What has values behind it is signed
+        # twice, and not so: it is read elsewhere.
+        data = token.encode("utf-8", "replace")
+        inner = copies[0]()
+        inner.update(data[:-MAC_LENGTH])
+        outer = copies[1]()
+        outer.update(inner.digest())
+        if not is_equal(outer.digest()[:MAC_LENGTH].translate(LOW_BITS), data[-MAC_LENGTH:]):
             return None
-        before, _, rest = text.partition("-")
+        before, _, rest = token[:-MAC_LENGTH].partition("-")
         number, hyphen, behind = rest.partition("-")
         try:
             message_id = decode_id(number) if number[:1] == "." else str(decode_int(number))
         except (ValueError, OverflowError):
             return None
-        return f"{before}-{hyphen}{behind}", message_id
+        return f"{before}-{behind}" if hyphen else before, message_id
 
     return read
 

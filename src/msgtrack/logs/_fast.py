@@ -15,7 +15,9 @@ import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
+
+from attrs import evolve
 
 from msgtrack._borders import microseconds, shown
 from msgtrack.clients import ClientReader
@@ -30,40 +32,57 @@ from msgtrack.logs.combined import parse_line, tail_facts
 from msgtrack.model import Client, PeoplePolicy, ResolutionOutcome
 from msgtrack.protocols import Resolver
 
-__all__ = ["VERSIONS", "WRITTEN_LENGTH", "FastLines", "MessageReader", "is_head", "message_reader_of", "text_of"]
+__all__ = ["FastLines", "MessageReader", "PersonOf", "message_reader_of", "text_of"]
 
 MessageReader = Callable[[str], "tuple[str, str] | None"]
 """See ``Tracker.message_reader``."""
+
+PersonOf = Callable[[str, "Client | None", datetime], str]
+"""From address, client and moment to the key of a person."""
 
 T = TypeVar("T")
 
 _ROOM = 8_192
 _MAX_BEFORE = 2_048
 _ROOM_FOR_MODELS = 1_024
-# Nothing that might be the head of syslog or the like, which only the long way knows.
-is_head = re.compile(r"(?:[0-9]{1,3}\.[0-9.]{1,60}|[0-9a-f]{0,4}:[0-9a-f:.]{1,60}) - - \[.{28}").fullmatch
-_WRITTEN = re.compile(r"(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] ")
-WRITTEN_LENGTH = 28
-VERSIONS = frozenset({"1.0", "1.1", "2", "2.0", "3", "3.0"})
-_BEHIND_URL = " HTTP"
+_ROOM_FOR_PLACES = 1_024
+_ROOM_AT_A_PLACE = 64
+_BEHIND_URL = " HTTP/"
+_BEFORE_MOMENT = " - - ["
+# Of these alone no head of syslog or the like is made, which only the long way knows.
+_ADDRESS_LETTERS = "0123456789abcdef.:"
+_WRITTEN = re.compile(r"(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] \"")
+_WRITTEN_LENGTH = 29
+_NOBODY = sized("")
+_VERSIONS = frozenset({"1.0", "1.1", "2", "2.0", "3", "3.0"})
 
 
 # Bare tuples, because a line takes each apart.
-_Minute = tuple[int, str, str]
-"""Of a second: microseconds since 1970, and digits and part of ids of its minute."""
-_Moment = tuple[datetime, str, str, _Minute]
-"""A second: the moment, the eight digits that ids begin with, its part of ids, and what only some need."""
+_Said = tuple[str, str]
+"""What a message part says: its family, and the message's id. Of texts alone, so that collecting garbage takes no notice of
+them.
+"""
 _Tail = tuple[Client | None, str]
-"""What stands behind the request: the client, and the parts of ids behind the link."""
-_Model = tuple[Make, datetime | None, str, str, str, bool, dict[str, int]]
-"""Events alike: what makes them, the moment from which there are none, the parts of ids for kind, delivery, and link, whether a key
-of the person may be kept; and room for the numbers of examples, by what is behind the link.
+"""What stands behind the request's URL: the client, and the parts of ids behind the link."""
+_Moment = tuple[datetime, str, str, int, str, str]
+"""A second: the moment, the eight digits that ids begin with, its part of ids; microseconds since 1970, and digits and part of ids
+of its minute.
+"""
+_Model = tuple[Make, datetime | None, str, str, str, dict[str, int]]
+"""Events alike: what makes them, the moment from which there are none, the parts of ids for kind, delivery, and link; and room for
+the numbers of examples, by what is behind the link.
 """
 _Models = dict[str, _Model]
 """Of one family, by what stands before the message part: method and the rest of the URL."""
-_Said = tuple[str, str, str]
-"""What a message part says: its family, the message's id, and its part of ids. Of texts alone, so that collecting garbage takes
-no notice of them.
+_Here = tuple[Make, datetime, str, str, str, _Model, _Moment]
+"""Events alike and of one second: what makes them, the moment, the eight digits, the parts of ids before the message and
+behind it; and what this was put together of.
+"""
+_Place = dict[str, _Here]
+"""Of what stands between the address and the message part (the moment, the method, the rest of the URL), by family."""
+_Step = tuple[_Model, _Moment, str, str, _Tail, "str | None"]
+"""An event that is not made yet: its model and its moment, the message's id, its own id, what stands behind the URL, and the
+person's key.
 """
 
 
@@ -92,6 +111,8 @@ def text_of(line: str, number: int) -> str:
 class FastLines:
     """Reads the lines of one log in the combined format, one after the other."""
 
+    _makes_events = True
+
     def __init__(
         self,
         tracker: Resolver,
@@ -100,17 +121,19 @@ class FastLines:
         clients: ClientReader | None = None,
         *,
         source: str = "",
-        people: PeoplePolicy | None = None,
     ) -> None:
         self._clients = clients
-        self._source, self._people = source, people
+        self._source = source
+        self._people: PeoplePolicy | None = None
+        self._person_of: PersonOf | None = None
         self._tracker = tracker
         self._read_message = read_message
         self._ordinals = ordinals
-        self._moments: dict[str, _Moment] = {}
         self._tails: dict[str, _Tail] = {}
         self._said: dict[str, _Said] = {}
         self._families: dict[str, _Models] = {}
+        self._moments: dict[str, _Moment] = {}
+        self._places: dict[str, _Place] = {}
 
     def events(self, lines: Iterable[str], first: int = 1) -> Iterator[Event | Rejected]:
         """The events and rejections of lines, with or without their ends; the first of them has that number.
@@ -118,47 +141,66 @@ class FastLines:
         Raises:
             InvalidValue: a line is not text.
         """
-        of_second, sha256 = self._ordinals.of_second, hashlib.sha256
-        moment_of, tail_of = self._moments.get, self._tails.get
-        said_of, models_of = self._said.get, self._families.get
+        return cast("Iterator[Event | Rejected]", self._steps(lines, first))
+
+    def _steps(self, lines: Iterable[str], first: int) -> Iterator[Event | Rejected | _Step]:
+        """What becomes of lines, for events and columns. Events are made in here where they are wanted: a generator around this one
+        would take a twentieth of its time.
+        """
+        of_second, sha256 = self._ordinals.of_second, hashlib.sha256().copy
+        said_of, tail_of, place_of = self._said.get, self._tails.get, self._places.get
+        read_message, known, unknown = self._read_message, self._said, _Place()
+        makes_events, person_of = self._makes_events, self._person_of
+        person: str | None = None
         second, seen = "", {"": 0}
         for number, line in enumerate(lines, first):
             # Written out in one piece: each call would cost as much as what it does. A line's end goes with what is behind.
             try:
-                head, request, behind = line.split('"', 2)
-                url, _, version = request.rpartition("/")
-                before, _, message = url.rpartition("/")
-            except (ValueError, TypeError, AttributeError):
-                said = None
-            else:
-                said = said_of(message) or self._message(message)
-            if said is not None and version in VERSIONS and is_head(head):
+                front, _, behind = line.partition(_BEHIND_URL)
+                front, _, message = front.rpartition("/")
+                said = said_of(message)
+            except (TypeError, AttributeError):
+                message, said = "", None
+            if said is None:
+                said = read_message(message)
+                if said is not None:
+                    if len(known) >= _ROOM:
+                        known.clear()
+                    known[message] = said
+            if said is not None:
                 tail = tail_of(behind) or self._tail(behind)
-                written = head[-WRITTEN_LENGTH:]
-                moment = moment_of(written) or self._moment(written)
-                if tail is not None and moment is not None:
-                    family, message_id, part = said
-                    models = models_of(family)
-                    model = None if models is None else models.get(before)
-                    at, prefix, moment_part, _ = moment
-                    if model is None:
+                address, _, place = front.partition(_BEFORE_MOMENT)
+                if tail is not None and address and not address.strip(_ADDRESS_LETTERS):
+                    family, message_id = said
+                    here = place_of(place, unknown).get(family) or self._here(place, family)
+                    if here is None:
                         second = ""
-                        record = self._learn(line, number, before, said)
+                        record = self._learn(line, number, place[_WRITTEN_LENGTH:], said)
                         if record is not None:
                             yield record
                         continue
-                    make, end, kind, delivery, link, _, _ = model
-                    if end is None or at < end:
-                        client, agent = tail
-                        parts = f"{kind}{moment_part}{delivery}{part}{link}{agent}".encode()
-                        key = prefix + sha256(parts).hexdigest()[:24]
-                        if prefix != second:
-                            second, seen = prefix, of_second(prefix)
-                        ordinal = seen.get(key, 0)
+                    make, at, prefix, start, link, model, moment = here
+                    client, agent = tail
+                    if person_of is not None:
+                        person = person_of(address, client, at)
+                        agent = sized(person) + agent[len(_NOBODY) :]
+                    hashed = sha256()
+                    hashed.update(f"{start}{len(message_id)}:{message_id}{link}{agent}".encode())
+                    key = prefix + hashed.hexdigest()[:24]
+                    if prefix != second:
+                        second, seen = prefix, of_second(prefix)
+                    if key not in seen:
+                        seen[key] = 1
+                    else:
+                        ordinal = seen[key]
                         seen[key] = ordinal + 1
-                        event = make(at, message_id, key, client)
-                        yield event if not ordinal else make(at, message_id, event.derived_id(ordinal), client)
-                        continue
+                        same = make(at, message_id, key, client)
+                        key = (same if person is None else evolve(same, source_id=person)).derived_id(ordinal)
+                    if makes_events:
+                        yield make(at, message_id, key, client)
+                    else:
+                        yield model, moment, message_id, key, tail, person
+                    continue
             second = ""
             slow = self._slow(line, number)[1]
             if slow is not None:
@@ -178,13 +220,16 @@ class FastLines:
         event = None if decision is None else decision.event
         if decision is None or event is None or type(event) not in MODELS or len(before) > _MAX_BEFORE:
             return record
+        # The quote behind the request is that behind its version only where none stands before.
+        if '"' in before or "\\" in before:
+            return record
         resolution = decision.resolution
-        # A pseudonym is of one message; who goes unnamed goes the long way, too.
+        # A pseudonym is of one message; who goes unnamed, or may have no key, goes the long way, too.
         is_named = event.message_id == resolution.message_id == said[1]
-        if is_named and resolution.outcome is ResolutionOutcome.VALID and not resolution.repairs:
+        if is_named and decision.may_key and resolution.outcome is ResolutionOutcome.VALID and not resolution.repairs:
             parts = sized(event.kind), sized(event.delivery_id or ""), sized(event.link_id or "")
             numbers: dict[str, int] = {}
-            model = (maker(event), resolution.expires_at, *parts, decision.may_key, numbers)
+            model = (maker(event), resolution.expires_at, *parts, numbers)
             family = said[0]
             models = self._families.get(family)
             if models is None:
@@ -192,17 +237,23 @@ class FastLines:
             _remember(models, before, model, _ROOM_FOR_MODELS)
         return record
 
-    def _message(self, message: str) -> _Said | None:
-        # Most lines of a large log come here, so this is written out, too.
-        found = self._read_message(message[:-5]) if message[-5:] == _BEHIND_URL else None
-        if found is None:
+    def _here(self, place: str, family: str) -> _Here | None:
+        """What is known of the events of a family at a place, put together; None when there is nothing, or no event."""
+        written, before = place[:_WRITTEN_LENGTH], place[_WRITTEN_LENGTH:]
+        models = self._families.get(family)
+        model = None if models is None else models.get(before)
+        moment = self._moments.get(written) or self._moment(written)
+        if model is None or moment is None:
             return None
-        message_id = found[1]
-        known = self._said
-        if len(known) >= _ROOM:
-            known.clear()
-        said = known[message] = (found[0], message_id, f"{len(message_id)}:{message_id}")
-        return said
+        make, end, kind, delivery, link, _ = model
+        at, prefix, part, _, _, _ = moment
+        if end is not None and at >= end:
+            return None
+        known = self._places.get(place)
+        if known is None:
+            known = _remember(self._places, place, _Place(), _ROOM_FOR_PLACES)
+        here = (make, at, prefix, f"{kind}{part}{delivery}", link, model, moment)
+        return _remember(known, family, here, _ROOM_AT_A_PLACE)
 
     def _moment(self, written: str) -> _Moment | None:
         match = _WRITTEN.fullmatch(written)
@@ -210,11 +261,12 @@ class FastLines:
         if at is None:
             return None
         start = at.replace(second=0, microsecond=0)
-        minute = microseconds(at), id_head(start), sized(start.isoformat())
-        return _remember(self._moments, written, (at, id_head(at), sized(at.isoformat()), minute))
+        moment = (at, id_head(at), sized(at.isoformat()), microseconds(at), id_head(start), sized(start.isoformat()))
+        return _remember(self._moments, written, moment)
 
     def _tail(self, behind: str) -> _Tail | None:
-        facts = tail_facts(behind.rstrip("\r\n"))
+        version, _, answer = behind.rstrip("\r\n").partition('"')
+        facts = tail_facts(answer) if version in _VERSIONS else None
         if facts is None:
             return None
         status, agent = facts

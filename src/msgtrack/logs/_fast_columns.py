@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from datetime import date, datetime
+from typing import cast
 
 from attrs import evolve
 
@@ -18,7 +19,7 @@ from msgtrack.decide import Decision, salted_key
 from msgtrack.events import Event, Open
 from msgtrack.hits import Rejected
 from msgtrack.identity import Ordinals, collected_id
-from msgtrack.logs._fast import VERSIONS, WRITTEN_LENGTH, FastLines, MessageReader, is_head
+from msgtrack.logs._fast import FastLines, MessageReader, PersonOf
 from msgtrack.logs._fast_events import sized
 from msgtrack.model import Client, PeoplePolicy
 from msgtrack.protocols import Resolver, UnreadLines
@@ -26,21 +27,23 @@ from msgtrack.protocols import Resolver, UnreadLines
 __all__ = ["FastColumns"]
 
 _OPEN = sized(Open.kind)
-_NOBODY = sized("")
 _MOST_SALTS = 400
 
 
 class FastColumns(FastLines):
     """Reads the lines of one source. ``hits`` and ``skipped`` count as a run record does."""
 
+    _makes_events = False
+
     def __init__(
         self, tracker: Resolver, read_message: MessageReader, *, source: str, people: PeoplePolicy | None = None
     ) -> None:
-        super().__init__(tracker, read_message, Ordinals(), source=source, people=people)
+        super().__init__(tracker, read_message, Ordinals(), source=source)
+        self._people = people
+        if people is not None and people.key == "hash":
+            self._person_of = _persons(tracker)
         self.hits = 0
         self.skipped: Counter[str] = Counter()
-        self._hashes_people = people is not None and people.key == "hash"
-        self._salts: dict[date, bytes] = {}
         self._begin()
 
     def _begin(self) -> None:
@@ -71,79 +74,34 @@ class FastColumns(FastLines):
         """Take in the events of lines; those that were rejected come back, in order. ``ordinals`` are those of the lines' scope."""
         self._ordinals = ordinals
         rejected: list[Rejected] = []
-        of_second, sha256 = ordinals.of_second, hashlib.sha256
-        moment_of, tail_of = self._moments.get, self._tails.get
-        said_of, models_of = self._said.get, self._families.get
-        hashes_people = self._hashes_people
         add_id, add_us, add_example = self._ids.append, self._occurred_us.append, self._example.append
         add_message, add_person = self._message_ids.append, self._source_ids.append
-        second, seen = "", {"": 0}
-        quick = 0
-        for number, line in enumerate(lines.texts, lines.first):
-            # In one piece, as in FastLines.events, and step for step the same.
-            try:
-                head, request, behind = line.split('"', 2)  # type: ignore[union-attr]  # caught below
-                url, _, version = request.rpartition("/")
-                before, _, message = url.rpartition("/")
-            except (ValueError, TypeError, AttributeError):
-                said = None
-            else:
-                said = said_of(message) or self._message(message)
-            if said is not None and version in VERSIONS and is_head(head):
-                tail = tail_of(behind) or self._tail(behind)
-                written = head[-WRITTEN_LENGTH:]
-                moment = moment_of(written) or self._moment(written)
-                if tail is not None and moment is not None:
-                    family, message_id, part = said
-                    models = models_of(family)
-                    model = None if models is None else models.get(before)
-                    at, prefix, moment_part, minute = moment
-                    if model is None:
-                        second = ""
-                        record = self._learn(line, number, before, said)  # type: ignore[arg-type]  # what was split is text
-                        if record is not None:
-                            self._add(record, lines, rejected)
-                        continue
-                    make, end, kind, delivery, link, may_key, numbers = model
-                    if end is None or at < end:
-                        client, agent = tail
-                        person, tail_parts = None, agent
-                        if hashes_people and may_key:
-                            person = self._person(head, client, at)
-                            tail_parts = sized(person) + agent[len(_NOBODY) :]
-                        parts = f"{kind}{moment_part}{delivery}{part}{link}{tail_parts}".encode()
-                        key = prefix + sha256(parts).hexdigest()[:24]
-                        if prefix != second:
-                            second, seen = prefix, of_second(prefix)
-                        ordinal = seen.get(key, 0)
-                        seen[key] = ordinal + 1
-                        example = numbers.get(agent)
-                        if example is None:
-                            if not numbers:
-                                self._numbered.append(numbers)
-                            example = numbers[agent] = len(self._examples)
-                            self._examples.append(make(at, message_id, key, client))
-                        us, minute_head, minute_part = minute
-                        if kind == _OPEN:
-                            parts = f"{_OPEN}{delivery}{part}{minute_part}".encode()
-                            key = minute_head + sha256(parts).hexdigest()[:24]
-                        elif ordinal:
-                            same = evolve(make(at, message_id, key, client), source_id=person)
-                            key = same.derived_id(ordinal)
-                        add_id(key)
-                        add_us(us)
-                        add_example(example)
-                        add_message(message_id)
-                        add_person(person)
-                        quick += 1
-                        continue
-            second = ""
-            if isinstance(line, Rejected):
-                self._add(line, lines, rejected)
+        sha256, quick = hashlib.sha256().copy, 0
+        for step in self._steps(lines.texts, lines.first):  # type: ignore[arg-type]  # _slow sees to what is no text
+            if type(step) is not tuple:
+                self._add(cast("Event | Rejected", step), lines, rejected)
                 continue
-            slow = self._slow(line, number)[1]
-            if slow is not None:
-                self._add(slow, lines, rejected)
+            model, moment, message_id, key, tail, person = step
+            make, _, kind, delivery, _, numbers = model
+            at, _, _, us, minute_head, minute_part = moment
+            client, agent = tail
+            example = numbers.get(agent)
+            if example is None:
+                if not numbers:
+                    self._numbered.append(numbers)
+                example = numbers[agent] = len(self._examples)
+                self._examples.append(make(at, message_id, key, client))
+            if kind == _OPEN:
+                # As collected_id gives it.
+                hashed = sha256()
+                hashed.update(f"{kind}{delivery}{len(message_id)}:{message_id}{minute_part}".encode())
+                key = minute_head + hashed.hexdigest()[:24]
+            add_id(key)
+            add_us(us)
+            add_example(example)
+            add_message(message_id)
+            add_person(person)
+            quick += 1
         self.hits += quick
         return rejected
 
@@ -162,7 +120,9 @@ class FastColumns(FastLines):
         self._message_ids.append(event.message_id)
         self._source_ids.append(event.source_id)
 
-    def _slow(self, line: str, number: int) -> tuple[Decision | None, Event | Rejected | None]:
+    def _slow(self, line: str | Rejected, number: int) -> tuple[Decision | None, Event | Rejected | None]:
+        if isinstance(line, Rejected):
+            return None, line
         decision, record = super()._slow(line, number)
         if decision is not None:
             self.hits += 1
@@ -170,12 +130,18 @@ class FastColumns(FastLines):
                 self.skipped[decision.reason.value] += 1
         return decision, record
 
-    def _person(self, head: str, client: Client | None, at: datetime) -> str:
-        # What stands before the moment is an address, or the line would have gone the long way: so there is always a key.
+
+def _persons(tracker: Resolver) -> PersonOf:
+    """As :func:`msgtrack.decide.person_key` has it of a hit with an address, and all that go this way have one."""
+    salts: dict[date, bytes] = {}
+
+    def person_of(address: str, client: Client | None, at: datetime) -> str:
         day = at.date()
-        salt = self._salts.get(day)
+        salt = salts.get(day)
         if salt is None:
-            if len(self._salts) >= _MOST_SALTS:
-                self._salts.clear()
-            salt = self._salts[day] = self._tracker.person_salt(day.isoformat())
-        return salted_key(salt, head.partition(" ")[0], "" if client is None else client.user_agent)
+            if len(salts) >= _MOST_SALTS:
+                salts.clear()
+            salt = salts[day] = tracker.person_salt(day.isoformat())
+        return salted_key(salt, address, "" if client is None else client.user_agent)
+
+    return person_of

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from msgtrack.logs._lines import LogFormat, Reads
 
@@ -22,15 +22,22 @@ Where a format lists no `user_agent`, its server writes none unless it is told t
 """
 
 
-def page_of(formats: Iterable[LogFormat]) -> str:
-    """The page as Markdown."""
-    return "\n".join([_HEAD, *(_section(log_format) for log_format in sorted(formats, key=lambda one: one.name))])
+_OWN = """Whatever format the server was told to write is read by this, and of its fields those below; `roles` says what others become.
+Any other field may stand in the format, and is passed over"""
 
 
-def _section(log_format: LogFormat) -> str:
-    rows = "\n".join(_row(reads) for reads in log_format.reads)
-    described = log_format.description[:1].upper() + log_format.description[1:]
-    return f"## `{log_format.name}`\n\n{described}.\n\n| Field | Becomes | |\n| --- | --- | --- |\n{rows}\n"
+def page_of(formats: Iterable[LogFormat], own: Mapping[str, Iterable[Reads]]) -> str:
+    """The page as Markdown; ``own`` says what is read of formats made from a server's own text, by their function's name."""
+    sections = [
+        _section(log_format.name, log_format.description[:1].upper() + log_format.description[1:], log_format.reads)
+        for log_format in sorted(formats, key=lambda one: one.name)
+    ]
+    return "\n".join([_HEAD, *sections, *(_section(f"formats.{name}", _OWN, reads) for name, reads in own.items())])
+
+
+def _section(name: str, described: str, reads: Iterable[Reads]) -> str:
+    rows = "\n".join(_row(one) for one in reads)
+    return f"## `{name}`\n\n{described}.\n\n| Field | Becomes | |\n| --- | --- | --- |\n{rows}\n"
 
 
 def _row(reads: Reads) -> str:

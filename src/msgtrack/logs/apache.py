@@ -12,10 +12,10 @@ from datetime import UTC, tzinfo
 from msgtrack._borders import shown
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.logs import _texts, _times
-from msgtrack.logs._lines import FIELDS, LogFormat
+from msgtrack.logs._lines import FIELDS, LogFormat, Reads
 from msgtrack.logs._template import MOMENT, PARTS, QUOTED, WORD, Slot, line_parser, reads_of
 
-__all__ = ["DIRECTIVES", "compile_format", "pieces_of", "text_of"]
+__all__ = ["DIRECTIVES", "READS", "compile_format", "pieces_of", "text_of"]
 
 DIRECTIVES: dict[str, str] = {
     "%h": "client_ip",
@@ -36,6 +36,17 @@ DIRECTIVES: dict[str, str] = {
     "%L": "request_id",
 }
 """What a directive becomes, if its format names nothing else; names in braces without regard to case."""
+
+READS = (
+    Reads(field="%t", becomes="received_at"),
+    Reads(
+        field="%{…}t",
+        becomes="received_at",
+        note="`sec`, `msec`, `usec`, `msec_frac`, `usec_frac`, and the letters of strftime",
+    ),
+    *(Reads(field=directive, becomes=becomes) for directive, becomes in DIRECTIVES.items()),
+)
+"""What is read of a format that holds it, for the reference."""
 
 _SHAPES = {
     "%h": WORD,

@@ -34,7 +34,9 @@ from msgtrack.logs import (
     vhost_combined,
     w3c,
 )
+from msgtrack.logs import apache as apache_log
 from msgtrack.logs import haproxy as haproxy_log
+from msgtrack.logs import nginx as nginx_log
 from msgtrack.logs._lines import ODD_VALUES, LineReader, LogFormat, Reads
 from msgtrack.logs._reference import page_of
 from msgtrack.logs.apache import compile_format as apache
@@ -128,8 +130,10 @@ def get(name: str | LogFormat) -> LogFormat:
 
 
 def reference_page() -> str:
-    """The page that lists every format of the table and every field that it reads, as Markdown."""
-    return page_of(FORMATS.values())
+    """The page that lists every format of the table and every field that it reads, and what is read of a server's own format, as
+    Markdown.
+    """
+    return page_of(FORMATS.values(), {"nginx": nginx_log.READS, "apache": apache_log.READS})
 
 
 def detect(lines: Iterable[str]) -> Detection:

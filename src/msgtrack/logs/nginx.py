@@ -14,10 +14,10 @@ from datetime import datetime
 from msgtrack._borders import shown
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.logs import _texts, _times
-from msgtrack.logs._lines import FIELDS, LogFormat
+from msgtrack.logs._lines import FIELDS, LogFormat, Reads
 from msgtrack.logs._template import LIST, MOMENT, QUOTED, WORD, Slot, line_parser, reads_of
 
-__all__ = ["VARIABLES", "compile_format"]
+__all__ = ["READS", "VARIABLES", "compile_format"]
 
 VARIABLES: dict[str, str] = {
     "remote_addr": "client_ip",
@@ -44,6 +44,11 @@ _MOMENTS: dict[str, tuple[str, Callable[[str], datetime | None]]] = {
     "time_iso8601": (r"[0-9T:+.Z-]{19,40}", _times.iso),
     "msec": (r"\d{1,12}\.\d{3}", _times.epoch),
 }
+READS = (
+    *(Reads(field=f"${variable}", becomes="received_at") for variable in _MOMENTS),
+    *(Reads(field=f"${variable}", becomes=becomes) for variable, becomes in VARIABLES.items()),
+)
+"""What is read of a format that holds it, for the reference."""
 _SHAPES = {
     "status": r"\d{3}|-|",
     "remote_addr": WORD,

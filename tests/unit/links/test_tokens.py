@@ -20,6 +20,7 @@ from msgtrack.links.tokens import (
     decode_id,
     encode_id,
     message_head,
+    message_reader,
     message_text,
     read_link,
     read_message,
@@ -81,6 +82,19 @@ def test_integers_round_trip_in_their_shortest_form(number: int) -> None:
     assert decode_int(text) == number
     assert set(text) <= set(ALPHABET)
     assert text == "0" or text[0] != "0"
+
+
+@given(
+    st.characters().filter(lambda character: character not in ALPHABET), st.sampled_from(["{}", "1{}", "{}1", "1{}1"])
+)
+def test_integers_have_no_letters_but_ours(character: str, text: str) -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        decode_int(text.format(character))
+
+
+def test_no_text_is_no_integer() -> None:
+    with pytest.raises(ValueError, match=r".*"):
+        decode_int("")
 
 
 @given(st.binary(max_size=64))
@@ -402,3 +416,29 @@ def test_a_concealed_click_shows_no_id_and_says_them_to_the_tracker() -> None:
     assert len(url) == len(click(Tracker(BASE, KEYS), "reader-1001"))
     said = Tracker(BASE, KEYS).resolve(url)
     assert (said.delivery_id, said.message_id, said.link_id) == ("spring", "reader-1001", "2")
+
+
+@given(ids, ids, policies, st.booleans(), st.none() | moments, st.just("") | ids, st.data())
+def test_the_reader_of_many_says_what_read_message_says(
+    delivery_id: str,
+    message_id: str,
+    policy: Policy,
+    seed: bool,
+    expires_at: datetime | None,
+    variant: str,
+    data: st.DataObject,
+) -> None:
+    read = message_reader(KEYS, "")
+    part = make_message(delivery_id, message_id, policy, seed=seed, expires_at=expires_at, variant=variant)
+    found = read(part)
+    assert found is not None
+    assert found[1] == message_id
+    other = read(make_message(delivery_id, "another", policy, seed=seed, expires_at=expires_at, variant=variant))
+    assert other == (found[0], "another")
+    assert (
+        read(make_message(delivery_id, message_id, policy, seed=not seed, expires_at=expires_at, variant=variant))
+        != found
+    )
+    at = data.draw(st.integers(0, len(part) - 1))
+    changed = part[:at] + data.draw(st.characters()) + part[at + data.draw(st.integers(0, 2)) :]
+    assert (read(changed) is None) == (read_message(changed, KEYS, "") is None)

@@ -12,11 +12,13 @@ from hypothesis import strategies as st
 from odd_log_lines import (
     AGENTS,
     BASE,
+    ELSEWHERE,
     END,
     KEYS,
     PARTS,
     PATHS,
     TRACKERS,
+    elsewhere,
     line_of,
     lines_of,
     moment_text,
@@ -56,6 +58,13 @@ def test_one_odd_part_after_usual_lines(name: str) -> None:
         assert list(parse(lines, tracker=TRACKERS[name])) == list(slowly(lines, TRACKERS[name]))
 
 
+@pytest.mark.parametrize("number", range(len(ELSEWHERE)))
+def test_message_parts_elsewhere_say_nothing(number: int) -> None:
+    for path in PATHS["stateless"][::5]:
+        lines = [line_of(path), line_of(path), *[elsewhere(path)[number]] * 3]
+        assert list(parse(lines, tracker=TRACKERS["stateless"])) == list(slowly(lines, TRACKERS["stateless"]))
+
+
 @pytest.mark.parametrize("name", TRACKERS)
 @settings(max_examples=40)
 @given(data=st.data())
@@ -89,6 +98,8 @@ def test_old_seconds_are_counted_alike_whatever_their_order() -> None:
 def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("msgtrack.logs._fast._ROOM", 2)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MODELS", 1)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_PLACES", 2)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM_AT_A_PLACE", 1)
     lines = [
         f'203.0.113.5 - - [{moment_text(seconds, "+0000")}] "GET {path} HTTP/1.1" 302 0 "-" "agent {seconds % 5}"\n'
         for seconds in range(20)
