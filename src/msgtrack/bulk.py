@@ -15,6 +15,7 @@ from typing import Self
 
 from attrs import define, field
 
+from msgtrack.clients import ClientReader
 from msgtrack.columns import EventColumns
 from msgtrack.errors import SourceError
 from msgtrack.events import Event
@@ -49,6 +50,7 @@ def collect_logs(
     now: datetime | Callable[[], datetime],
     people: PeoplePolicy | None = None,
     tags: WebTags | None = None,
+    clients: ClientReader | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> WorkflowRun:
     """Read every log on from its checkpoint, and keep what happened; for logs of many lines.
@@ -65,6 +67,7 @@ def collect_logs(
         now: the present, aware: a moment, or a function that gives it.
         people: with ``key="hash"``, hits get a person key.
         tags: the web tags that the redirect server answers; with them every line is read the long way.
+        clients: who reads user agents, for the breakdowns by browser, system and device; None leaves them as they are.
         progress: called with the number of records read since it was last called. It must leave the store alone, which another thread
             may be writing to.
 
@@ -77,7 +80,13 @@ def collect_logs(
         StoreError: the store fails; what was read since its last checkpoint will be read again.
     """
     collector = _BulkCollector(
-        store=store, tracker=tracker, people=people, tags=tags, clock=clock_of(now), progress=progress
+        store=store,
+        tracker=tracker,
+        people=people,
+        tags=tags,
+        clients=clients,
+        clock=clock_of(now),
+        progress=progress,
     )
     return run_of(sources, collector)
 
@@ -89,7 +98,7 @@ class _BulkCollector(Collector):
         if reader is None or not isinstance(source, LineSource):
             super().read(name, source)
             return
-        columns = FastColumns(self.tracker, reader, source=name, people=self.people)
+        columns = FastColumns(self.tracker, reader, source=name, people=self.people, clients=self.clients)
         place = self.place(name)
         try:
             with _Keeper(self, name) as keeper:

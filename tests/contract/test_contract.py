@@ -49,7 +49,7 @@ BUILT: dict[str, str] = {
     "msgtrack:Policy": "(*, opens=..., clicks=...)",
     "msgtrack:open_store": "(url)",
     "msgtrack.storage.sql:SqlStore": "(url=None, *, engine=None, schema=None, prefix='msgtrack_', busy_seconds=30.0)",
-    "msgtrack.bulk:collect_logs": "(sources, store, *, tracker, now, people=None, tags=None, progress=None)",
+    "msgtrack.bulk:collect_logs": "(sources, store, *, tracker, now, people=None, tags=None, clients=None, progress=None)",
     "msgtrack:collect": "(sources, store, *, tracker, judge=None, consent=None, now, tags=None, clients=None)",
     "msgtrack.batch:tally_logs": (
         "(logs, *, tracker, format='combined', people=None, tags=None, clients=None, executor=None, rotated=False)"

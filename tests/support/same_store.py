@@ -43,7 +43,7 @@ def check_both_ways(log: Path, stores: tuple[BaseStore, BaseStore], tracker: Tra
     how = {
         "tracker": tracker,
         "now": NOW,
-        **{name: options.pop(name) for name in ("people", "tags") if name in options},
+        **{name: options.pop(name) for name in ("people", "tags", "clients") if name in options},
     }
     by_objects, by_columns = stores
     first = collect({"web": AccessLogFile(log, **options)}, by_objects, **how)

@@ -20,6 +20,7 @@ from same_store import NOW, check_both_ways, contents, two_memories
 from msgtrack import Tracker, bulk, collect, open_store
 from msgtrack._borders import microseconds
 from msgtrack.bulk import collect_logs
+from msgtrack.clients import ClientReader
 from msgtrack.columns import EventColumns
 from msgtrack.errors import InvalidValue, MissingExtra, StoreClosed, StoreError
 from msgtrack.events import Click, Open
@@ -106,6 +107,14 @@ def test_every_odd_line_into_duckdb(
     log = tmp_path / "access.log"
     log.write_bytes(bytes_of(every_odd_line(PATHS["stateless"][::5])))
     check_both_ways(log, duckdb, TRACKER, people=people, batch_lines=200)
+
+
+def test_what_user_agents_say_is_kept_by_both_ways(duckdb: tuple[BaseStore, BaseStore], tmp_path: Path) -> None:
+    pytest.importorskip("ua_parser", reason="the extra 'agents' is not installed")
+    log = tmp_path / "access.log"
+    log.write_bytes(bytes_of(every_odd_line(PATHS["stateless"][::9])))
+    check_both_ways(log, duckdb, TRACKER, people=PeoplePolicy(key="hash"), clients=ClientReader())
+    assert "Firefox" in {event.client.browser for event in duckdb[1].scan() if event.client is not None}
 
 
 def test_equal_lines_far_apart_and_out_of_order_are_counted_alike(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from typing import cast
 from attrs import evolve
 
 from msgtrack._borders import microseconds
+from msgtrack.clients import ClientReader
 from msgtrack.columns import EventColumns
 from msgtrack.decide import Decision, salted_key
 from msgtrack.events import Event, Open
@@ -36,9 +37,15 @@ class FastColumns(FastLines):
     _makes_events = False
 
     def __init__(
-        self, tracker: Resolver, read_message: MessageReader, *, source: str, people: PeoplePolicy | None = None
+        self,
+        tracker: Resolver,
+        read_message: MessageReader,
+        *,
+        source: str,
+        people: PeoplePolicy | None = None,
+        clients: ClientReader | None = None,
     ) -> None:
-        super().__init__(tracker, read_message, Ordinals(), source=source)
+        super().__init__(tracker, read_message, Ordinals(), clients, source=source)
         self._people = people
         if people is not None and people.key == "hash":
             self._person_of = _persons(tracker)
