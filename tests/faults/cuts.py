@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import sqlite3
 import threading
@@ -10,6 +11,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from sqlalchemy import event, make_url
+
+# What is another each time: ids, moments, names of temporary things.
+_NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")
+_MOST_SAID = 2_000
 
 
 class Cuts:
@@ -20,6 +25,18 @@ class Cuts:
         self._left = 0
         self._is_after = self._is_due = False
         self.was_cut = False
+        self._said: list[str] | None = None
+
+    def watch(self) -> None:
+        """Note from now on what each step says."""
+        with self._guard:
+            self._said = []
+
+    def watched(self) -> list[str]:
+        """What each step said since then, without its numbers; it is noted no longer."""
+        with self._guard:
+            said, self._said = self._said or [], None
+            return said
 
     def arm(self, number: int, *, is_after: bool) -> None:
         """Break the step of this number, counted from 1 on from now."""
@@ -31,9 +48,11 @@ class Cuts:
         with self._guard:
             self._left, self._is_due = 0, False
 
-    def breaks_before(self) -> bool:
+    def breaks_before(self, said: str) -> bool:
         """Count a step that is about to be done; whether it is to be broken now."""
         with self._guard:
+            if self._said is not None:
+                self._said.append(_NUMBERS.sub("#", said[:_MOST_SAID]))
             if not self._left:
                 return False
             self._left -= 1
@@ -78,7 +97,7 @@ class Proxy(Cuts):
     def _up(self, client: socket.socket, server: socket.socket, hang_up: threading.Event) -> None:
         with contextlib.suppress(OSError):
             while sent := client.recv(1 << 20):
-                if self.breaks_before():
+                if self.breaks_before(sent[:_MOST_SAID].decode("latin-1")):
                     break
                 if self.breaks_after():
                     hang_up.set()
@@ -119,9 +138,9 @@ class SqliteErrors(Cuts):
     def attach(self, store: Any) -> None:
         """Listen to a store's engine."""
         engine = store._database._engine
-        event.listen(engine, "before_cursor_execute", lambda *_: self._raise_if(self.breaks_before()))
+        event.listen(engine, "before_cursor_execute", lambda *said: self._raise_if(self.breaks_before(said[2])))
         event.listen(engine, "after_cursor_execute", lambda *_: self._raise_if(self.breaks_after()))
-        event.listen(engine, "commit", lambda *_: self._raise_if(self.breaks_before()))
+        event.listen(engine, "commit", lambda *_: self._raise_if(self.breaks_before("COMMIT")))
 
     def _raise_if(self, breaks: bool) -> None:
         if breaks:
@@ -155,7 +174,7 @@ class _Failing:
     def appender(self, table: str) -> Iterator[Any]:
         import duckdb
 
-        if self._cuts.breaks_before():
+        if self._cuts.breaks_before(table):
             raise duckdb.IOException("IO Error: disk I/O error")
         with self._connection.appender(table) as made:
             yield made
@@ -168,7 +187,7 @@ class _Failing:
         # What is undone never fails on its own.
         if statement == "ROLLBACK":
             return self._connection.execute(statement, *parameters)
-        if self._cuts.breaks_before():
+        if self._cuts.breaks_before(statement):
             raise duckdb.IOException("IO Error: disk I/O error")
         done = self._connection.execute(statement, *parameters)
         if self._cuts.breaks_after():
@@ -201,7 +220,7 @@ class _Lost:
         from clickhouse_connect.driver.exceptions import OperationalError
 
         def sent(*arguments: Any, **options: Any) -> Any:
-            if self._cuts.breaks_before():
+            if self._cuts.breaks_before(str(arguments[:1])):
                 raise OperationalError("the connection was refused")
             answer = call(*arguments, **options)
             if self._cuts.breaks_after():
