@@ -135,13 +135,32 @@ def ask_all(port: int, requests: Iterable[Asked]) -> list[Answer]:
     """The answers to requests in order, on as few connections as the server allows."""
     answers: list[Answer] = []
     line: Line | None = None
-    for asked in requests:
-        line = line or Line(port)
-        answers.append(line.ask(asked))
-        # After a refusal part of the body may not have been sent.
-        if answers[-1].closes or answers[-1].status == 413:
+    try:
+        for asked in requests:
+            line, answer = _asked(port, line, asked)
+            answers.append(answer)
+            # After a refusal part of the body may not have been sent.
+            if answer.closes or answer.status == 413:
+                line.__exit__()
+                line = None
+    finally:
+        if line is not None:
             line.__exit__()
-            line = None
-    if line is not None:
-        line.__exit__()
     return answers
+
+
+def _asked(port: int, line: Line | None, asked: Asked) -> tuple[Line, Answer]:
+    """The answer, and the connection that it came by."""
+    if line is not None:
+        try:
+            return line, line.ask(asked)
+        except ConnectionResetError:
+            # A server may close what is kept open without a word (RFC 9112 9.5), as some do when an application has left a
+            # body unread. Whatever it did with this request shows in the hits.
+            line.__exit__()
+    line = Line(port)
+    try:
+        return line, line.ask(asked)
+    except BaseException:
+        line.__exit__()
+        raise
