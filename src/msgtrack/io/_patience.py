@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from msgtrack.errors import StoreError
 
@@ -23,7 +23,7 @@ class Patience:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
-        self._thread: threading.Thread | None = None
+        self._asked: tuple[threading.Thread, Future[Any]] | None = None
 
     def ask(self, question: Callable[[], _T]) -> _T:
         """The answer.
@@ -32,13 +32,15 @@ class Patience:
             StoreError: there is none yet, or an earlier question has not ended.
             BaseException: whatever the question raises.
         """
-        if self._thread is not None and self._thread.is_alive():
-            raise StoreError("the store of links is still busy with an earlier question")
+        if self._asked is not None:
+            thread, earlier = self._asked
+            # A thread lives on for a moment behind its answer; one that a fork left behind never answers.
+            if thread.is_alive() and not earlier.done():
+                raise StoreError("the store of links is still busy with an earlier question")
         future: Future[_T] = Future()
-        self._thread = threading.Thread(
-            target=_answer, args=(future, question), name="msgtrack-store-of-links", daemon=True
-        )
-        self._thread.start()
+        thread = threading.Thread(target=_answer, args=(future, question), name="msgtrack-store-of-links", daemon=True)
+        self._asked = thread, future
+        thread.start()
         try:
             return future.result(self._seconds)
         except TimeoutError as error:

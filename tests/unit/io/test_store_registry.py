@@ -275,6 +275,18 @@ def test_a_store_that_is_slow_is_not_waited_for_and_what_it_says_in_the_end_is_k
     may_answer.set()
 
 
+def test_a_store_that_has_answered_may_be_asked_again_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R47."""
+    # A thread that lives on behind its answer, as each does for a moment.
+    monkeypatch.setattr(threading.Thread, "is_alive", lambda _: True)
+    registry, watched, _ = made()
+    watched.store.put([link(1), link(2)])
+    # The whole store, and then the delivery that the link turned out to be of.
+    assert registry.find("00000001") == link(1)
+    assert registry.find_in("00000002", "d2") == link(2)
+    assert watched.asked == [None, ("d1",), ("d2",)]
+
+
 def test_threads_that_miss_together_ask_once() -> None:
     """R46."""
     registry, watched, _ = made()
