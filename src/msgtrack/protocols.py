@@ -6,7 +6,7 @@ cited by a test of :class:`msgtrack.testing.StoreSuite`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any, Protocol, TypeVar, runtime_checkable
 
@@ -33,6 +33,7 @@ __all__ = [
     "FrozenCounts",
     "Ingested",
     "LineSource",
+    "MessageReader",
     "Query",
     "Record",
     "Resolver",
@@ -42,6 +43,7 @@ __all__ = [
     "Store",
     "UnreadLines",
     "WorkflowRun",
+    "message_reader_of",
 ]
 
 
@@ -217,7 +219,8 @@ class LineSource(Source, Protocol):
 class Resolver(Protocol):
     """Who knows what a tracked URL says; ``msgtrack.Tracker`` is one.
 
-    A class may also have ``message_reader()``, which gives a quicker reader of message parts, or None; logs then use it.
+    A class may also have ``message_reader()``, which gives a quicker reader of message parts, or None; see
+    ``Tracker.message_reader``. Logs and the redirect then use it.
     """
 
     def resolve(self, url: str, *, at: datetime | None = None) -> Resolution:
@@ -230,6 +233,18 @@ class Resolver(Protocol):
     def person_salt(self, day: str) -> bytes:
         """A secret of one day (``2026-11-21``), for person keys made by hashing."""
         ...
+
+
+MessageReader = Callable[[str], "tuple[str, str] | None"]
+"""From the last segment of a path to its family and its message's id; see ``Tracker.message_reader``."""
+
+
+def message_reader_of(resolver: Resolver) -> MessageReader | None:
+    """What tells a resolver's URLs apart by message; None when it does not say."""
+    # Asked of the class: what stands in for a resolver and passes on what it does not know may resolve in a way of its own.
+    method: Any = getattr(type(resolver), "message_reader", None)
+    reader: MessageReader | None = None if method is None else method(resolver)
+    return reader
 
 
 @runtime_checkable

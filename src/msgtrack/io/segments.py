@@ -218,7 +218,16 @@ class SegmentWriter:
             raise OSError(errno.EBADF, "the writer is closed")
         if len(line) > MAX_LINE:
             raise OSError(errno.EMSGSIZE, f"a hit of {len(line):,} bytes is too long")
-        segment = self._current()
+        segment, now = self._segment, self._clock()
+        # Nearly always the one that there is goes on.
+        if (
+            segment is None
+            or segment.first_at is None
+            or segment.is_spoilt
+            or not segment.first_at <= now < segment.first_at + self._max_age_seconds
+            or segment.size >= self._rotate_past
+        ):
+            segment = self._current(now)
         for _ in range(_TRIES):
             try:
                 segment.append(line)
@@ -228,18 +237,21 @@ class SegmentWriter:
                     raise
                 segment = self._renew()
                 continue
-            if self._is_kept(segment, line):
+            if not segment.is_watched:
+                return segment
+            state = os.fstat(segment.fd)
+            if (state.st_nlink and state.st_size == segment.size) or self._is_kept(segment, line, state):
                 return segment
             segment = self._renew()
         raise OSError(errno.ENOENT, "segments are removed as fast as they are begun")
 
-    def _current(self) -> OpenSegment:
+    def _current(self, now: float) -> OpenSegment:
+        """The segment for the next line: the one that there is, or a new one."""
         segment = self._segment
         if segment is None:
             # A forked process, at its first hit.
             segment = self._segment = self._begin()
             self._start_threads()
-        now = self._clock()
         if segment.first_at is None or now < segment.first_at:
             segment.first_at = now
         is_old = segment.hits and now - segment.first_at >= self._max_age_seconds
@@ -256,13 +268,8 @@ class SegmentWriter:
             segment.first_at = now
         return segment
 
-    def _is_kept(self, segment: OpenSegment, line: bytes) -> bool:
-        """Whether the line stands in a file that has a name, and whose lines are all there."""
-        if not segment.is_watched:
-            return True
-        state = os.fstat(segment.fd)
-        if state.st_nlink and state.st_size == segment.size:
-            return True
+    def _is_kept(self, segment: OpenSegment, line: bytes, state: os.stat_result) -> bool:
+        """Whether the line stands in a file that has a name, though it is not of the size that we know."""
         segment.is_spoilt = True
         if state.st_nlink and state.st_size > segment.size:
             # Somebody else wrote to it. The line is in; the next one goes to a file of our own.

@@ -20,7 +20,7 @@ class Headers(Sequence[tuple[str, str]]):
     """The headers of a request: pairs of lower-case name and value, in the order in which they came.
 
     Equal to a tuple of the same pairs. An edge has a subclass of its own, that reads no more of them than is asked for: it
-    has other ``pairs``, ``first`` and ``every``, which say the same.
+    has other ``pairs``, ``first``, ``every`` and ``has_any``, which say the same.
     """
 
     __slots__ = ("_first", "_pairs")
@@ -47,6 +47,10 @@ class Headers(Sequence[tuple[str, str]]):
     def every(self, name: str) -> list[str]:
         """All values of a (lower-case) name."""
         return [value for known, value in self._pairs if known == name] if name in self._first else []
+
+    def has_any(self, names: frozenset[str]) -> bool:
+        """Whether there is one of these (lower-case) names, whatever it says."""
+        return any(self.every(name) for name in names)
 
     def __iter__(self) -> Iterator[tuple[str, str]]:
         return iter(self.pairs())

@@ -24,6 +24,7 @@ from msgtrack.redirect.opting_out import asks_to_leave
 from msgtrack.redirect.pages import COMMON, PIXEL, ask_page, authors_page, done_page, lost_page, plain_page
 from msgtrack.redirect.proxies import TrustedProxies
 from msgtrack.redirect.service import AppLinks, ServicePages
+from msgtrack.redirect.shortcut import made_response, shortcut_of
 from msgtrack.redirect.texts import PageTexts, languages_of, texts_for
 from msgtrack.redirect.visitors import Visitors, made_hit, random_source_id
 from msgtrack.webtags import WebTags
@@ -41,7 +42,7 @@ _OPEN, _OPT_OUT = LinkType.OPEN, HostedPage.OPT_OUT
 _IMAGE = Response(status=200, headers=(*COMMON, ("content-type", "image/gif")), body=PIXEL)
 _LOST_IMAGE = evolve(_IMAGE, status=404)
 _WORDS = {reason: reason.value for reason in Reason}
-_outcome, _answer = trusted(Outcome), trusted(Response)
+_outcome = trusted(Outcome)
 
 
 class _Links(Protocol):
@@ -135,6 +136,8 @@ class RedirectHandler:
             proxies,
             is_secure=getattr(tracker, "base_url", "https://").startswith("https://"),
         )
+        # A check is asked about each request, and a web tag may be of each.
+        self.shortcut = shortcut_of(tracker, self._visitors) if check is None and tags is None else None
 
     def handle(self, request: Request) -> Outcome:
         """The outcome of one request. Any request gives one; nothing is raised for what a client sends, nor for what
@@ -145,6 +148,12 @@ class RedirectHandler:
         """
         if not isinstance(request, Request):
             raise InvalidValue(f"handle takes a Request, not {type(request).__name__}")
+        shortcut = self.shortcut
+        if shortcut is not None:
+            found = shortcut.find(request.method, request.url, request.headers, request.received_at)
+            if found is not None:
+                settled, hit, cookie = found
+                return _outcome(settled.answer(cookie), hit, settled.reason)
         service = self._service.answer(request)
         if service is not None:
             return service
@@ -169,10 +178,13 @@ class _Exchange:
             # What was refused is no event, live and read from the log: the hit says so.
             hit = evolve(hit, status=response.status)
             meaning = meaning if meaning.reason is _UNAVAILABLE else self._meaning(hit)
+        shortcut = self._handler.shortcut
+        if shortcut is not None and not self._failures:
+            shortcut.learn(hit, meaning, response)
         hit, cookies, failed = self._handler._visitors.known(self._request, hit, meaning)
         self._failures += failed
         if cookies:
-            response = _answer(response.status, response.headers + cookies, response.body)
+            response = made_response(response.status, response.headers + cookies, response.body)
         if hit.method == "HEAD":
             response = evolve(response, body=b"")
         return _outcome(response, hit, _WORDS[meaning.reason], self._failures)

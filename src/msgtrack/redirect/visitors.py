@@ -72,7 +72,9 @@ class Visitors:
         self._sessions = resolver if tags is not None and isinstance(resolver, Sessions) else None
         # Our own are what they must be.
         is_own = new_source_id is random_source_id
-        self._fresh = random_source_id if is_own else partial(tried, "new-source-id", _checked, new_source_id)
+        self.fresh_key: Callable[[], str | Failure] = (
+            random_source_id if is_own else partial(tried, "new-source-id", _checked, new_source_id)
+        )
         self._tags = tags
         self._proxies = proxies
         self._lasting = attributes(people, is_lasting=True, is_secure=is_secure)
@@ -111,8 +113,7 @@ class Visitors:
         return hit, cookies, failures
 
     def _by_cookie(self, headers: Headers, hit: Hit, meaning: Meaning) -> tuple[Hit, Cookies, tuple[Failure, ...]]:
-        name = self.people.cookie_name
-        known = cookie_of(headers, name, SOURCE_ID)
+        known = self.key_of(headers)
         if known is not None:
             return _keyed(hit, known), (), ()
         tags = self._tags
@@ -120,10 +121,18 @@ class Visitors:
         # Images in mail are loaded in a third party's context, often by a proxy for many people: no key is given out there.
         if meaning.resolution.link_type is _OPEN or (meaning.is_tag and not is_new):
             return hit, (), ()
-        fresh = self._fresh()
+        fresh = self.fresh_key()
         if isinstance(fresh, Failure):
             return hit, (), (fresh,)
-        return _keyed(hit, fresh), (("set-cookie", f"{name}={fresh}{self._lasting}"),), ()
+        return _keyed(hit, fresh), (("set-cookie", self.cookie(fresh)),), ()
+
+    def key_of(self, headers: Headers) -> str | None:
+        """The person key that a browser brings, if it brings a fit one."""
+        return cookie_of(headers, self.people.cookie_name, SOURCE_ID)
+
+    def cookie(self, source_id: str) -> str:
+        """The cookie that holds a person key for the next time."""
+        return f"{self.people.cookie_name}={source_id}{self._lasting}"
 
     def _session_cookies(self, token: str) -> Cookies:
         people, tags = self.people, self._tags

@@ -15,7 +15,8 @@ from attrs import evolve
 from msgtrack._borders import utc
 from msgtrack._trusted import trusted
 from msgtrack.hits import Hit
-from msgtrack.redirect import RedirectHandler, Request, Response
+from msgtrack.redirect import Headers, RedirectHandler, Request, Response
+from msgtrack.redirect.shortcut import Settled
 
 __all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "TOO_SLOW", "Edge", "Observer", "says_too_much", "utc_now"]
 
@@ -63,7 +64,7 @@ class Edge:
         observe: is told of each answer; see :data:`Observer`.
     """
 
-    __slots__ = ("_clock", "_handle", "_observe", "_record")
+    __slots__ = ("_clock", "_find", "_handle", "_observe", "_record")
 
     def __init__(
         self,
@@ -74,6 +75,9 @@ class Edge:
         observe: Observer | None = None,
     ) -> None:
         self._handle = handler.handle
+        # Whoever answers in a way of their own is asked about each request.
+        is_ours = type(handler) is RedirectHandler and handler.shortcut is not None
+        self._find = handler.shortcut.find if is_ours and handler.shortcut is not None else None
         self._record = record
         self._observe = observe
         self._clock = clock
@@ -82,6 +86,23 @@ class Edge:
         """The present in UTC, of whatever zone the clock is."""
         at = self._clock()
         return at if at.tzinfo is UTC else utc(at)
+
+    def short(self, method: str, url: str, headers: Headers, received_at: datetime) -> tuple[Settled, str] | None:
+        """What a request without a body comes to where others like it were answered, its hit being recorded, and a cookie to set
+        where that is not empty; None where :meth:`answer` has to be asked.
+        """
+        if self._find is None:
+            return None
+        began = 0.0 if self._observe is None else time.perf_counter()
+        found = self._find(method, url, headers, received_at)
+        if found is None:
+            return None
+        settled, hit, cookie = found
+        if self._record is not None:
+            self._record(hit)
+        if self._observe is not None:
+            self._observe(settled.reason, time.perf_counter() - began)
+        return settled, cookie
 
     def answer(self, request: Request) -> tuple[Response, int]:
         """The answer, its hit being recorded, and the number for its ``Content-Length``."""

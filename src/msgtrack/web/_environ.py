@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import datetime
 from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from msgtrack.redirect import Headers, Request, Response
+from msgtrack.redirect import Headers, Response
 from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, Edge, made_request, says_too_much
 
 __all__ = ["answer"]
@@ -36,8 +35,14 @@ def answer(edge: Edge, environ: Mapping[str, Any], body: _Readable | None = None
     """
     # The moment of the request is when it came, however slowly its body follows.
     received_at = edge.now()
+    method, headers = environ["REQUEST_METHOD"], _EnvironHeaders(environ)
     posted: bytes | None = b""
-    if environ["REQUEST_METHOD"] == "POST":
+    if method == "GET":
+        short = edge.short(method, _url(environ), headers, received_at)
+        if short is not None:
+            settled, cookie = short
+            return settled.answer(cookie), len(settled.response.body)
+    elif method == "POST":
         length = environ.get("CONTENT_LENGTH") or ""
         try:
             ended = bool(environ.get("wsgi.input_terminated"))
@@ -47,7 +52,8 @@ def answer(edge: Edge, environ: Mapping[str, Any], body: _Readable | None = None
     if posted is None:
         refused = edge.refuse(TOO_MUCH)
         return refused, len(refused.body)
-    return edge.answer(_request(environ, received_at, posted))
+    client_ip = environ.get("REMOTE_ADDR") or ""
+    return edge.answer(made_request(method, _url(environ), headers, posted, client_ip, received_at))
 
 
 def _body(stream: _Readable, length: str, *, ended: bool) -> bytes | None:
@@ -98,6 +104,10 @@ class _EnvironHeaders(Headers):
             found.append(plain)
         return found
 
+    def has_any(self, names: frozenset[str]) -> bool:
+        keys, plain = _keys(names)
+        return not self._environ.keys().isdisjoint(keys) or any(map(self._plain, plain))
+
     def _plain(self, name: str) -> str:
         return self._environ.get(_PLAIN_NAMES[name]) or ""
 
@@ -108,10 +118,10 @@ def _key(name: str) -> str:
     return "HTTP_" + name.replace("-", "_").upper()
 
 
-def _request(environ: Mapping[str, Any], received_at: datetime, body: bytes) -> Request:
-    client_ip = environ.get("REMOTE_ADDR") or ""
-    method, headers = environ["REQUEST_METHOD"], _EnvironHeaders(environ)
-    return made_request(method, _url(environ), headers, body, client_ip, received_at)
+@lru_cache(maxsize=16)
+def _keys(names: frozenset[str]) -> tuple[frozenset[str], frozenset[str]]:
+    """How headers are called in an environ, and those of them that it may have by another name too."""
+    return frozenset(map(_key, names)), names & _PLAIN_NAMES.keys()
 
 
 def _url(environ: Mapping[str, Any]) -> str:

@@ -6,10 +6,12 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from msgtrack.hits import Hit
-from msgtrack.redirect import Headers, RedirectHandler, Request, Response
+from msgtrack.redirect import Headers, RedirectHandler, Response
+from msgtrack.redirect.shortcut import Settled
 from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
@@ -59,8 +61,14 @@ class TrackingApp:
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         # The moment of the request is when it came, however slowly its body follows.
         received_at = self._edge.now()
+        url, headers = _url(scope), _ScopeHeaders(scope["headers"])
         body: bytes | None = b""
-        if scope["method"] == "POST":
+        if scope["method"] == "GET":
+            short = self._edge.short("GET", url, headers, received_at)
+            if short is not None:
+                await _send_short(send, *short)
+                return
+        elif scope["method"] == "POST":
             try:
                 async with _at_most(self._body_seconds):
                     body = await _body(scope, receive)
@@ -72,7 +80,9 @@ class TrackingApp:
         if body is None:
             await _refuse(send, self._edge.refuse(TOO_MUCH))
             return
-        response, length = self._edge.answer(_request(scope, received_at, body))
+        client = scope.get("client")
+        address = client[0] if client else ""
+        response, length = self._edge.answer(made_request(scope["method"], url, headers, body, address, received_at))
         await _send(send, response, length)
 
     async def _lifespan(self, receive: Receive, send: Send) -> None:
@@ -129,14 +139,19 @@ async def _refuse(send: Send, response: Response) -> None:
     await _send(send, response, len(response.body), (b"connection", b"close"))
 
 
-def _request(scope: Scope, received_at: datetime, body: bytes) -> Request:
-    raw = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
-    url = raw.decode("latin-1")
+async def _send_short(send: Send, settled: Settled, cookie: str) -> None:
+    headers = settled.raw_headers
+    if cookie:
+        headers = [*headers, (b"set-cookie", cookie.encode())]
+    await send({"type": "http.response.start", "status": settled.response.status, "headers": headers})
+    await send({"type": "http.response.body", "body": settled.response.body})
+
+
+def _url(scope: Scope) -> str:
+    raw: bytes = scope.get("raw_path") or scope["path"].encode("utf-8", "surrogateescape")
     if scope.get("query_string"):
-        url += "?" + scope["query_string"].decode("latin-1")
-    client = scope.get("client")
-    headers = _ScopeHeaders(scope["headers"])
-    return made_request(scope["method"], url, headers, body, client[0] if client else "", received_at)
+        raw += b"?" + scope["query_string"]
+    return raw.decode("latin-1")
 
 
 class _ScopeHeaders(Headers):
@@ -145,17 +160,30 @@ class _ScopeHeaders(Headers):
     __slots__ = ("_raw", "_values")
 
     def __init__(self, raw: Iterable[tuple[bytes, bytes]]) -> None:
-        self._raw = [(name.decode("latin-1").lower(), value) for name, value in raw]
+        self._raw = raw if isinstance(raw, list) else list(raw)
         self._values = dict(reversed(self._raw))
+        # Names are in lower case, says ASGI; not every server has read that.
+        if not b"".join(self._values).islower():
+            self._raw = [(name.lower(), value) for name, value in self._raw]
+            self._values = dict(reversed(self._raw))
 
     def pairs(self) -> tuple[tuple[str, str], ...]:
-        return tuple([(name, value.decode("latin-1")) for name, value in self._raw])
+        return tuple([(name.decode("latin-1"), value.decode("latin-1")) for name, value in self._raw])
 
     def first(self, name: str) -> str:
-        value = self._values.get(name)
+        value = self._values.get(name.encode())
         return "" if value is None else value.decode("latin-1")
 
     def every(self, name: str) -> list[str]:
-        if name not in self._values:
+        key = name.encode()
+        if key not in self._values:
             return []
-        return [value.decode("latin-1") for known, value in self._raw if known == name]
+        return [value.decode("latin-1") for known, value in self._raw if known == key]
+
+    def has_any(self, names: frozenset[str]) -> bool:
+        return not self._values.keys().isdisjoint(_as_bytes(names))
+
+
+@lru_cache(maxsize=16)
+def _as_bytes(names: frozenset[str]) -> frozenset[bytes]:
+    return frozenset([name.encode() for name in names])

@@ -55,6 +55,12 @@ def same(found: Headers, wanted: Headers) -> None:
     assert found == wanted
     for name in NAMES:
         assert (found.first(name), found.every(name)) == (wanted.first(name), wanted.every(name)), name
+        others = frozenset(NAMES) - {name}
+        known = {said for said, _ in wanted}
+        assert (found.has_any(frozenset({name})), found.has_any(others)) == (
+            name in known,
+            not others.isdisjoint(known),
+        )
 
 
 @given(environs)
