@@ -96,7 +96,7 @@ ALL = [one(), one("HEAD"), one("POST"), *[one("GET", header) for header in HEADE
 @pytest.mark.parametrize("key", ["cookie", "none", "hash"])
 @pytest.mark.parametrize("policy", POLICIES[:3], ids=["identified", "pseudonymous", "aggregate"])
 def test_both_ways_come_to_the_same_one_after_the_other(kind: str, key: Any, policy: Policy) -> None:
-    """R1, R3, R9, R21."""
+    """R1, R3, R9, R21, R51."""
     first, second, _ = links_of(kind, policy=policy)
     both(first, second, ALL, PeoplePolicy(key=key), registered=False)
 
@@ -105,7 +105,7 @@ def test_both_ways_come_to_the_same_one_after_the_other(kind: str, key: Any, pol
 def test_both_ways_come_to_the_same(
     pair: tuple[str, str], requests: list[dict[str, Any]], policy: PeoplePolicy, registered: bool
 ) -> None:
-    """R1, R3, R9, R21."""
+    """R1, R3, R9, R21, R51."""
     both(*pair, requests, policy, registered=registered)
 
 
@@ -131,6 +131,7 @@ def found(handler: RedirectHandler, url: str, *headers: tuple[str, str], at: dat
 
 @pytest.mark.parametrize("kind", ["click", "opt-out", "open"])
 def test_the_second_of_a_kind_takes_the_short_way(kind: str) -> None:
+    """R51."""
     handler = handler_of(PeoplePolicy(), registered=False)
     first, second, seed = links_of(kind)
     assert found(handler, first) is None
@@ -147,6 +148,7 @@ def test_the_second_of_a_kind_takes_the_short_way(kind: str) -> None:
 
 
 def test_a_link_that_ends_is_answered_until_it_ends() -> None:
+    """R51."""
     handler = handler_of(PeoplePolicy(), registered=False)
     url = links_of("click", ends_at=AT + timedelta(seconds=2))[0]
     handler.handle(Request(method="GET", url=url, received_at=AT))
@@ -155,6 +157,7 @@ def test_a_link_that_ends_is_answered_until_it_ends() -> None:
 
 
 def test_a_link_of_a_registry_is_asked_for_each_time() -> None:
+    """R51."""
     handler = handler_of(PeoplePolicy(), registered=True)
     for kind in ("click", "open"):
         url = links_of(kind, 3)[0]
@@ -176,6 +179,7 @@ def _admits(resolution: Resolution) -> bool:
     ids=["hash", "address", "check"],
 )
 def test_where_all_requests_differ_there_is_no_short_way(handler: RedirectHandler) -> None:
+    """R51."""
     assert handler.shortcut is None
 
 
@@ -199,6 +203,7 @@ def test_who_answers_in_a_way_of_his_own_is_always_asked(make: Any) -> None:
 
 
 def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R51."""
     monkeypatch.setattr("msgtrack.redirect.shortcut._ROOM", 3)
     handler = handler_of(PeoplePolicy(), registered=False)
     shortcut = handler.shortcut

@@ -10,7 +10,7 @@ import sys
 import uuid
 from pathlib import Path
 
-from attrs import define
+from attrs import define, field
 
 __all__ = [
     "MAX_HEADER",
@@ -86,6 +86,8 @@ class OpenSegment:
     has_durable_name: bool = False
     is_spoilt: bool = False
     """Nothing more may be written to it."""
+    unchecked: list[bytes] = field(factory=list)
+    """Lines written since it was last seen to be whole; none of one that is not watched."""
 
     def append(self, line: bytes) -> None:
         """Hand a whole line to the system.
@@ -112,6 +114,38 @@ class OpenSegment:
             except OSError:
                 self.is_spoilt = True
             raise
+
+    def is_whole(self) -> bool:
+        """Whether a watched segment has a name still, and all of its lines; if so, all of them are checked."""
+        try:
+            state = os.fstat(self.fd)
+        except OSError:
+            # As of a file on a disk that is gone.
+            self.is_spoilt = True
+            return False
+        is_kept = state.st_nlink > 0 and state.st_size >= self.size
+        # To one that is longer somebody else wrote. Our lines are in; the next ones go to a file of our own.
+        self.is_spoilt = self.is_spoilt or not is_kept or state.st_size > self.size
+        if is_kept:
+            self.unchecked.clear()
+        return is_kept
+
+    def is_in_place(self) -> bool:
+        """Whether its path leads to it still."""
+        try:
+            return os.path.samestat(os.fstat(self.fd), self.path.stat())
+        except OSError:
+            return False
+
+    def take_unkept(self) -> list[bytes]:
+        """The unchecked lines of one that is not whole, to be written elsewhere: here they stand no more."""
+        lines, self.unchecked = self.unchecked, []
+        with contextlib.suppress(OSError):
+            state = os.fstat(self.fd)
+            if lines and state.st_nlink:
+                # It was cut, and may hold the last of them behind what was left of it.
+                os.ftruncate(self.fd, max(0, state.st_size - sum(map(len, lines))))
+        return lines
 
     def sync(self) -> str:
         """Make it durable; gives why it could not be, empty when it was."""

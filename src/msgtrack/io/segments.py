@@ -16,11 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
-from attrs import frozen
-
 from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.hits import Hit
 from msgtrack.io._segment_files import MAX_LINE, OpenSegment, begin_segment
+from msgtrack.io._segment_health import SegmentHealth
 from msgtrack.io._segment_packing import Packer, compress_segments
 from msgtrack.io._segment_reading import SegmentFolder
 from msgtrack.records import to_json
@@ -35,37 +34,6 @@ _MAX_RETIRED = 4
 _LONGEST_WAIT_SECONDS = 3_600.0
 
 
-@frozen(kw_only=True)
-class SegmentHealth:
-    """What a :class:`SegmentWriter` counted since it began, and whether it is well now.
-
-    ``written`` hits are in files, ``lost`` ones were answered and could not be written. ``removed`` stood in a
-    segment that somebody took away or cut while it was written; what a collector had read of them is not lost.
-    ``in_doubt`` were written, but the disk said that it could not keep them. ``unsynced`` wait for the next sync.
-    ``error`` says why the last write or sync failed; it is empty when both went well.
-    """
-
-    written: int
-    lost: int
-    removed: int
-    in_doubt: int
-    unsynced: int
-    error: str
-
-    @property
-    def alarm(self) -> str:
-        """What somebody should know: answered hits that are not in files any more, for as long as the writer lives, and
-        the trouble of this moment; empty text for nothing.
-        """
-        counts = {
-            "answered hits lost": self.lost,
-            "written hits removed": self.removed,
-            "written hits in doubt": self.in_doubt,
-        }
-        said = [f"{count} {what}" for what, count in counts.items() if count]
-        return "; ".join([*said, self.error] if self.error else said)
-
-
 class SegmentWriter:
     """Appends hits to a segment of its own in a folder, and starts a new one when it has grown or aged.
 
@@ -75,7 +43,8 @@ class SegmentWriter:
     and nothing is raised: the reader's answer matters more. Half a line is taken back.
 
     A segment that was removed, renamed with its folder, or cut under our hands is left alone and the next one is
-    begun in the folder, which is made again.
+    begun in the folder, which is made again. Somebody looks after ``check_hits`` and with each sync; what was written since the
+    last look goes to the next segment.
 
     Args:
         folder: where segments live; made if missing.
@@ -83,6 +52,7 @@ class SegmentWriter:
         max_age_seconds: the same of the time since its first hit.
         sync_seconds: how long a hit may wait for its sync; 0 syncs every hit before ``write`` returns.
         sync_hits: so many that wait are synced at once.
+        check_hits: after so many, or each with ``sync_seconds=0``, it is looked whether the segment is there and whole.
         compress: gzip segments that nobody writes any more, those that a killed process left among them.
         clock: gives seconds that tell the age of a segment. One that goes back makes segments live longer, no more.
 
@@ -102,11 +72,12 @@ class SegmentWriter:
         max_age_seconds: float = 86_400.0,
         sync_seconds: float = 0.05,
         sync_hits: int = 1_000,
+        check_hits: int = 16,
         compress: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        sizes = {"max_bytes": max_bytes, "max_age_seconds": max_age_seconds, "sync_hits": sync_hits}
-        for name, value in sizes.items():
+        numbers = {"sync_hits": sync_hits, "check_hits": check_hits}
+        for name, value in {"max_bytes": max_bytes, "max_age_seconds": max_age_seconds, **numbers}.items():
             if not value > 0:
                 raise InvalidOption(f"{name} must be above zero, not {value!r:.40}")
         if not sync_seconds >= 0:
@@ -116,6 +87,7 @@ class SegmentWriter:
         self._max_age_seconds = max_age_seconds
         self._sync_seconds = sync_seconds
         self._sync_hits = sync_hits
+        self._check_hits = check_hits if sync_seconds else 1
         self._compress = compress
         self._clock = clock
         self._closed = False
@@ -149,19 +121,22 @@ class SegmentWriter:
         """Append one hit; False when it was lost, as it is after ``close``."""
         line = to_json(hit).encode() + b"\n"
         with self._lock:
+            self.written += 1
             try:
                 segment = self._put(line)
             except OSError as error:
-                self.lost += 1
-                self._write_error = error.strerror or str(error)
+                self._lose([line], error)
                 return False
-            self._write_error = ""
-            self.written += 1
             segment.hits += 1
             segment.unsynced += 1
+            if segment.is_watched:
+                segment.unchecked.append(line)
+                if len(segment.unchecked) >= self._check_hits and not self._look_at(segment):
+                    return False
+            self._write_error = ""
             if self._sync_seconds == 0:
-                self._note(segment.unsynced, segment.sync())
-                segment.unsynced = 0
+                # It may be another one by now.
+                self._sync(self._segment or segment)
             elif self._sync_by is None:
                 self._sync_by = time.monotonic() + self._sync_seconds
                 self._ready.notify()
@@ -169,6 +144,12 @@ class SegmentWriter:
                 self._sync_by = time.monotonic()
                 self._ready.notify()
             return True
+
+    def _lose(self, lines: list[bytes], error: OSError) -> None:
+        """Count lines as lost that were counted as written."""
+        self.written -= len(lines)
+        self.lost += len(lines)
+        self._write_error = error.strerror or str(error)
 
     def health(self) -> SegmentHealth:
         """What was counted up to now, and whether the last write and the last sync went well."""
@@ -228,22 +209,15 @@ class SegmentWriter:
             or segment.size >= self._rotate_past
         ):
             segment = self._current(now)
-        for _ in range(_TRIES):
-            try:
-                segment.append(line)
-            except OSError as error:
-                # What ails this file need not ail another; but no file has room on a full disk.
-                if error.errno in _FULL or not segment.hits:
-                    raise
-                segment = self._renew()
-                continue
-            if not segment.is_watched:
-                return segment
-            state = os.fstat(segment.fd)
-            if (state.st_nlink and state.st_size == segment.size) or self._is_kept(segment, line, state):
-                return segment
+        try:
+            segment.append(line)
+        except OSError as error:
+            # What ails this file need not ail another; but no file has room on a full disk.
+            if error.errno in _FULL or not segment.hits:
+                raise
             segment = self._renew()
-        raise OSError(errno.ENOENT, "segments are removed as fast as they are begun")
+            segment.append(line)
+        return segment
 
     def _current(self, now: float) -> OpenSegment:
         """The segment for the next line: the one that there is, or a new one."""
@@ -268,30 +242,59 @@ class SegmentWriter:
             segment.first_at = now
         return segment
 
-    def _is_kept(self, segment: OpenSegment, line: bytes, state: os.stat_result) -> bool:
-        """Whether the line stands in a file that has a name, though it is not of the size that we know."""
-        segment.is_spoilt = True
-        if state.st_nlink and state.st_size > segment.size:
-            # Somebody else wrote to it. The line is in; the next one goes to a file of our own.
-            return True
-        self._removed += segment.hits
-        segment.hits = segment.unsynced = 0
-        if state.st_nlink:
-            # It was cut. The line goes to another file, and must not stand in two.
-            os.ftruncate(segment.fd, max(0, state.st_size - len(line)))
+    def _look_at(self, segment: OpenSegment) -> bool:
+        """Look whether a segment is whole, and write its unchecked lines elsewhere if not; False when they are lost."""
+        error = OSError(errno.ENOENT, "segments are removed as fast as they are begun")
+        for _ in range(_TRIES):
+            if segment.is_whole():
+                return True
+            lost = self.lost
+            try:
+                segment = self._renew()
+            except OSError as trouble:
+                error = trouble
+                break
+            if self.lost > lost:
+                return False
+        self._lose(self._unkept(segment), error)
         return False
+
+    def _unkept(self, segment: OpenSegment) -> list[bytes]:
+        """The lines that a segment did not keep, as far as they are remembered; the others are counted."""
+        if not segment.is_watched or segment.is_whole():
+            return []
+        lines = segment.take_unkept()
+        self._removed += segment.hits - len(lines)
+        segment.hits = segment.unsynced = 0
+        return lines
 
     def _renew(self) -> OpenSegment:
         """A new segment in place of the one that is written; that one is left to the thread."""
-        segment = self._begin()
-        if self._segment is not None:
-            self._retired.append(self._segment)
-        if len(self._retired) > _MAX_RETIRED:
-            self._settle(self._retired.pop(0))
+        segment, old = self._begin(), self._segment
         self._segment = segment
+        if old is not None:
+            self._retired.append(old)
+            if lines := self._unkept(old):
+                self._write_again(segment, lines)
+        if len(self._retired) > _MAX_RETIRED:
+            oldest = self._retired.pop(0)
+            self._sync(oldest)
+            os.close(oldest.fd)
         self._rotate_past = self._max_bytes
         self._ready.notify()
         return segment
+
+    def _write_again(self, segment: OpenSegment, lines: list[bytes]) -> None:
+        try:
+            segment.append(b"".join(lines))
+        except OSError as error:
+            self._lose(lines, error)
+            return
+        segment.first_at = self._clock()
+        segment.unchecked = lines
+        segment.hits = segment.unsynced = len(lines)
+        if self._sync_by is None:
+            self._sync_by = time.monotonic() + self._sync_seconds
 
     def _begin(self) -> OpenSegment:
         try:
@@ -342,11 +345,11 @@ class SegmentWriter:
         if retired and self._packer is not None:
             self._packer.wake()
 
-    def _settle(self, segment: OpenSegment) -> None:
-        """Sync and close a segment that the thread has not come to."""
+    def _sync(self, segment: OpenSegment) -> None:
+        """Sync a segment that the thread has not come to."""
         if segment.unsynced:
             self._note(segment.unsynced, segment.sync())
-        os.close(segment.fd)
+            segment.unsynced = 0
 
     def _note(self, hits: int, sync_error: str) -> None:
         self._sync_error = sync_error
@@ -359,16 +362,13 @@ class SegmentWriter:
         if segment is None or not segment.hits:
             return
         if segment.is_watched and not segment.is_spoilt:
-            state = os.fstat(segment.fd)
-            if not state.st_nlink:
-                segment.is_spoilt = True
-                self._removed += segment.hits
-                segment.hits = segment.unsynced = 0
+            if not segment.is_whole():
+                if segment.unchecked:
+                    self._look_at(segment)
+                else:
+                    self._unkept(segment)
                 return
-            try:
-                segment.is_spoilt = not os.path.samestat(state, segment.path.stat())
-            except OSError:
-                segment.is_spoilt = True
+            segment.is_spoilt = segment.is_spoilt or not segment.is_in_place()
         if segment.first_at is not None and self._clock() - segment.first_at >= self._max_age_seconds:
             try:
                 self._renew()

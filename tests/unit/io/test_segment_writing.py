@@ -8,7 +8,8 @@ import shutil
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -51,6 +52,13 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
+
+
+def wait_until(is_so: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 20
+    while not is_so():
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
 
 
 class Disk:
@@ -359,7 +367,7 @@ def test_a_clock_that_goes_back_lets_a_segment_live_longer(tmp_path: Path, clock
 @POSIX
 def test_a_folder_that_is_removed_is_made_again_and_what_went_with_it_is_counted(tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "hits"
-    with SegmentWriter(folder) as writer:
+    with SegmentWriter(folder, check_hits=1) as writer:
         for number in range(3):
             writer.write(hit(number))
         shutil.rmtree(tmp_path / "deep")
@@ -376,7 +384,7 @@ def test_a_folder_that_is_removed_is_made_again_and_what_went_with_it_is_counted
 @POSIX
 def test_a_folder_that_cannot_be_made_again_loses_and_counts(tmp_path: Path) -> None:
     folder = tmp_path / "hits"
-    with SegmentWriter(folder) as writer:
+    with SegmentWriter(folder, check_hits=1) as writer:
         writer.write(hit(0))
         shutil.rmtree(folder)
         folder.write_text("a file in its place")
@@ -404,7 +412,7 @@ def test_a_folder_that_is_moved_away_keeps_its_hits_and_a_new_one_takes_the_next
 @pytest.mark.parametrize("lines", [0, 1, 2])
 @pytest.mark.parametrize("more", [0, 1, 30])
 def test_a_segment_that_is_cut_is_left_and_no_hit_stands_in_two(tmp_path: Path, lines: int, more: int) -> None:
-    with SegmentWriter(tmp_path) as writer:
+    with SegmentWriter(tmp_path, check_hits=1) as writer:
         writer.write(hit(0))
         writer.write(hit(1))
         (path,) = segments(tmp_path)
@@ -417,7 +425,7 @@ def test_a_segment_that_is_cut_is_left_and_no_hit_stands_in_two(tmp_path: Path, 
 
 
 def test_a_segment_that_somebody_else_writes_to_is_left_to_them(tmp_path: Path) -> None:
-    with SegmentWriter(tmp_path) as writer:
+    with SegmentWriter(tmp_path, check_hits=1) as writer:
         writer.write(hit(0))
         with segments(tmp_path)[0].open("ab") as other:
             other.write(b'{"v":1,"method":"GET","url":"/a/7","received_at":"2026-11-21T10:00:00Z"}\n')
@@ -426,6 +434,77 @@ def test_a_segment_that_somebody_else_writes_to_is_left_to_them(tmp_path: Path) 
         assert len(segments(tmp_path)) == 2
         assert writer.health().removed == 0
     assert numbers(tmp_path) == [0, 1, 2, 7]
+
+
+@POSIX
+@pytest.mark.parametrize("taken", ["removed", "cut"])
+@pytest.mark.parametrize("how", ["more hits", "a look", "the end", "the thread", "its age"])
+def test_what_was_written_since_the_last_look_goes_to_the_next_segment(
+    tmp_path: Path, clock: Clock, taken: str, how: str
+) -> None:
+    folder = tmp_path / "hits"
+    sync_seconds = 0.01 if how == "the thread" else 600
+    with SegmentWriter(folder, check_hits=4, sync_seconds=sync_seconds, max_age_seconds=100, clock=clock) as writer:
+        for number in range(6):
+            writer.write(hit(number))
+        if how == "the thread":
+            # What was synced was looked at.
+            wait_until(lambda: writer._segment is not None and not writer._segment.unchecked)
+            taken_since = 6
+        else:
+            taken_since = 4
+        if taken == "removed":
+            shutil.rmtree(folder)
+        else:
+            os.truncate(segments(folder)[0], 100)
+        writer.write(hit(6))
+        if how == "more hits":
+            assert all(writer.write(hit(number)) for number in (7, 8))
+        elif how == "the thread":
+            wait_until(lambda: writer._segment is not None and not writer._segment.unchecked)
+        elif how == "its age":
+            clock.now += 100
+            assert writer.write(hit(7))
+        elif how == "a look":
+            assert writer.health().removed == 4
+    last = {"more hits": 8, "its age": 7}.get(how, 6)
+    found = [record.url for record in read(folder) if isinstance(record, Hit)]
+    wanted = [f"/a/{number}" for number in range(taken_since, last + 1)]
+    # What was cut may have left some of the first.
+    assert sorted(url for url in found if url not in {f"/a/{number}" for number in range(taken_since)}) == wanted
+    health = writer.health()
+    assert (health.written, health.removed, health.lost) == (last + 1, taken_since, 0)
+
+
+@POSIX
+def test_a_folder_that_is_removed_between_two_looks_takes_nothing_with_it(tmp_path: Path, clock: Clock) -> None:
+    folder = tmp_path / "hits"
+    with SegmentWriter(folder, check_hits=10, sync_seconds=600, max_age_seconds=100, clock=clock) as writer:
+        for number in range(9):
+            assert writer.write(hit(number))
+            shutil.rmtree(folder)
+            clock.now += 100
+    health = writer.health()
+    # What the thread had looked at by then is gone with its folder, and counted.
+    found = numbers(folder)
+    assert found == [*range(health.removed, 9)]
+    assert (health.written, health.lost) == (9, 0)
+
+
+@POSIX
+def test_what_cannot_be_written_again_is_lost_and_counted(tmp_path: Path, disk: Disk) -> None:
+    folder = tmp_path / "hits"
+    with SegmentWriter(folder, check_hits=3, sync_seconds=600) as writer:
+        for number in range(5):
+            assert writer.write(hit(number))
+        shutil.rmtree(folder)
+        disk.room = 250
+        assert not writer.write(hit(5))
+        health = writer.health()
+        assert (health.written, health.removed, health.lost, health.error) == (3, 3, 3, os.strerror(errno.ENOSPC))
+        disk.room = 1 << 20
+        assert writer.write(hit(6))
+    assert numbers(folder) == [6]
 
 
 def test_a_writer_without_a_hit_leaves_no_file(tmp_path: Path) -> None:
