@@ -15,12 +15,12 @@ from typing import Self
 
 from attrs import define, field
 
+from msgtrack._by_columns import columns_of
 from msgtrack.clients import ClientReader
 from msgtrack.columns import EventColumns
 from msgtrack.errors import SourceError
 from msgtrack.events import Event
 from msgtrack.hits import Hit, Rejected
-from msgtrack.logs._fast import message_reader_of
 from msgtrack.logs._fast_columns import FastColumns
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import (
@@ -94,11 +94,10 @@ def collect_logs(
 @define(kw_only=True)
 class _BulkCollector(Collector):
     def read(self, name: str, source: Source) -> None:
-        reader = message_reader_of(self.tracker) if self.tags is None else None
-        if reader is None or not isinstance(source, LineSource):
+        columns = columns_of(self.collecting, name)
+        if columns is None or not isinstance(source, LineSource):
             super().read(name, source)
             return
-        columns = FastColumns(self.tracker, reader, source=name, people=self.people, clients=self.clients)
         place = self.place(name)
         try:
             with _Keeper(self, name) as keeper:

@@ -11,7 +11,7 @@ from msgtrack.errors import SourceError
 from msgtrack.hits import Hit, Rejected
 from msgtrack.io._lines import LogLines
 from msgtrack.io._streams import DamagedError
-from msgtrack.logs import formats
+from msgtrack.logs import combined, formats
 from msgtrack.protocols import Batch, UnreadLines
 
 __all__ = ["Parser", "Record", "batch_of"]
@@ -26,14 +26,14 @@ Record = Hit | Rejected | UnreadLines
 
 @frozen
 class Parser:
-    """Makes records of lines, and tells how far it came. Without a format it is told by the lines. Lines of the format
-    ``unread`` are left as they are.
+    """Makes records of lines, and tells how far it came. Without a format it is told by the lines. With ``unread`` lines in the
+    combined format are left as they are.
     """
 
     format: formats.LogFormat | None
     batch_lines: int
     progress: Callable[[int], object] | None
-    unread: formats.LogFormat | None = None
+    unread: bool = False
 
     def records(
         self, lines: LogLines, format: formats.LogFormat, reader: formats.LineReader, told: Callable[[], int]
@@ -43,7 +43,7 @@ class Parser:
         Raises:
             DamagedError: in the end, where the lines break off so.
         """
-        if format is not self.unread:
+        if not self.unread or format is not combined.FORMAT:
             for found in self._stretches(lines, reader, told):
                 yield [*found]
             return

@@ -102,12 +102,14 @@ def parts_of(path: str, *, format: str | formats.LogFormat, part_bytes: int) -> 
 class PartReader:
     """Reads the lines of a part, once; ``lines`` are counted within it, and ``state`` is what the format's reader knows.
 
+    With ``unread`` lines in the combined format are left as they are.
+
     Raises:
         InvalidOption: there is no such format.
     """
 
-    def __init__(self, part: LogPart, *, state: str) -> None:
-        self._part = part
+    def __init__(self, part: LogPart, *, state: str, unread: bool = False) -> None:
+        self._part, self._unread = part, unread
         self._format = part.format if isinstance(part.format, formats.LogFormat) else formats.get(part.format)
         self.lines, self.state = 0, state
 
@@ -137,7 +139,7 @@ class PartReader:
 
     def _read(self, lines: LogLines) -> Iterator[list[Record]]:
         reader = self._format.reader(self.state)
-        parser = Parser(self._format, _BATCH_LINES, None)
+        parser = Parser(self._format, _BATCH_LINES, None, unread=self._unread)
         try:
             yield from parser.records(lines, self._format, reader, lambda: 0)
         except DamagedError as error:

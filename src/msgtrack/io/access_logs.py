@@ -100,7 +100,7 @@ class AccessLogFile:
         """
         if self._follows:
             return self.read(position)
-        return self._read(self._turns(position, evolve(self._parser, unread=formats.get("combined"))))
+        return self._read(self._turns(position, evolve(self._parser, unread=True)))
 
     def _turns(self, position: str | None, parser: Parser) -> Turns:
         place = Place.of(position) if position else None
