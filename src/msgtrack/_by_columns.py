@@ -6,7 +6,7 @@ from msgtrack._collecting import Collecting
 from msgtrack.logs._fast import message_reader_of
 from msgtrack.logs._fast_columns import FastColumns
 
-__all__ = ["columns_of"]
+__all__ = ["FastColumns", "columns_of"]
 
 
 def columns_of(collecting: Collecting, source: str) -> FastColumns | None:

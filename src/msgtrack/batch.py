@@ -32,11 +32,9 @@ from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Resolver
 from msgtrack.tally import Tally
 from msgtrack.webtags import WebTags
+from msgtrack.workflow import KEPT_REJECTS
 
 __all__ = ["DaskClient", "LogTally", "tally_logs"]
-
-KEPT_REJECTS = 100
-"""Rejected lines that a result keeps in full; the rest are counted."""
 
 PART_BYTES = 64 << 20
 

@@ -14,9 +14,12 @@ from msgtrack.io._streams import DamagedError
 from msgtrack.logs import combined, formats
 from msgtrack.protocols import Batch, UnreadLines
 
-__all__ = ["Parser", "Record", "batch_of"]
+__all__ = ["BATCH_LINES", "Parser", "Record", "batch_of", "format_told"]
 
 T = TypeVar("T")
+
+BATCH_LINES = 5_000
+"""How many lines a stretch has at most, unless somebody says otherwise."""
 
 _BATCH_BYTES = 4 << 20
 
@@ -31,8 +34,8 @@ class Parser:
     """
 
     format: formats.LogFormat | None
-    batch_lines: int
-    progress: Callable[[int], object] | None
+    batch_lines: int = BATCH_LINES
+    progress: Callable[[int], object] | None = None
     unread: bool = False
 
     def records(
@@ -82,17 +85,24 @@ class Parser:
         Raises:
             SourceError: they tell none.
         """
-        if self.format is not None:
-            return self.format
-        found = formats.detect(lines())
-        if found.name is None:
-            raise SourceError(f"cannot tell the format of {name}: {found.reason}")
-        return formats.get(found.name)
+        return format_told(lines(), name) if self.format is None else self.format
 
     def _tell(self, told: int, was_told: int) -> int:
         if self.progress is not None and told > was_told:
             self.progress(told - was_told)
         return told
+
+
+def format_told(lines: Iterable[str], name: str) -> formats.LogFormat:
+    """The format that the first lines of a log tell.
+
+    Raises:
+        SourceError: they tell none.
+    """
+    found = formats.detect(lines)
+    if found.name is None:
+        raise SourceError(f"cannot tell the format of {name}: {found.reason}")
+    return formats.get(found.name)
 
 
 def batch_of(records: list[Record], position: str, scope: str) -> Batch:
