@@ -6,7 +6,7 @@ import bz2
 import gzip
 import multiprocessing
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -28,11 +28,14 @@ from msgtrack._collecting import Collecting
 from msgtrack.batch import LogTally, tally_logs
 from msgtrack.clients import ClientReader
 from msgtrack.errors import InvalidOption, InvalidValue, SourceError
+from msgtrack.events import Event
 from msgtrack.hits import Hit, Rejected
 from msgtrack.io import AccessLogFile, ManifestRegistry, RejectWriter, StoreRegistry, read_rejects
 from msgtrack.io._parts import parts_of
 from msgtrack.logs import formats
 from msgtrack.model import PeoplePolicy
+from msgtrack.protocols import Checkpoint, Ingested
+from msgtrack.storage import MemoryStore
 from msgtrack.tally import Tally
 from msgtrack.webtags import WebTag, WebTags
 
@@ -77,16 +80,27 @@ class AtOnce(Executor):
         return future
 
 
+class Folding(MemoryStore):
+    """Folds what it is given. Of events with one id, such as opens within a minute, a store keeps the first, a tally the lesser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tally = Tally()
+
+    def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
+        given = [*events]
+        self.tally.extend(given)
+        return super().ingest(given, checkpoint)
+
+
 def of_one_process(
     logs: dict[str, Path], format: Any = "combined", **options: Any
 ) -> tuple[Tally, list[tuple[int, str, str, str]], Any]:
-    """The events that the collector keeps, and the rejected lines: number, reason, text, file."""
-    store = open_store("memory:")
+    """The events that the collector gives to a store, and the rejected lines: number, reason, text, file."""
+    store = Folding()
     wanted = {name: AccessLogFile(path, finish=True, rotated=True, format=format) for name, path in logs.items()}
     options = {"tracker": TRACKER, "people": PeoplePolicy(key="hash")} | options
     run = collect(wanted, store, now=AT, **options)
-    tally = Tally()
-    tally.extend(store.scan())
     rejects = [
         (one.line, one.reason, one.text, one.source or logs[name].name)
         for name, source in wanted.items()
@@ -94,7 +108,7 @@ def of_one_process(
         for one in batch.records
         if isinstance(one, Rejected)
     ]
-    return tally, rejects, run
+    return store.tally, rejects, run
 
 
 def folded(logs: dict[str, Path], **options: Any) -> tuple[LogTally, list[Rejected]]:
