@@ -19,6 +19,7 @@ from typing import Protocol, runtime_checkable
 from attrs import define, evolve, field, frozen
 
 from msgtrack._borders import closed, count, flag, shown, text_id
+from msgtrack._by_columns import columns_of
 from msgtrack._collecting import Collecting
 from msgtrack.clients import ClientReader
 from msgtrack.decide import Reason
@@ -31,11 +32,9 @@ from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Resolver
 from msgtrack.tally import Tally
 from msgtrack.webtags import WebTags
+from msgtrack.workflow import KEPT_REJECTS
 
 __all__ = ["DaskClient", "LogTally", "tally_logs"]
-
-KEPT_REJECTS = 100
-"""Rejected lines that a result keeps in full; the rest are counted."""
 
 PART_BYTES = 64 << 20
 
@@ -159,7 +158,9 @@ class _Folded:
 def _fold(collecting: Collecting, step: _Step, start: _Start | None) -> _Folded:
     """Fold a part on from where it starts; None: as if nothing stood before it."""
     ordinals = PartOrdinals() if start is None else Ordinals(start.ordinals.state())
-    reader = PartReader(step.part, state=step.part.state if start is None else start.state)
+    columns = columns_of(collecting, step.log)
+    state = step.part.state if start is None else start.state
+    reader = PartReader(step.part, state=state, unread=columns is not None)
     tally, skipped, rejects = Tally(), Counter[str](), list[Rejected]()
     hits = events = 0
     for records in reader.records():
@@ -167,16 +168,22 @@ def _fold(collecting: Collecting, step: _Step, start: _Start | None) -> _Folded:
         for record in records:
             if isinstance(record, Rejected):
                 rejects.append(record)
-            if not isinstance(record, Hit):
-                continue
-            hits += 1
-            event = collecting.event(record, step.log, ordinals)
-            if isinstance(event, Reason):
-                skipped[event.value] += 1
-            else:
-                kept.append(event)
+            elif isinstance(record, Hit):
+                hits += 1
+                event = collecting.event(record, step.log, ordinals)
+                if isinstance(event, Reason):
+                    skipped[event.value] += 1
+                else:
+                    kept.append(event)
+            elif columns is not None:
+                rejects += columns.read(record, ordinals)
+        if columns is not None:
+            kept += columns.take().events()
         tally.extend(kept)
         events += len(kept)
+    if columns is not None:
+        hits += columns.hits
+        skipped += columns.skipped
     return _Folded(
         tally=tally,
         ordinals=ordinals,

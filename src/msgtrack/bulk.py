@@ -15,13 +15,12 @@ from typing import Self
 
 from attrs import define, field
 
+from msgtrack._by_columns import FastColumns, columns_of
 from msgtrack.clients import ClientReader
 from msgtrack.columns import EventColumns
 from msgtrack.errors import SourceError
 from msgtrack.events import Event
 from msgtrack.hits import Hit, Rejected
-from msgtrack.logs._fast import message_reader_of
-from msgtrack.logs._fast_columns import FastColumns
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import (
     Batch,
@@ -94,47 +93,42 @@ def collect_logs(
 @define(kw_only=True)
 class _BulkCollector(Collector):
     def read(self, name: str, source: Source) -> None:
-        reader = message_reader_of(self.tracker) if self.tags is None else None
-        if reader is None or not isinstance(source, LineSource):
+        columns = columns_of(self.collecting, name)
+        if columns is None or not isinstance(source, LineSource):
             super().read(name, source)
             return
-        columns = FastColumns(self.tracker, reader, source=name, people=self.people, clients=self.clients)
         place = self.place(name)
         try:
-            with _Keeper(self, name) as keeper:
-                self._read_lines(source, place, columns, keeper)
+            with _Keeper(self, name, columns, place) as keeper:
+                self._read_lines(source, keeper)
         finally:
             self.hits += columns.hits
             self.skipped += columns.skipped
 
-    def _read_lines(self, source: LineSource, place: Place, columns: FastColumns, keeper: _Keeper) -> None:
-        waiting = 0
+    def _read_lines(self, source: LineSource, keeper: _Keeper) -> None:
         try:
-            for batch in source.read_lines(place.position):
+            for batch in source.read_lines(keeper.place.position):
                 if batch.lines is None:
-                    keeper.keep_all(columns, place, waiting)
-                    waiting = 0
-                    self.take(batch, keeper.name, place)
+                    keeper.keep_rest()
+                    self.take(batch, keeper.name, keeper.place)
                     continue
-                self._take_lines(batch, place, columns, keeper.name)
-                waiting += len(batch.lines.texts)
-                if waiting >= _LINES_AT_ONCE:
-                    keeper.keep(columns.take(), place)
-                    waiting = 0
+                self._take_lines(batch, keeper)
+                keeper.has_read(len(batch.lines.texts))
         except SourceError:
             # What was read before is good.
-            keeper.keep_all(columns, place, waiting)
+            keeper.keep_rest()
             raise
-        keeper.keep_all(columns, place, waiting)
+        keeper.keep_rest()
 
-    def _take_lines(self, batch: Batch, place: Place, columns: FastColumns, name: str) -> None:
+    def _take_lines(self, batch: Batch, keeper: _Keeper) -> None:
+        place, columns = keeper.place, keeper.columns
         ordinals = place.ordinals(batch.scope)
-        for event in self.events_of(batch, name, ordinals):
+        for event in self.events_of(batch, keeper.name, ordinals):
             columns.add(event)
         hits = columns.hits
         rejected = [] if batch.lines is None else columns.read(batch.lines, ordinals)
         for one in rejected:
-            self.reject(one, name)
+            self.reject(one, keeper.name)
         # As reading batch by batch forgets, which writes down a place behind each.
         ordinals.forget()
         place.position = batch.position
@@ -147,26 +141,36 @@ class _Keeper:
 
     collector: Collector
     name: str
-    _pool: ThreadPoolExecutor = field(factory=lambda: ThreadPoolExecutor(1, "msgtrack-bulk"))
-    _under_way: tuple[int, Future[Ingested]] | None = None
+    columns: FastColumns
+    place: Place
+    _waiting: int = field(default=0, init=False)
+    _pool: ThreadPoolExecutor = field(factory=lambda: ThreadPoolExecutor(1, "msgtrack-bulk"), init=False)
+    _under_way: tuple[int, Future[Ingested]] | None = field(default=None, init=False)
 
-    def keep(self, columns: EventColumns, place: Place) -> None:
+    def has_read(self, lines: int) -> None:
+        """So many lines more went into the columns; hand over what they gave once they are many."""
+        self._waiting += lines
+        if self._waiting >= _LINES_AT_ONCE:
+            self._keep()
+
+    def keep_rest(self) -> None:
+        """Hand over what was not yet, and wait until everything is kept."""
+        if self._waiting:
+            self._keep()
+        self._wait()
+
+    def _keep(self) -> None:
         """Keep events, and the place behind them, once what was given before is kept."""
-        self.wait()
-        store, checkpoint = self.collector.store, self.collector.checkpoint(self.name, place)
+        self._wait()
+        self._waiting = 0
+        columns = self.columns.take()
+        store, checkpoint = self.collector.store, self.collector.checkpoint(self.name, self.place)
         if isinstance(store, ColumnStore):
             self._under_way = len(columns), self._pool.submit(_ingest_columns, store, columns, checkpoint)
         else:
             self.collector.kept(len(columns), store.ingest(columns.events(), checkpoint))
 
-    def keep_all(self, columns: FastColumns, place: Place, waiting: int) -> None:
-        """Keep what so many lines gave that were not handed over yet, and wait until it is kept."""
-        if waiting:
-            self.keep(columns.take(), place)
-        self.wait()
-
-    def wait(self) -> None:
-        """Until everything given is kept."""
+    def _wait(self) -> None:
         if self._under_way is not None:
             given, future = self._under_way
             self._under_way = None

@@ -72,9 +72,18 @@ def test_logs_by_columns_are_measured_when_they_are_named(root: Path) -> None:
 def test_log_files_are_measured_by_processor_time_and_memory(root: Path) -> None:
     done = _bench(root, "--lines", "500", "--rounds", "1", "--megabytes", "0.1", module="benchmarks.log_files")
     assert done.returncode == 0, done.stderr
-    ours, *peers, halves, memory = done.stdout.splitlines()
-    assert [line.partition(" / ")[0] for line in (ours, halves)] == ["ours", "the whole"]
-    assert all(line.partition("  ")[0].endswith(" / ours") for line in peers)
+    *compared, whole, one, tally, load, collected, bare, memory = done.stdout.splitlines()
+    names = [line.partition(" / ")[0] for line in (compared[0], whole, one, tally, collected, bare)]
+    assert names == [
+        "ours",
+        "the whole",
+        "one process",
+        "tally_logs, one process",
+        "collect into memory",
+        "tally_logs",
+    ]
+    assert all(line.partition("  ")[0].endswith(" / ours") for line in compared[1:])
+    assert load.startswith("by the clock with ")
     assert memory.startswith("403 events of 0 MB")
 
 

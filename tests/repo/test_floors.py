@@ -51,6 +51,7 @@ FLOORS: dict[str, tuple[int, int]] = {
     "metrics": (3, 0),
     "redirect": (3, 0),
     "storage": (3, 0),
+    "_by_columns": (3, 1),
     "io": (4, 0),
     "visits": (4, 0),
     "workflow": (4, 0),

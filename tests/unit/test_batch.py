@@ -6,7 +6,7 @@ import bz2
 import gzip
 import multiprocessing
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -17,17 +17,25 @@ from typing import Any
 
 import attrs
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from odd_log_lines import AGENTS, TRACKERS, lines_of
+from odd_log_lines import PATHS as ODD_PATHS
+from odd_log_lines import line_of as line_of_path
 
 from msgtrack import Keyring, Tracker, collect, open_store
+from msgtrack._collecting import Collecting
 from msgtrack.batch import LogTally, tally_logs
+from msgtrack.clients import ClientReader
 from msgtrack.errors import InvalidOption, InvalidValue, SourceError
-from msgtrack.hits import Rejected
+from msgtrack.events import Event
+from msgtrack.hits import Hit, Rejected
 from msgtrack.io import AccessLogFile, ManifestRegistry, RejectWriter, StoreRegistry, read_rejects
 from msgtrack.io._parts import parts_of
 from msgtrack.logs import formats
 from msgtrack.model import PeoplePolicy
+from msgtrack.protocols import Checkpoint, Ingested
+from msgtrack.storage import MemoryStore
 from msgtrack.tally import Tally
 from msgtrack.webtags import WebTag, WebTags
 
@@ -72,13 +80,27 @@ class AtOnce(Executor):
         return future
 
 
-def of_one_process(logs: dict[str, Path], **options: Any) -> tuple[Tally, list[tuple[int, str, str, str]], Any]:
-    """The events that the collector keeps, and the rejected lines: number, reason, text, file."""
-    store = open_store("memory:")
-    wanted = {name: AccessLogFile(path, finish=True, rotated=True, **options) for name, path in logs.items()}
-    run = collect(wanted, store, tracker=TRACKER, now=AT, people=PeoplePolicy(key="hash"))
-    tally = Tally()
-    tally.extend(store.scan())
+class Folding(MemoryStore):
+    """Folds what it is given. Of events with one id, such as opens within a minute, a store keeps the first, a tally the lesser."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tally = Tally()
+
+    def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
+        given = [*events]
+        self.tally.extend(given)
+        return super().ingest(given, checkpoint)
+
+
+def of_one_process(
+    logs: dict[str, Path], format: Any = "combined", **options: Any
+) -> tuple[Tally, list[tuple[int, str, str, str]], Any]:
+    """The events that the collector gives to a store, and the rejected lines: number, reason, text, file."""
+    store = Folding()
+    wanted = {name: AccessLogFile(path, finish=True, rotated=True, format=format) for name, path in logs.items()}
+    options = {"tracker": TRACKER, "people": PeoplePolicy(key="hash")} | options
+    run = collect(wanted, store, now=AT, **options)
     rejects = [
         (one.line, one.reason, one.text, one.source or logs[name].name)
         for name, source in wanted.items()
@@ -86,7 +108,7 @@ def of_one_process(logs: dict[str, Path], **options: Any) -> tuple[Tally, list[t
         for one in batch.records
         if isinstance(one, Rejected)
     ]
-    return tally, rejects, run
+    return store.tally, rejects, run
 
 
 def folded(logs: dict[str, Path], **options: Any) -> tuple[LogTally, list[Rejected]]:
@@ -100,7 +122,8 @@ def folded(logs: dict[str, Path], **options: Any) -> tuple[LogTally, list[Reject
 
 def agree(logs: dict[str, Path], **options: Any) -> LogTally:
     """Alone and in parts, the same as the collector."""
-    collected, rejects, run = of_one_process(logs, **{k: v for k, v in options.items() if k == "format"})
+    how = {name: value for name, value in options.items() if name not in ("part_bytes", "executor")}
+    collected, rejects, run = of_one_process(logs, **how)
     for executor in (None, AtOnce()):
         found, rejected = folded(logs, executor=executor, **options)
         assert found.tally == collected
@@ -143,6 +166,55 @@ def test_any_log_in_any_parts(
                 else:
                     file.write_bytes(data)
         agree(logs, part_bytes=part_bytes)
+
+
+@pytest.mark.parametrize("name", TRACKERS)
+@settings(max_examples=15)
+@given(data=st.data())
+def test_odd_lines_of_any_tracker_in_any_parts(
+    name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """Read by columns where ``collect`` makes an event of each line."""
+    few = data.draw(st.lists(st.sampled_from(ODD_PATHS[name]), min_size=1, max_size=3))
+    lines = data.draw(st.lists(lines_of(few), max_size=20))
+    lines += data.draw(st.permutations(lines))
+    whole = "".join(lines).encode("utf-8", "surrogatepass")
+    people = data.draw(st.sampled_from([None, PeoplePolicy(key="hash"), PeoplePolicy(key="none")]))
+    part_bytes = data.draw(st.sampled_from([1, 300, 1_000, 1 << 20]))
+    logs = one(tmp_path_factory.mktemp("odd"), whole)
+    agree(logs, tracker=TRACKERS[name], people=people, part_bytes=part_bytes)
+
+
+def test_most_lines_are_read_by_columns(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at: list[Hit] = []
+    event = Collecting.event
+
+    def looking(self: Collecting, record: Hit, *args: Any) -> Any:
+        looked_at.append(record)
+        return event(self, record, *args)
+
+    monkeypatch.setattr(Collecting, "event", looking)
+    logs = one(tmp_path, log_of(*range(50)))
+    tags = WebTags(tags=[WebTag(identifier="home", label="Home")], mode="permanent-last")
+    by_columns: list[dict[str, Any]] = [{}, {"people": PeoplePolicy(key="hash")}, {"format": "auto"}]
+    for options in by_columns:
+        assert tally_logs(logs, tracker=TRACKER, **options).hits == 50
+    assert not looked_at
+    alike = formats.apache('%h %l %u %t "%r" %>s %b "%{Referer}i" "%{User-agent}i"')
+    each_by_itself: list[dict[str, Any]] = [{"tags": tags}, {"format": alike}]
+    for options in each_by_itself:
+        assert tally_logs(logs, tracker=TRACKER, **options).hits == 50
+    assert len(looked_at) == 100
+
+
+def test_what_user_agents_and_web_tags_say_is_the_same_in_parts(tmp_path: Path) -> None:
+    pytest.importorskip("ua_parser", reason="the extra 'agents' is not installed")
+    lines = [line_of_path(path, agent=n % len(AGENTS)) for n, path in enumerate(ODD_PATHS["stateless"][::5])]
+    logs = one(tmp_path, "".join(lines).encode("utf-8", "surrogatepass"))
+    how = {"tracker": TRACKERS["stateless"], "part_bytes": 2_000}
+    assert agree(logs, clients=ClientReader(), **how).events > 50
+    tags = WebTags(tags=[WebTag(identifier="home", label="Home")], mode="permanent-last")
+    assert agree(logs, tags=tags, **how).events > 50
 
 
 def one(tmp_path: Path, data: bytes) -> dict[str, Path]:

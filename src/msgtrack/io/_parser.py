@@ -11,12 +11,15 @@ from msgtrack.errors import SourceError
 from msgtrack.hits import Hit, Rejected
 from msgtrack.io._lines import LogLines
 from msgtrack.io._streams import DamagedError
-from msgtrack.logs import formats
+from msgtrack.logs import combined, formats
 from msgtrack.protocols import Batch, UnreadLines
 
-__all__ = ["Parser", "Record", "batch_of"]
+__all__ = ["BATCH_LINES", "Parser", "Record", "batch_of", "format_told"]
 
 T = TypeVar("T")
+
+BATCH_LINES = 5_000
+"""How many lines a stretch has at most, unless somebody says otherwise."""
 
 _BATCH_BYTES = 4 << 20
 
@@ -26,14 +29,14 @@ Record = Hit | Rejected | UnreadLines
 
 @frozen
 class Parser:
-    """Makes records of lines, and tells how far it came. Without a format it is told by the lines. Lines of the format
-    ``unread`` are left as they are.
+    """Makes records of lines, and tells how far it came. Without a format it is told by the lines. With ``unread`` lines in the
+    combined format are left as they are.
     """
 
     format: formats.LogFormat | None
-    batch_lines: int
-    progress: Callable[[int], object] | None
-    unread: formats.LogFormat | None = None
+    batch_lines: int = BATCH_LINES
+    progress: Callable[[int], object] | None = None
+    unread: bool = False
 
     def records(
         self, lines: LogLines, format: formats.LogFormat, reader: formats.LineReader, told: Callable[[], int]
@@ -43,7 +46,7 @@ class Parser:
         Raises:
             DamagedError: in the end, where the lines break off so.
         """
-        if format is not self.unread:
+        if not self.unread or format is not combined.FORMAT:
             for found in self._stretches(lines, reader, told):
                 yield [*found]
             return
@@ -82,17 +85,24 @@ class Parser:
         Raises:
             SourceError: they tell none.
         """
-        if self.format is not None:
-            return self.format
-        found = formats.detect(lines())
-        if found.name is None:
-            raise SourceError(f"cannot tell the format of {name}: {found.reason}")
-        return formats.get(found.name)
+        return format_told(lines(), name) if self.format is None else self.format
 
     def _tell(self, told: int, was_told: int) -> int:
         if self.progress is not None and told > was_told:
             self.progress(told - was_told)
         return told
+
+
+def format_told(lines: Iterable[str], name: str) -> formats.LogFormat:
+    """The format that the first lines of a log tell.
+
+    Raises:
+        SourceError: they tell none.
+    """
+    found = formats.detect(lines)
+    if found.name is None:
+        raise SourceError(f"cannot tell the format of {name}: {found.reason}")
+    return formats.get(found.name)
 
 
 def batch_of(records: list[Record], position: str, scope: str) -> Batch:

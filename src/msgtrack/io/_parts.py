@@ -12,17 +12,16 @@ from attrs import frozen
 from msgtrack.errors import SourceError
 from msgtrack.hits import Rejected
 from msgtrack.io._lines import LogLines, encoding_of, first_lines
-from msgtrack.io._parser import Parser, Record
+from msgtrack.io._parser import Parser, Record, format_told
 from msgtrack.io._places import node_of
 from msgtrack.io._rotation import rotated
-from msgtrack.io._streams import ByteStream, DamagedError, compression_of, plain_stream
+from msgtrack.io._streams import DamagedError, compression_of, plain_stream
 from msgtrack.logs import formats
 
 __all__ = ["LogPart", "PartReader", "files_of", "parts_of"]
 
 _CHUNK = 1 << 16
 _PEEKED = 16
-_BATCH_LINES = 5_000
 
 
 @frozen(kw_only=True)
@@ -102,12 +101,14 @@ def parts_of(path: str, *, format: str | formats.LogFormat, part_bytes: int) -> 
 class PartReader:
     """Reads the lines of a part, once; ``lines`` are counted within it, and ``state`` is what the format's reader knows.
 
+    With ``unread`` lines in the combined format are left as they are.
+
     Raises:
         InvalidOption: there is no such format.
     """
 
-    def __init__(self, part: LogPart, *, state: str) -> None:
-        self._part = part
+    def __init__(self, part: LogPart, *, state: str, unread: bool = False) -> None:
+        self._part, self._unread = part, unread
         self._format = part.format if isinstance(part.format, formats.LogFormat) else formats.get(part.format)
         self.lines, self.state = 0, state
 
@@ -137,7 +138,7 @@ class PartReader:
 
     def _read(self, lines: LogLines) -> Iterator[list[Record]]:
         reader = self._format.reader(self.state)
-        parser = Parser(self._format, _BATCH_LINES, None)
+        parser = Parser(self._format, unread=self._unread)
         try:
             yield from parser.records(lines, self._format, reader, lambda: 0)
         except DamagedError as error:
@@ -190,8 +191,8 @@ def _end_of_line(raw: io.BufferedReader, at: int, size: int) -> int:
 def _format(raw: io.BufferedReader, path: str, format: str | formats.LogFormat) -> str | formats.LogFormat:
     """The format by its name, where it has one: a name travels to other processes, and what it stands for does not."""
     if format == "auto":
-        parser = Parser(None, _BATCH_LINES, None)
-        return parser.format_of(lambda: first_lines(_plain(raw, path)), Path(path).name).name
+        name = Path(path).name
+        return format_told(first_lines(plain_stream(raw, name=name)[0]), name).name
     known = formats.get(format)
     return known.name if formats.FORMATS.get(known.name) is known else known
 
@@ -202,10 +203,6 @@ def _state_behind(raw: io.BufferedReader, format: formats.LogFormat) -> str:
     for number, line in enumerate(first_lines(raw), 1):
         reader(line, number)
     return reader.state
-
-
-def _plain(raw: io.BufferedReader, path: str) -> ByteStream:
-    return plain_stream(raw, name=Path(path).name)[0]
 
 
 def _unreadable(path: object, error: OSError) -> SourceError:

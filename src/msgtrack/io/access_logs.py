@@ -16,7 +16,7 @@ from attrs import evolve
 from msgtrack._borders import shown, switch
 from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.io._lines import LogLines, first_lines
-from msgtrack.io._parser import Parser, batch_of
+from msgtrack.io._parser import BATCH_LINES, Parser, batch_of
 from msgtrack.io._places import Place
 from msgtrack.io._rotation import logs_of
 from msgtrack.io._streams import DamagedError, plain_stream
@@ -65,7 +65,7 @@ class AccessLogFile:
         path: str | os.PathLike[str],
         *,
         format: str | formats.LogFormat = "combined",
-        batch_lines: int = 5_000,
+        batch_lines: int = BATCH_LINES,
         rotated: bool = False,
         finish: bool = False,
         follow: bool = False,
@@ -100,7 +100,7 @@ class AccessLogFile:
         """
         if self._follows:
             return self.read(position)
-        return self._read(self._turns(position, evolve(self._parser, unread=formats.get("combined"))))
+        return self._read(self._turns(position, evolve(self._parser, unread=True)))
 
     def _turns(self, position: str | None, parser: Parser) -> Turns:
         place = Place.of(position) if position else None
@@ -145,7 +145,7 @@ class AccessLogStream:
         file: BinaryIO,
         *,
         format: str | formats.LogFormat = "combined",
-        batch_lines: int = 5_000,
+        batch_lines: int = BATCH_LINES,
         progress: Callable[[int], object] | None = None,
     ) -> None:
         self._raw = _buffered(file)
