@@ -5,7 +5,7 @@ Tuples compare by their fields in order; of deliveries, messages and links the g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import UTC, date, datetime
 from decimal import Decimal
 from functools import lru_cache
@@ -13,7 +13,8 @@ from typing import Any, NamedTuple, TypeVar
 
 from attrs import fields
 
-from msgtrack._borders import microseconds
+from msgtrack._borders import microseconds, optional_id, text_id
+from msgtrack.columns import EventColumns
 from msgtrack.counts import SLOT_SECONDS
 from msgtrack.events import Event, Transaction
 from msgtrack.facts import FACT_KEYS, Fact
@@ -30,6 +31,7 @@ __all__ = [
     "LinkEntry",
     "MessageEntry",
     "agent_of",
+    "column_entries",
     "delivery_entry",
     "event_entry",
     "keep_all_greater",
@@ -96,6 +98,7 @@ NEVER = datetime.min.replace(tzinfo=UTC)
 NO_SLOT = -(2**62)
 _EPOCH_DAY = date(1970, 1, 1).toordinal()
 _DAY_SECONDS = 86400
+_SLOT_US = SLOT_SECONDS * 1_000_000
 
 _UNDER_WAY = "PENDING PREPARED SENT_TO_PROVIDER TAKEN_INTO_ACCOUNT SENT RECEIVED_ON_MOBILE"
 _AT_REST = "NOT_APPLICABLE IGNORED CANCELLED FAILED"
@@ -183,6 +186,24 @@ def event_entry(event: Event) -> EventEntry:
     if isinstance(event, Transaction):
         return (*fact, event.amount or Decimal(0), event.article or 0)
     return fact
+
+
+def column_entries(columns: EventColumns) -> Iterator[tuple[str, EventEntry]]:
+    """The id of each event in columns, and what counts of it, as :func:`event_entry` has it of the event itself.
+
+    Raises:
+        InvalidId: what stands in a column of ids is none.
+    """
+    entries = [event_entry(example) for example in columns.examples]
+    rows = zip(columns.example, columns.ids, columns.occurred_us, columns.message_ids, columns.source_ids, strict=True)
+    for place, event_id, us, message_id, source_id in rows:
+        entry = entries[place]
+        if entry:
+            _, kind, delivery_id, _, link_id, _, *rest = entry
+            slot = us // _SLOT_US * SLOT_SECONDS
+            message, person = optional_id(message_id) or "", optional_id(source_id) or ""
+            entry = (slot, kind, delivery_id, message, link_id, person, *rest)
+        yield text_id(event_id), entry
 
 
 def keep_greater(kept: dict[str, _T], key: str, fact: _T) -> bool:

@@ -177,10 +177,12 @@ def _fold(collecting: Collecting, step: _Step, start: _Start | None) -> _Folded:
                     kept.append(event)
             elif columns is not None:
                 rejects += columns.read(record, ordinals)
-        if columns is not None:
-            kept += columns.take().events()
         tally.extend(kept)
         events += len(kept)
+        if columns is not None:
+            taken = columns.take()
+            tally.extend_columns(taken)
+            events += len(taken)
     if columns is not None:
         hits += columns.hits
         skipped += columns.skipped
