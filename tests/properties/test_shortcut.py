@@ -192,6 +192,7 @@ class Refusing(RedirectHandler):
 
 @pytest.mark.parametrize("make", [asgi.TrackingApp, wsgi.TrackingApp])
 def test_who_answers_in_a_way_of_his_own_is_always_asked(make: Any) -> None:
+    """R51."""
     handler = Refusing(Tracker("https://t.example.com", READER))
     url = links_of("click")[0]
     super(Refusing, handler).handle(Request(method="GET", url=url, received_at=AT))
@@ -215,6 +216,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failing_maker_of_keys_is_told() -> None:
+    """R26, R51."""
     tracker = Tracker("https://t.example.com", READER)
     handler = RedirectHandler(tracker, new_source_id=lambda: "not fit")
     url = links_of("click")[0]

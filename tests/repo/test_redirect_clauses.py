@@ -16,7 +16,7 @@ FILES = sorted(
         *(UNIT / "redirect").glob("test_*.py"),
         *(UNIT / name for name in ("test_redirect.py", "test_hosted_pages.py", "io/test_store_registry.py")),
         *(UNIT / "links" / name for name in ("test_retargeting.py", "test_checking.py")),
-        ROOT / "tests" / "properties" / "test_live_and_replayed.py",
+        *(ROOT / "tests" / "properties" / name for name in ("test_live_and_replayed.py", "test_shortcut.py")),
     ]
 )
 
