@@ -216,7 +216,7 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_failing_maker_of_keys_is_told() -> None:
-    """R26, R51."""
+    """R51."""
     tracker = Tracker("https://t.example.com", READER)
     handler = RedirectHandler(tracker, new_source_id=lambda: "not fit")
     url = links_of("click")[0]
