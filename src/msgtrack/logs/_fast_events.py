@@ -10,12 +10,12 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, cast
 
-from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit
+from msgtrack.events import Click, Event, MirrorPageView, Open, OptOutClick, PageVisit, UnhashedId
 from msgtrack.model import Client
 
 __all__ = ["MODELS", "Make", "id_behind", "id_head", "maker", "sized"]
 
-Make = Callable[[datetime, str, str, "Client | None"], Event]
+Make = Callable[[datetime, str, "str | UnhashedId | None", "Client | None"], Event]
 """From moment, message, id and client to an event."""
 
 
@@ -55,13 +55,13 @@ def maker(model: Event) -> Make:
     delivery_id, link_id, part, verdict = model.delivery_id, model.link_id, model.part, model.verdict
     is_seed, is_proof, source = model.is_seed, model.is_proof, model.source
 
-    def make(occurred_at: datetime, message_id: str, event_id: str, client: Client | None) -> Event:
+    def make(occurred_at: datetime, message_id: str, event_id: str | UnhashedId | None, client: Client | None) -> Event:
         # The fields are set in C, as those of any object, and what comes out is as frozen as ever.
         event: Any = new(twin)
         event.occurred_at = occurred_at
         event.delivery_id = delivery_id
         event.message_id = message_id
-        event._id = event_id
+        event._held = event_id
         event.link_id = link_id
         event.part = part
         event.source_id = None
