@@ -49,8 +49,10 @@ _ROOM_AT_A_PLACE = 64
 _BEHIND_URL = " HTTP/"
 # Of these alone no head of syslog or the like is made, which only the long way knows.
 _ADDRESS_LETTERS = "0123456789abcdef.:"
-_WRITTEN = re.compile(r" - - \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] \"")
+_WRITTEN = re.compile(r" - - \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d):(\d\d)( [+-]\d{4})\] \"")
 _WRITTEN_LENGTH = 35
+_SECOND = "00+00:00"
+"""How the text of a whole minute ends."""
 _NOBODY = sized("")
 _VERSIONS = frozenset({"1.0", "1.1", "2", "2.0", "3", "3.0"})
 
@@ -66,6 +68,8 @@ _Moment = tuple[datetime, str, str, int, str, str]
 """A second: the moment, the eight digits that ids begin with, its part of ids; microseconds since 1970, and digits and part of ids
 of its minute.
 """
+_Minute = tuple[datetime, int, str, str]
+"""A minute: where it begins; in microseconds since 1970; the eight digits that ids begin with, its part of ids."""
 _Model = tuple[Make, datetime | None, str, str, str, dict[str, int]]
 """Events alike: what makes them, the moment from which there are none, the parts of ids for kind, delivery, and link; and room for
 the numbers of examples, by what is behind the link.
@@ -128,9 +132,11 @@ class FastLines:
         self._read_message = read_message
         self._ordinals = ordinals
         self._tails: dict[str, _Tail] = {}
+        self._agents: dict[str, _Tail] = {}
         self._said: dict[str, _Said] = {}
         self._families: dict[str, _Models] = {}
         self._moments: dict[str, _Moment] = {}
+        self._minutes: dict[str, _Minute] = {}
         self._places: dict[str, _Place] = {}
 
     def events(self, lines: Iterable[str], first: int = 1) -> Iterator[Event | Rejected]:
@@ -260,12 +266,26 @@ class FastLines:
 
     def _moment(self, written: str) -> _Moment | None:
         match = _WRITTEN.fullmatch(written)
-        at = None if match is None else clf(match[1])
-        if at is None:
+        if match is None:
             return None
-        start = at.replace(second=0, microsecond=0)
-        moment = (at, id_head(at), sized(at.isoformat()), microseconds(at), id_head(start), sized(start.isoformat()))
-        return _remember(self._moments, written, moment)
+        minute, second, zone = match.groups()
+        known = self._minutes.get(minute + zone)
+        if known is None:
+            start = clf(f"{minute}:00{zone}")
+            if start is None:
+                return None
+            known = _remember(
+                self._minutes, minute + zone, (start, microseconds(start), id_head(start), sized(start.isoformat()))
+            )
+        start, us, head, part = known
+        # A leap second is told as the one before it, here as there.
+        number = min(int(second), 59)
+        here_us = us + number * 1_000_000
+        here_head = f"{here_us // 1_000_000 & 0xFFFFFFFF:08x}"
+        here_part = f"{part[: -len(_SECOND)]}{number:02}{_SECOND[2:]}"
+        return _remember(
+            self._moments, written, (start.replace(second=number), here_head, here_part, here_us, head, part)
+        )
 
     def _tail(self, behind: str) -> _Tail | None:
         version, _, answer = behind.rstrip("\r\n").partition('"')
@@ -276,10 +296,14 @@ class FastLines:
         # Where an error was the answer no event follows, which the long way knows best.
         if status is not None and status >= 400:
             return None
-        client = None
-        if agent:
-            client = Client(user_agent=agent) if self._clients is None else self._clients(agent)
-        return _remember(self._tails, behind, (client, id_behind(agent, self._source)))
+        # The same of one agent, wherever its readers came from: few things to keep at hand.
+        tail = self._agents.get(agent)
+        if tail is None:
+            client = None
+            if agent:
+                client = Client(user_agent=agent) if self._clients is None else self._clients(agent)
+            tail = _remember(self._agents, agent, (client, id_behind(agent, self._source)))
+        return _remember(self._tails, behind, tail)
 
 
 def _remember(known: dict[Any, T], key: object, value: T, room: int = _ROOM) -> T:
