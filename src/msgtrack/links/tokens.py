@@ -221,7 +221,10 @@ def message_reader(keyring: Keyring, realm: str) -> MessageReader:
     def read(token: str) -> tuple[str, str] | None:
         # As SigningKey.verify does it, on bytes; written out, for logs ask this of each message. What has values behind it is
         # signed twice, and not so: it is read elsewhere.
-        data = token.encode("utf-8", "replace")
+        try:
+            data = token.encode()
+        except UnicodeEncodeError:
+            return None
         signed = data[:-MAC_LENGTH]
         before, _, number = signed.partition(b"-")
         found = known.get(before)
