@@ -59,8 +59,25 @@ def event_id(at: datetime, *parts: str) -> str:
     The time prefix (seconds since 1970, unsigned, modulo 2**32) lets indexes grow at one end. Parts are written with
     their length before them, so no two lists of parts look alike. Equal parts at an equal second give an equal id.
     """
-    digest = hashlib.sha256("".join([f"{len(part)}:{part}" for part in parts]).encode("utf-8", "surrogatepass"))
-    return f"{int(at.timestamp()) & 0xFFFFFFFF:08x}{digest.hexdigest()[:24]}"
+    return _digits(f"{int(at.timestamp()) & 0xFFFFFFFF:08x}", "".join([f"{len(part)}:{part}" for part in parts]))
+
+
+UnhashedId = tuple[str, str, str, str, str]
+"""What an id will be made of: the eight digits of its moment, and the text that the others are the hash of, in four: what stands
+before the message's id, the message's id (its length is put before it), the link, and what stands behind.
+
+Equal ones make equal ids, and others make others: so events can be counted by them before anything is hashed.
+"""
+
+
+def hashed_id(unhashed: UnhashedId) -> str:
+    """The id, as :func:`event_id` makes it."""
+    head, before, message_id, link, behind = unhashed
+    return _digits(head, f"{before}{len(message_id)}:{message_id}{link}{behind}")
+
+
+def _digits(head: str, text: str) -> str:
+    return head + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:24]
 
 
 def _optional_part(value: object) -> Part | None:
@@ -101,6 +118,8 @@ class Event:
     link_type: ClassVar[LinkType | None] = None
     """The link type that a reaction of this class counts under; None for events that are no reactions."""
 
+    _held: ClassVar[Any]  # The place of _id as it is; see below.
+
     occurred_at: datetime = field(converter=utc)
     delivery_id: str | None = field(default=None, converter=optional_id)
     message_id: str | None = field(default=None, converter=optional_id)
@@ -118,12 +137,16 @@ class Event:
     @property
     def id(self) -> str:
         """The event's id: the one it was made with, else the derived one."""
-        return self._id if self._id is not None else self.derived_id()
+        held: str | UnhashedId | None = self._held
+        if isinstance(held, str):
+            return held
+        own_id = self._id
+        return self.derived_id() if own_id is None else own_id
 
     @property
     def has_own_id(self) -> bool:
         """Whether the event was made with an id; without one it is equal to nothing but itself in a fold."""
-        return self._id is not None
+        return self._held is not None
 
     def derived_id(self, ordinal: int = 0) -> str:
         """The id that follows from the event's content; ``ordinal`` tells equal events of one source apart."""
@@ -141,6 +164,23 @@ class Event:
             str(ordinal),
             *[_part_of(self, attribute) for attribute in _own_fields(cls) if _is_told(self, attribute)],
         )
+
+
+# Who makes events by the million may put an UnhashedId into the place of the id (``_held``), which spares a hash to all that are
+# not asked for theirs. Everybody else, attrs included, reads ``_id``: there the id is worked out when it is first read, and kept.
+# Threads that do so at once find the same.
+
+
+def _own_id(event: Event) -> str | None:
+    held: str | UnhashedId | None = event._held
+    if isinstance(held, tuple):
+        held = hashed_id(held)
+        Event._held.__set__(event, held)
+    return held
+
+
+Event._held = Event.__dict__["_id"]
+setattr(Event, "_id", property(_own_id, Event._held.__set__))  # noqa: B010  # an assignment would need a type: ignore
 
 
 @cache

@@ -7,15 +7,35 @@ is its name, within its source; equal ones of one file are told apart by their o
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 from attrs import evolve
 
-from msgtrack.events import Event, Open, event_id
+from msgtrack.events import Event, Open, event_id, hashed_id
 
-__all__ = ["Ordinals", "PartOrdinals", "collected_id", "identified"]
+__all__ = ["Counted", "Ordinals", "PartOrdinals", "collected_id", "identified", "is_unhashed"]
 
 _WINDOW_SECONDS = 10
 _MOST_SECONDS = 16
+
+Counted = dict[Any, int]
+"""How often each event of one second came: all of them by their ids, or all by what their ids will be made of
+(:data:`msgtrack.events.UnhashedId`), as whoever counts first has it.
+"""
+
+
+def is_unhashed(seen: Counted) -> bool:
+    """Whether events of this second may be counted by what their ids will be made of: no id was counted yet."""
+    return not seen or type(next(iter(seen))) is tuple
+
+
+def _hash(seen: Counted) -> Counted:
+    """The same, by ids, in the same place."""
+    if seen and is_unhashed(seen):
+        hashed = {hashed_id(unhashed): ordinal for unhashed, ordinal in seen.items()}
+        seen.clear()
+        seen.update(hashed)
+    return seen
 
 
 class Ordinals:
@@ -29,7 +49,7 @@ class Ordinals:
 
     def __init__(self, state: Mapping[str, int] | None = None) -> None:
         # By second, as ids begin with it: eight digits, whose texts sort as they do. What is old goes by the second, too.
-        self._seen: dict[str, dict[str, int]] = {}
+        self._seen: dict[str, Counted] = {}
         self._newest = self._horizon = ""
         self._late: Ordinals | None = None
         if state:
@@ -39,14 +59,14 @@ class Ordinals:
 
     def next(self, key: str) -> int:
         """0 for the first event of this derived id, 1 for the second, and so on."""
-        seen = self.of_second(key[:8])
+        seen = _hash(self.of_second(key[:8]))
         ordinal = seen.get(key, 0)
         seen[key] = ordinal + 1
         return ordinal
 
-    def of_second(self, second: str) -> dict[str, int]:
-        """How often each id came that begins with these eight digits, for whoever counts many of one second; not to be
-        kept over another call.
+    def of_second(self, second: str) -> Counted:
+        """How often each event came whose id begins with these eight digits, for whoever counts many of one second; not to be
+        kept over another call. What is new is counted by what its id is made of if :func:`is_unhashed` says so, else by its id.
         """
         if second < self._horizon:
             if self._late is None or second < self._late._horizon:
@@ -63,7 +83,7 @@ class Ordinals:
         """What must be kept to go on later, by id in order."""
         self.forget()
         state = {} if self._late is None else self._late.state()
-        state |= {key: ordinal for seen in self._seen.values() for key, ordinal in seen.items()}
+        state |= {key: ordinal for seen in self._seen.values() for key, ordinal in _hash(seen).items()}
         # In one order, wherever reading stopped and went on.
         return dict(sorted(state.items()))
 
@@ -85,10 +105,10 @@ class PartOrdinals(Ordinals):
     def __init__(self) -> None:
         super().__init__()
         # All of the first seconds, which what came before may still know.
-        self._first: dict[str, dict[str, int]] = {}
+        self._first: dict[str, Counted] = {}
         self._first_late = self._limit = ""
 
-    def of_second(self, second: str) -> dict[str, int]:
+    def of_second(self, second: str) -> Counted:
         """As :meth:`Ordinals.of_second`."""
         seen = super().of_second(second)
         if second < self._horizon:
@@ -109,7 +129,7 @@ class PartOrdinals(Ordinals):
         if min(self._first) < earlier._horizon:
             return None
         for second, seen in earlier._seen.items():
-            if second >= earlier._horizon and not seen.keys().isdisjoint(self._first.get(second, ())):
+            if second >= earlier._horizon and not _hash(seen).keys().isdisjoint(_hash(self._first.get(second, {}))):
                 return None
         if self._first_late and earlier._late is not None and _is_near(self._first_late, earlier._late._newest):
             return None
@@ -117,7 +137,7 @@ class PartOrdinals(Ordinals):
         both._move(max(self._newest, earlier._newest))
         for one in (earlier, self):
             for second, seen in one._seen.items():
-                both._seen.setdefault(second, {}).update(seen)
+                both._seen.setdefault(second, {}).update(_hash(seen))
         late = self._late or earlier._late
         both._late = None if late is None else Ordinals(late.state())
         both.forget()

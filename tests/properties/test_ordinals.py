@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from itertools import pairwise
+from typing import Any
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from msgtrack.identity import Ordinals, PartOrdinals
+from msgtrack.events import UnhashedId, hashed_id
+from msgtrack.identity import Ordinals, PartOrdinals, is_unhashed
 
 START = 1_772_442_000
 # Lines of a server, one or two seconds apart; then late ones by all that makes a difference, and logs one behind the other.
@@ -93,3 +95,60 @@ def test_a_late_log_behind_another_is_counted_as_the_other_was() -> None:
 def test_one_late_line_makes_nobody_forget() -> None:
     ordinals = Ordinals()
     assert counted(ordinals, ((60, 0), (0, 0), (60, 0), (0, 0), (60, 0))) == [0, 0, 1, 1, 2]
+
+
+def unhashed(line: tuple[int, int]) -> UnhashedId:
+    return f"{START + line[0]:08x}", "", str(line[1]), "", ""
+
+
+def counted_in_two_ways(ordinals: Ordinals, lines: tuple[tuple[int, int, bool], ...]) -> list[int]:
+    """As those count who hash late and those who hash at once, in turns."""
+    found = []
+    for second, number, is_late in lines:
+        event = unhashed((second, number))
+        if not is_late:
+            found.append(ordinals.next(hashed_id(event)))
+            continue
+        seen = ordinals.of_second(event[0])
+        key: Any = event if is_unhashed(seen) else hashed_id(event)
+        found.append(seen.get(key, 0))
+        seen[key] = found[-1] + 1
+    return found
+
+
+two_ways = seconds.flatmap(
+    lambda at: st.tuples(
+        *(st.tuples(st.just(second), st.integers(0, 1), st.sampled_from([True, True, False])) for second in at)
+    )
+)
+
+
+@given(two_ways, cuts)
+@example(((0, 0, True), (0, 0, False)), [])
+@example(((0, 0, True), (0, 0, True)), [1])
+@example(((0, 0, True), (0, 1, True), (0, 1, False), (0, 0, True)), [2])
+def test_what_is_hashed_late_is_counted_alike(lines: tuple[tuple[int, int, bool], ...], places: list[int]) -> None:
+    whole = Ordinals()
+    expected = [whole.next(hashed_id(unhashed((second, number)))) for second, number, _ in lines]
+    in_one = Ordinals()
+    assert counted_in_two_ways(in_one, lines) == expected
+    assert in_one.state() == whole.state()
+    found: list[int] = []
+    behind = Ordinals()
+    state: dict[str, int] = {}
+    found_by_state: list[int] = []
+    for start, end in pairwise([0, *places, len(lines) + 30]):
+        part = lines[start:end]
+        alone = PartOrdinals()
+        ordinals = counted_in_two_ways(alone, part)
+        both = alone.behind(behind)
+        if both is None:
+            both = Ordinals(behind.state())
+            ordinals = counted_in_two_ways(both, part)
+        found += ordinals
+        behind = both
+        going_on = Ordinals(json.loads(json.dumps(state)))
+        found_by_state += counted_in_two_ways(going_on, part)
+        state = going_on.state()
+    assert found == found_by_state == expected
+    assert behind.state() == state == whole.state()

@@ -9,6 +9,7 @@ from __future__ import annotations
 __all__ = [
     "ALPHABET",
     "LOW_BITS",
+    "TO_PYTHON",
     "decode_bytes",
     "decode_int",
     "digest_text",
@@ -21,10 +22,13 @@ __all__ = [
 ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 
 _PYTHON_DIGITS = "0123456789abcdefghijklmnopqrstuv"
-# Each letter becomes the digit that Python has for it, and what is none of ours a sign that is no digit at all.
-_TO_PYTHON = b"".join(
+TO_PYTHON = b"".join(
     dict(zip(ALPHABET, _PYTHON_DIGITS, strict=True)).get(chr(byte), "!").encode() for byte in range(256)
 )
+"""A table for ``bytes.translate``: each letter becomes the digit that Python has for it, and what is none of ours a sign that is no
+digit at all.
+"""
+
 _PAIRS = [a + b for a in ALPHABET for b in ALPHABET]
 LOW_BITS = bytes(ord(ALPHABET[byte & 31]) for byte in range(256))
 """A table for ``bytes.translate``: each byte becomes the letter of its low five bits."""
@@ -51,7 +55,7 @@ def encode_int(number: int) -> str:
 
 def decode_int(text: str) -> int:
     """The number that :func:`encode_int` wrote; text outside the alphabet raises ValueError."""
-    return int(text.encode("ascii").translate(_TO_PYTHON), 32)
+    return int(text.encode("ascii").translate(TO_PYTHON), 32)
 
 
 _BLOCK_BYTES = 40

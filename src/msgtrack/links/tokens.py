@@ -18,6 +18,7 @@ from typing import NamedTuple
 from msgtrack.links.alphabet import (
     ALPHABET,
     LOW_BITS,
+    TO_PYTHON,
     decode_bytes,
     decode_int,
     digest_text,
@@ -55,6 +56,7 @@ KEY_LENGTH = 8
 HEAD_LENGTH = 3
 """Characters of a token's header, five bits each."""
 
+_MOST_FAMILIES = 1_024
 _PLAIN = 0
 _CONCEALED = 1
 _LINK_IDS = 2
@@ -204,41 +206,54 @@ def message_reader(keyring: Keyring, realm: str) -> MessageReader:
     :func:`read_message` can tell: ids are concealed, or more than one secret might have signed. Not to be shared
     between threads.
     """
-    # As many as heads that were asked for; three characters can say 32,768.
-    known: dict[str, Copies] = {}
+    # By what stands before the message's id, in parts that were ours: what checks them, and that text once and for all.
+    known: dict[bytes, tuple[Copies, str]] = {}
     is_equal = hmac.compare_digest
 
-    def copies_of(head: str) -> Copies | None:
-        bits = _head_bits(head)
+    def candidate(before: bytes) -> tuple[Copies, str] | None:
+        text = before.decode("utf-8", "replace")
+        bits = _head_bits(text[:HEAD_LENGTH])
         if bits is None:
             return None
         keys = keyring.verifying_keys(bits >> 6 & 127, "message", realm) if bits >> 13 == _PLAIN else []
-        if len(keys) != 1:
-            return None
-        copies = known[head] = keys[0].copies
-        return copies
+        return (keys[0].copies, text) if len(keys) == 1 else None
 
     def read(token: str) -> tuple[str, str] | None:
-        head = token[:HEAD_LENGTH]
-        copies = known.get(head) or copies_of(head)
-        if copies is None:
+        # As SigningKey.verify does it, on bytes; written out, for logs ask this of each message. What has values behind it is
+        # signed twice, and not so: it is read elsewhere.
+        try:
+            data = token.encode()
+        except UnicodeEncodeError:
             return None
-        # As SigningKey.verify does it; written out, for logs ask this of each message. What has values behind it is signed
-        # twice, and not so: it is read elsewhere.
-        data = token.encode("utf-8", "replace")
-        inner = copies[0]()
-        inner.update(data[:-MAC_LENGTH])
-        outer = copies[1]()
+        signed = data[:-MAC_LENGTH]
+        before, _, number = signed.partition(b"-")
+        found = known.get(before)
+        is_new = found is None
+        if found is None:
+            found = candidate(before)
+            if found is None:
+                return None
+        (copy_inner, copy_outer), family = found
+        inner = copy_inner()
+        inner.update(signed)
+        outer = copy_outer()
         outer.update(inner.digest())
         if not is_equal(outer.digest()[:MAC_LENGTH].translate(LOW_BITS), data[-MAC_LENGTH:]):
             return None
-        before, _, rest = token[:-MAC_LENGTH].partition("-")
-        number, hyphen, behind = rest.partition("-")
         try:
-            message_id = decode_id(number) if number[:1] == "." else str(decode_int(number))
+            if number.isalnum():
+                message_id = str(int(number.translate(TO_PYTHON), 32))
+            else:
+                text, hyphen, behind = number.decode().partition("-")
+                message_id = decode_id(text)
+                family = f"{family}-{behind}" if hyphen else family
         except (ValueError, OverflowError):
             return None
-        return f"{before}-{behind}" if hyphen else before, message_id
+        if is_new:
+            if len(known) >= _MOST_FAMILIES:
+                known.clear()
+            known[before] = found
+        return family, message_id
 
     return read
 

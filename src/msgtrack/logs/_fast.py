@@ -2,8 +2,8 @@
 
 Lines repeat themselves. What stands behind the request (status, referrer, agent) is one of few texts, so is the second
 that a line names, and all URLs of a family (see ``Tracker.message_reader``) mean the same but for the message. Each of
-these is worked out once, the long way, and remembered; a line put together of such parts needs a signature checked, an
-id hashed and an event made. Every other line, and each first of its kind, goes the long way: so nothing here decides what a
+these is worked out once, the long way, and remembered; a line put together of such parts needs a signature checked and
+an event made, whose id is hashed when somebody asks for it. Every other line, and each first of its kind, goes the long way: so nothing here decides what a
 line means.
 
 Memory does not grow with the log: what is remembered is bounded, and begun anew when it is full.
@@ -11,7 +11,6 @@ Memory does not grow with the log: what is remembered is bounded, and begun anew
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
@@ -23,9 +22,9 @@ from msgtrack._borders import microseconds, shown
 from msgtrack.clients import ClientReader
 from msgtrack.decide import Decision, decide
 from msgtrack.errors import InvalidValue
-from msgtrack.events import Event
+from msgtrack.events import Event, UnhashedId, hashed_id
 from msgtrack.hits import Hit, Rejected
-from msgtrack.identity import Ordinals, identified
+from msgtrack.identity import Counted, Ordinals, identified, is_unhashed
 from msgtrack.logs._fast_events import MODELS, Make, id_behind, id_head, maker, sized
 from msgtrack.logs._times import clf
 from msgtrack.logs.combined import parse_line, tail_facts
@@ -43,16 +42,17 @@ PersonOf = Callable[[str, "Client | None", datetime], str]
 T = TypeVar("T")
 
 _ROOM = 8_192
-_MAX_BEFORE = 2_048
+_MAX_PLACE = 2_048
 _ROOM_FOR_MODELS = 1_024
 _ROOM_FOR_PLACES = 1_024
 _ROOM_AT_A_PLACE = 64
 _BEHIND_URL = " HTTP/"
-_BEFORE_MOMENT = " - - ["
 # Of these alone no head of syslog or the like is made, which only the long way knows.
 _ADDRESS_LETTERS = "0123456789abcdef.:"
-_WRITTEN = re.compile(r"(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d:\d\d [+-]\d{4})\] \"")
-_WRITTEN_LENGTH = 29
+_WRITTEN = re.compile(r" - - \[(\d\d/[A-Za-z]{3}/\d{4}:\d\d:\d\d):(\d\d)( [+-]\d{4})\] \"")
+_WRITTEN_LENGTH = 35
+_SECOND = "00+00:00"
+"""How the text of a whole minute ends."""
 _NOBODY = sized("")
 _VERSIONS = frozenset({"1.0", "1.1", "2", "2.0", "3", "3.0"})
 
@@ -68,6 +68,8 @@ _Moment = tuple[datetime, str, str, int, str, str]
 """A second: the moment, the eight digits that ids begin with, its part of ids; microseconds since 1970, and digits and part of ids
 of its minute.
 """
+_Minute = tuple[datetime, int, str, str]
+"""A minute: where it begins; in microseconds since 1970; the eight digits that ids begin with, its part of ids."""
 _Model = tuple[Make, datetime | None, str, str, str, dict[str, int]]
 """Events alike: what makes them, the moment from which there are none, the parts of ids for kind, delivery, and link; and room for
 the numbers of examples, by what is behind the link.
@@ -80,7 +82,7 @@ behind it; and what this was put together of.
 """
 _Place = dict[str, _Here]
 """Of what stands between the address and the message part (the moment, the method, the rest of the URL), by family."""
-_Step = tuple[_Model, _Moment, str, str, _Tail, "str | None"]
+_Step = tuple[_Model, _Moment, str, "str | UnhashedId", _Tail, "str | None"]
 """An event that is not made yet: its model and its moment, the message's id, its own id, what stands behind the URL, and the
 person's key.
 """
@@ -130,9 +132,11 @@ class FastLines:
         self._read_message = read_message
         self._ordinals = ordinals
         self._tails: dict[str, _Tail] = {}
+        self._agents: dict[str, _Tail] = {}
         self._said: dict[str, _Said] = {}
         self._families: dict[str, _Models] = {}
         self._moments: dict[str, _Moment] = {}
+        self._minutes: dict[str, _Minute] = {}
         self._places: dict[str, _Place] = {}
 
     def events(self, lines: Iterable[str], first: int = 1) -> Iterator[Event | Rejected]:
@@ -147,12 +151,12 @@ class FastLines:
         """What becomes of lines, for events and columns. Events are made in here where they are wanted: a generator around this one
         would take a twentieth of its time.
         """
-        of_second, sha256 = self._ordinals.of_second, hashlib.sha256().copy
+        of_second = self._ordinals.of_second
         said_of, tail_of, place_of = self._said.get, self._tails.get, self._places.get
         read_message, known, unknown = self._read_message, self._said, _Place()
         makes_events, person_of = self._makes_events, self._person_of
         person: str | None = None
-        second, seen = "", {"": 0}
+        second, seen, may_wait = "", Counted(), True
         for number, line in enumerate(lines, first):
             # Written out in one piece: each call would cost as much as what it does. A line's end goes with what is behind.
             try:
@@ -169,32 +173,33 @@ class FastLines:
                     known[message] = said
             if said is not None:
                 tail = tail_of(behind) or self._tail(behind)
-                address, _, place = front.partition(_BEFORE_MOMENT)
-                if tail is not None and address and not address.strip(_ADDRESS_LETTERS):
+                place = front.lstrip(_ADDRESS_LETTERS)
+                if tail is not None and place != front:
                     family, message_id = said
                     here = place_of(place, unknown).get(family) or self._here(place, family)
                     if here is None:
                         second = ""
-                        record = self._learn(line, number, place[_WRITTEN_LENGTH:], said)
+                        record = self._learn(line, number, place, said)
                         if record is not None:
                             yield record
                         continue
                     make, at, prefix, start, link, model, moment = here
                     client, agent = tail
                     if person_of is not None:
-                        person = person_of(address, client, at)
+                        person = person_of(front[: -len(place)], client, at)
                         agent = sized(person) + agent[len(_NOBODY) :]
-                    hashed = sha256()
-                    hashed.update(f"{start}{len(message_id)}:{message_id}{link}{agent}".encode())
-                    key = prefix + hashed.hexdigest()[:24]
                     if prefix != second:
                         second, seen = prefix, of_second(prefix)
+                        may_wait = is_unhashed(seen)
+                    # Hashing may wait until somebody asks for the id.
+                    unhashed = (prefix, start, message_id, link, agent)
+                    key = unhashed if may_wait else hashed_id(unhashed)
                     if key not in seen:
                         seen[key] = 1
                     else:
                         ordinal = seen[key]
                         seen[key] = ordinal + 1
-                        same = make(at, message_id, key, client)
+                        same = make(at, message_id, None, client)
                         key = (same if person is None else evolve(same, source_id=person)).derived_id(ordinal)
                     if makes_events:
                         yield make(at, message_id, key, client)
@@ -214,11 +219,15 @@ class FastLines:
         event = None if decision.event is None else identified(decision.event, self._ordinals)
         return decision, event if event is None or self._clients is None else self._clients.event(event)
 
-    def _learn(self, line: str, number: int, before: str, said: _Said) -> Event | Rejected | None:
+    def _learn(self, line: str, number: int, place: str, said: _Said) -> Event | Rejected | None:
         """A line the long way, and what all URLs that begin so have in common, in this family."""
         decision, record = self._slow(line, number)
         event = None if decision is None else decision.event
-        if decision is None or event is None or type(event) not in MODELS or len(before) > _MAX_BEFORE:
+        if decision is None or event is None or type(event) not in MODELS or len(place) > _MAX_PLACE:
+            return record
+        # Where something else stands before the moment, the rest does not begin where it should.
+        before = place[_WRITTEN_LENGTH:]
+        if not _WRITTEN.fullmatch(place[:_WRITTEN_LENGTH]):
             return record
         # The quote behind the request is that behind its version only where none stands before.
         if '"' in before or "\\" in before:
@@ -257,12 +266,26 @@ class FastLines:
 
     def _moment(self, written: str) -> _Moment | None:
         match = _WRITTEN.fullmatch(written)
-        at = None if match is None else clf(match[1])
-        if at is None:
+        if match is None:
             return None
-        start = at.replace(second=0, microsecond=0)
-        moment = (at, id_head(at), sized(at.isoformat()), microseconds(at), id_head(start), sized(start.isoformat()))
-        return _remember(self._moments, written, moment)
+        minute, second, zone = match.groups()
+        known = self._minutes.get(minute + zone)
+        if known is None:
+            start = clf(f"{minute}:00{zone}")
+            if start is None:
+                return None
+            known = _remember(
+                self._minutes, minute + zone, (start, microseconds(start), id_head(start), sized(start.isoformat()))
+            )
+        start, us, head, part = known
+        # A leap second is told as the one before it, here as there.
+        number = min(int(second), 59)
+        here_us = us + number * 1_000_000
+        here_head = f"{here_us // 1_000_000 & 0xFFFFFFFF:08x}"
+        here_part = f"{part[: -len(_SECOND)]}{number:02}{_SECOND[2:]}"
+        return _remember(
+            self._moments, written, (start.replace(second=number), here_head, here_part, here_us, head, part)
+        )
 
     def _tail(self, behind: str) -> _Tail | None:
         version, _, answer = behind.rstrip("\r\n").partition('"')
@@ -273,10 +296,14 @@ class FastLines:
         # Where an error was the answer no event follows, which the long way knows best.
         if status is not None and status >= 400:
             return None
-        client = None
-        if agent:
-            client = Client(user_agent=agent) if self._clients is None else self._clients(agent)
-        return _remember(self._tails, behind, (client, id_behind(agent, self._source)))
+        # The same of one agent, wherever its readers came from: few things to keep at hand.
+        tail = self._agents.get(agent)
+        if tail is None:
+            client = None
+            if agent:
+                client = Client(user_agent=agent) if self._clients is None else self._clients(agent)
+            tail = _remember(self._agents, agent, (client, id_behind(agent, self._source)))
+        return _remember(self._tails, behind, tail)
 
 
 def _remember(known: dict[Any, T], key: object, value: T, room: int = _ROOM) -> T:

@@ -17,7 +17,7 @@ from msgtrack._borders import microseconds
 from msgtrack.clients import ClientReader
 from msgtrack.columns import EventColumns
 from msgtrack.decide import Decision, salted_key
-from msgtrack.events import Event, Open
+from msgtrack.events import Event, Open, hashed_id
 from msgtrack.hits import Rejected
 from msgtrack.identity import Ordinals, collected_id
 from msgtrack.logs._fast import FastLines, MessageReader, PersonOf
@@ -103,7 +103,7 @@ class FastColumns(FastLines):
                 hashed = sha256()
                 hashed.update(f"{kind}{delivery}{len(message_id)}:{message_id}{minute_part}".encode())
                 key = minute_head + hashed.hexdigest()[:24]
-            add_id(key)
+            add_id(key if isinstance(key, str) else hashed_id(key))
             add_us(us)
             add_example(example)
             add_message(message_id)

@@ -439,6 +439,29 @@ def test_the_reader_of_many_says_what_read_message_says(
         read(make_message(delivery_id, message_id, policy, seed=not seed, expires_at=expires_at, variant=variant))
         != found
     )
+    plain = read(make_message(delivery_id, message_id, policy, seed=seed))
+    assert (plain == found) == (expires_at is None and not variant)
     at = data.draw(st.integers(0, len(part) - 1))
     changed = part[:at] + data.draw(st.characters()) + part[at + data.draw(st.integers(0, 2)) :]
     assert (read(changed) is None) == (read_message(changed, KEYS, "") is None)
+
+
+@pytest.mark.parametrize("room", [1, 2, 1_024])
+def test_what_a_reader_remembers_is_bounded_and_changes_nothing(room: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("msgtrack.links.tokens._MOST_FAMILIES", room)
+    read = message_reader(KEYS, "")
+    parts = [make_message(delivery, message_id) for message_id in ("2", "a-b") for delivery in ("1", "x-y", "spring")]
+    expected = [read(part) for part in parts]
+    assert [found[1] for found in expected if found is not None] == ["2"] * 3 + ["a-b"] * 3
+    assert len({found[0] for found in expected if found is not None}) == 3
+    for part, found in [*zip(parts, expected, strict=True), *zip(reversed(parts), reversed(expected), strict=True)]:
+        assert read(part) == found
+        # What is no part of ours, though it begins as one does.
+        for other in (
+            part[:-1],
+            part + "0",
+            part.rpartition("-")[0] + part[-16:],
+            part[:6] + "\ud800" + part[6:],
+            part[:3],
+        ):
+            assert read(other) is None
