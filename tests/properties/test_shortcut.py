@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -213,6 +214,16 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         outcome = handler.handle(Request(method="GET", url=url, received_at=AT))
         assert outcome.response.status in (200, 302)
         assert sum(map(len, shortcut._settled.values())) <= 3
+
+
+def test_many_threads_come_to_the_same() -> None:
+    """R51."""
+    short, long = handler_of(PeoplePolicy(), registered=False), handler_of(PeoplePolicy(), registered=False)
+    long.shortcut = None
+    requests = [Request(method="GET", url=url, received_at=AT) for url in URLS] * 4
+    wanted = [long.handle(request) for request in requests]
+    with ThreadPoolExecutor(8) as threads:
+        assert list(threads.map(short.handle, requests)) == wanted
 
 
 def test_a_failing_maker_of_keys_is_told() -> None:
