@@ -27,6 +27,7 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from hashlib import blake2b
+from itertools import islice
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -132,7 +133,7 @@ def world_records(total: int) -> Iterator[Delivery | Message | TrackedLink]:
 
 
 def _batches(events: Iterator[Event], size: int = BATCH) -> Iterator[list[Event]]:
-    while batch := [event for event, _ in zip(events, range(size), strict=False)]:
+    while batch := [*islice(events, size)]:
         yield batch
 
 

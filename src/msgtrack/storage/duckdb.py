@@ -39,7 +39,7 @@ from msgtrack.storage._duckdb import (
 from msgtrack.storage._duckdb_parquet import ParquetStore, write_parquet
 from msgtrack.storage._duckdb_reading import TABLES, DuckReader, State
 from msgtrack.storage._duckdb_staging import Staging, staged_name
-from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._event_rows import Commons, EventWriter
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, checkpoint_row, fact_row
 from msgtrack.storage._schema import SCHEMA_VERSION, pack_id
 from msgtrack.storage._types import tagged_ids
@@ -85,6 +85,7 @@ class DuckDbStore(DuckReader):
         self._busy_seconds = seconds(busy_seconds)
         limit = memory(memory_limit)
         super().__init__(connect(file_of(url), busy_seconds=self._busy_seconds), url)
+        self._commons = Commons()
         try:
             if limit is not None:
                 with self._errors():
@@ -170,7 +171,7 @@ class DuckDbStore(DuckReader):
         return Ingested(added=added, known=given - added)
 
     def _lay_down_events(self, staged: Staging, events: Iterable[Event]) -> int:
-        writer = EventWriter()
+        writer = EventWriter(self._commons)
         given = 0
         for ids, batch in kept_batches(events, _BATCH_ROWS):
             packed, *columns = writer.columns(ids, batch)
