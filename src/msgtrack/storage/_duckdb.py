@@ -112,7 +112,7 @@ class DuckOperations(Operations):
         # One list of both, which is taken apart then: so the two are in one order for sure.
         at = func.list(func.struct_pack(literal_column("s := slot"), literal_column("t := CAST(times AS BIGINT)")))
         rows = select(*group, at.label("at")).group_by(*group).subquery("of_links").c
-        each = (literal_column(f"[one.{name} FOR one IN of_links.at]") for name in ("s", "t"))
+        each: list[ColumnElement[Any]] = [literal_column(f"[one.{name} FOR one IN of_links.at]") for name in ("s", "t")]
         return select(rows.of, rows.kind, rows.link_id, *each)
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
