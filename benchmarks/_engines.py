@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 from sqlalchemy import Dialect
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 from tests.servers import database_servers
 
 from benchmarks._hand_written import by_hand
@@ -69,7 +69,10 @@ def _bare_columns(id_type: str, text: str) -> str:
 
 def _own_statements(dialect: Dialect) -> list[str]:
     """What makes the store's table of events, and its indexes."""
-    made = [CreateTable(_EVENTS), *(CreateIndex(index) for index in sorted(_EVENTS.indexes, key=str))]
+    made: list[ExecutableDDLElement] = [
+        CreateTable(_EVENTS),
+        *(CreateIndex(index) for index in sorted(_EVENTS.indexes, key=str)),
+    ]
     return [str(statement.compile(dialect=dialect)) for statement in made]
 
 
