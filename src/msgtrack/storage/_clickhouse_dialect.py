@@ -21,13 +21,14 @@ from sqlalchemy import (
     literal_column,
     select,
     table,
+    text,
 )
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import IdentifierPreparer, SQLCompiler
 from sqlalchemy.types import BigInteger, Integer, SmallInteger, TypeDecorator, TypeEngine
 
-from msgtrack.storage._operations import Execute, Operations
+from msgtrack.storage._operations import Execute, Operations, gathered_as
 from msgtrack.storage._types import EventId, event_id_text
 
 __all__ = [
@@ -123,6 +124,14 @@ class ClickHouseOperations(Operations):
         n: ColumnElement[int] = literal_column(str(width))
         whole: ColumnElement[int] = func.intDiv(value - func.positiveModulo(value, n), n)
         return whole
+
+    def glanced(self, rows: Select[Any]) -> Select[Any]:
+        """Versions of rows are not put together, for which the engine reads all of the table."""
+        return rows.suffix_with(text("SETTINGS final = 0"))
+
+    def gathered(self, slots: Select[Any]) -> Select[Any]:
+        """Arrays."""
+        return gathered_as(slots, func.groupArray)
 
     @contextmanager
     def base(self, execute: Execute | None, rows: Select[Any]) -> Iterator[FromClause]:

@@ -24,6 +24,7 @@ __all__ = ["New", "Sums", "new_since", "note", "note_changes", "rebuild", "state
 
 _MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86400
+_SLOTS_OF_DAY = _DAY_SECONDS // SLOT_SECONDS
 _MOST_IDS = 500
 
 New = Select[Any]
@@ -119,7 +120,7 @@ class Sums:
         delivery_ids, kinds, link_ids, moments, audiences, agent_keys = wanted
         slots = [us // (SLOT_SECONDS * _MICROSECONDS) for us in moments]
         self._slots.update(zip(delivery_ids, kinds, link_ids, slots, audiences, strict=True))
-        days = [us // (_DAY_SECONDS * _MICROSECONDS) for us in moments]
+        days = [slot // _SLOTS_OF_DAY for slot in slots]
         of_days = zip(delivery_ids, days, agent_keys, kinds, audiences, strict=True)
         if REACTION_KINDS.issuperset(kinds):
             self._days.update(of_days)

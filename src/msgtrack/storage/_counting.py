@@ -6,7 +6,7 @@ Deliveries, links and other facts are few and are read; messages and events are 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
 from typing import Protocol
@@ -89,7 +89,8 @@ def slots_of(records: Records, ask: Ask, query: Query, tables: Tables, operation
     found: defaultdict[str, dict[str, dict[str, dict[int, int]]]] = defaultdict(dict)
     for delivery_id in sorted(rows):
         for kind, link_id in sorted(rows[delivery_id]):
-            if times := {slot: n for slot, n in sorted(rows[delivery_id][kind, link_id].items()) if n}:
+            at = rows[delivery_id][kind, link_id]
+            if times := {slot: at[slot] for slot in sorted(at) if at[slot]}:
                 found[delivery_id].setdefault(kind, {})[link_id] = times
     return dict(found)
 
@@ -114,25 +115,32 @@ class _Counting:
         self._query = query
         self._say = Statements(tables, operations, Scope(query, bool(apart) and query.delivery_ids is None))
         self._terms = Terms(ask, self._say)
-        self._keeps_slots = operations.keeps_slots
+        self._operations = operations
 
     def slots(self) -> SlotRows:
         """Rows by delivery, kind and link, and slot."""
         rows = self._all_slots()
-        if any(True for _ in self._ask(self._say.seeds())):
+        if any(True for _ in self._ask(self._operations.glanced(self._say.seeds()))):
             self._take_out_seeds(rows)
         return rows
 
     def _all_slots(self) -> SlotRows:
         rows: SlotRows = defaultdict(lambda: defaultdict(Counter))
-        is_kept = self._keeps_slots and _is_consolidated(self._query)
-        for delivery_id, kind, link_id, slot, times in self._ask(
-            self._say.kept_slots() if is_kept else self._say.slots()
-        ):
+        is_kept = self._operations.keeps_slots and _is_consolidated(self._query)
+        statement = self._say.kept_slots() if is_kept else self._say.slots()
+        gathered = self._operations.gathered(statement)
+        if gathered is not None:
+            for delivery_id, kind, link_id, slots, times in self._ask(gathered):
+                # What was rewritten may leave rows of no times.
+                at = {slot: n for slot, n in zip(_numbers(slots), _numbers(times), strict=True) if n}
+                if at:
+                    rows[delivery_id or ""][kind, link_id or ""] = Counter(at)
+            return rows
+        for delivery_id, kind, link_id, slot, times in self._ask(statement):
             if times:
                 # Not by +=, for which a counter takes several times as long.
-                of_link, at = rows[delivery_id or ""][kind, link_id or ""], int(slot)
-                of_link[at] = of_link.get(at, 0) + int(times)
+                of_link, begin = rows[delivery_id or ""][kind, link_id or ""], int(slot)
+                of_link[begin] = of_link.get(begin, 0) + int(times)
         return rows
 
     def _take_out_seeds(self, rows: SlotRows) -> None:
@@ -204,7 +212,7 @@ class _Counting:
     def _agents(self, reach: Reach, *, has_seeds: bool) -> Mapping[str, Counter[tuple[Agent, str]]]:
         """Reactions by delivery, program and kind."""
         rows: defaultdict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
-        if not (self._keeps_slots and _is_consolidated(self._query, days=True)):
+        if not (self._operations.keeps_slots and _is_consolidated(self._query, days=True)):
             rows = reach.rows_by_agent()
         else:
             for delivery_id, key, kind, times in self._ask(self._say.kept_agents()):
@@ -237,6 +245,11 @@ class _Counting:
             (day, agents[key], visitors, pages) for day, key, visitors, pages in rows
         ):
             yield Visits(day=day, **agent_fields(agent), visitors=visitors, pages=pages)
+
+
+def _numbers(written: str | Iterable[int]) -> Iterable[int]:
+    """What :meth:`Operations.gathered` gives of a link."""
+    return map(int, written.split(",")) if isinstance(written, str) else written
 
 
 def _is_consolidated(query: Query, *, days: bool = False) -> bool:

@@ -131,7 +131,10 @@ class Statements:
         """As :meth:`slots`, from what was consolidated; "" stands for no delivery and no link."""
         slots = self._tables.slots.c
         return (
-            select(slots.delivery_id, slots.kind, slots.link_id, slots.slot, func.sum(slots.times))
+            select(
+                *(slots.delivery_id.label("of"), slots.kind, slots.link_id, slots.slot),
+                func.sum(slots.times).label("times"),
+            )
             .where(and_(*self._of_consolidated(slots)))
             .group_by(slots.delivery_id, slots.kind, slots.link_id, slots.slot)
         )

@@ -12,7 +12,18 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
-from sqlalchemy import ClauseElement, Column, ColumnElement, Executable, Select, Table, case, func
+from sqlalchemy import (
+    ClauseElement,
+    Column,
+    ColumnElement,
+    Executable,
+    Select,
+    Table,
+    case,
+    func,
+    literal_column,
+    select,
+)
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -94,6 +105,15 @@ class DuckOperations(Operations):
     """What DuckDB writes differently when it counts."""
 
     divided_by = "//"
+
+    def gathered(self, slots: Select[Any]) -> Select[Any]:
+        c = slots.subquery("of_slots").c
+        group = (c.of, c.kind, c.link_id)
+        # One list of both, which is taken apart then: so the two are in one order for sure.
+        at = func.list(func.struct_pack(literal_column("s := slot"), literal_column("t := CAST(times AS BIGINT)")))
+        rows = select(*group, at.label("at")).group_by(*group).subquery("of_links").c
+        each: list[ColumnElement[Any]] = [literal_column(f"[one.{name} FOR one IN of_links.at]") for name in ("s", "t")]
+        return select(rows.of, rows.kind, rows.link_id, *each)
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))

@@ -7,14 +7,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import chain
 from operator import attrgetter
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 from msgtrack.events import Event, Transaction
 from msgtrack.records import SCHEMA_VERSION, to_dict
 from msgtrack.storage._rows import EVENT_COLUMNS, IN_COLUMNS, REST, Term, derived_of_event
 from msgtrack.storage._types import pack_ids
 
-__all__ = ["EventWriter"]
+__all__ = ["Commons", "EventWriter"]
 
 _SHARED = ("part", "client", "verdict", "is_seed", "is_proof", "source")
 _WITH_MORE = frozenset(cls for cls, names in REST.items() if {*names} != {*_SHARED})
@@ -33,27 +33,72 @@ _encode = json.JSONEncoder(separators=(",", ":")).encode
 
 
 class _Common(NamedTuple):
-    """What the rows of many events have in common: columns of theirs."""
+    """What the rows of many events have in common: columns of theirs, the term of the program, and the objects that it was made of."""
 
     kind: str
     audience: str
     agent_key: int | None
     left_out: int
     body: str | None
+    term: Term | None = None
+    made_of: tuple[object, ...] = ()
 
 
-_UNMADE = _Common("", "", None, 0, None)
-
-
-class EventWriter:
-    """Makes rows of events. Bodies repeat (a browser, a verdict), so those made lately are kept."""
+class Commons:
+    """What rows of events had in common lately: bodies repeat (a browser, a verdict), from one call of a store to the next as well."""
 
     def __init__(self) -> None:
         self._equal: dict[tuple[Any, ...], _Common] = {}
-        # Readers of logs mostly share the very objects, which are found faster than equal ones are compared. The values
-        # are held with what was made of them, or another object could come to have the number of one that is gone.
-        self._same: dict[tuple[Any, ...], tuple[_Common, Event]] = {}
-        self._known: set[int] = set()
+        # Readers of logs mostly share the very objects, which are found faster than equal ones are compared. What is found
+        # holds them, or another object could come to have the number of one that is gone.
+        self._same: dict[tuple[Any, ...], _Common] = {}
+
+    def of(
+        self,
+        events: Sequence[Event],
+        parts: Sequence[Any],
+        clients: Sequence[Any],
+        verdicts: Sequence[Any],
+        *others: Sequence[Any],
+    ) -> list[_Common]:
+        """That of each of some events; the columns are those of ``_SHARED``."""
+        keys = [*zip(map(type, events), map(id, parts), map(id, clients), map(id, verdicts), *others, strict=True)]
+        found = [*map(self._same.get, keys)]
+        return cast("list[_Common]", found) if all(found) else [*map(self._found, keys, events)]
+
+    def _found(self, key: tuple[Any, ...], event: Event) -> _Common:
+        found = self._same.get(key)
+        if found is None:
+            found = self._made(event)
+            if key[0] not in _WITH_MORE:
+                if len(self._same) >= _CACHED_BODIES:
+                    self._same.clear()
+                self._same[key] = found._replace(made_of=(event.part, event.client, event.verdict))
+        return found
+
+    def _made(self, event: Event) -> _Common:
+        cls = event.__class__
+        key = (cls, *_rest_of[cls](event))
+        # Amounts can be equal and yet written differently: 1.5 and 1.50.
+        is_alone = cls is Transaction
+        found = None if is_alone else self._equal.get(key)
+        if found is None:
+            program, left_out = derived_of_event(event)
+            agent_key = None if program is None else program[0]
+            found = _Common(cls.kind, event.verdict.audience.value, agent_key, left_out, _event_body(event), program)
+            if len(self._equal) >= _CACHED_BODIES:
+                self._equal.clear()
+            if not is_alone:
+                self._equal[key] = found
+        return found
+
+
+class EventWriter:
+    """Makes rows of the events of one call; ``commons`` are those of the calls before."""
+
+    def __init__(self, commons: Commons | None = None) -> None:
+        self._commons = Commons() if commons is None else commons
+        self._known: set[int | None] = {None}
         self._terms: list[Term] = []
 
     def terms(self) -> list[Term]:
@@ -80,7 +125,11 @@ class EventWriter:
         at, delivery_ids, message_ids, link_ids, source_ids, request_ids, *shared = zip(
             *map(_fields_of, events), strict=True
         )
-        kinds, audiences, agent_keys, left_out, common_bodies = zip(*self._commons(events, *shared), strict=True)
+        commons = self._commons.of(events, *shared)
+        kinds, audiences, agent_keys, left_out, common_bodies, programs, _ = zip(*commons, strict=True)
+        if new := {*agent_keys} - self._known:
+            self._known |= new
+            self._terms += dict.fromkeys(term for term in programs if term is not None and term[0] in new)
         bodies: Sequence[str | None] = common_bodies
         written: Sequence[str | None] = [None] * len(events)
         if any(request_ids):
@@ -101,56 +150,6 @@ class EventWriter:
             written,
             bodies,
         ]
-
-    def _commons(
-        self,
-        events: Sequence[Event],
-        parts: Sequence[Any],
-        clients: Sequence[Any],
-        verdicts: Sequence[Any],
-        *others: Sequence[Any],
-    ) -> list[_Common]:
-        classes: list[type[Event]] = [*map(type, events)]
-        keys = [*zip(classes, map(id, parts), map(id, clients), map(id, verdicts), *others, strict=True)]
-        examples = dict(zip(keys, events, strict=True))
-        made = {key: self._same[key][0] for key in examples.keys() & self._same.keys()}
-        if len(made) < len(examples):
-            if len(self._same) >= _CACHED_BODIES:
-                self._same.clear()
-            for key, event in examples.items():
-                if key in made:
-                    continue
-                if key[0] in _WITH_MORE:
-                    made[key] = _UNMADE
-                    continue
-                made[key] = self._common(event)
-                if len(self._same) < _CACHED_BODIES:
-                    self._same[key] = made[key], event
-        commons = [*map(made.__getitem__, keys)]
-        if not _WITH_MORE.isdisjoint(classes):
-            for place, event in enumerate(events):
-                if classes[place] in _WITH_MORE:
-                    commons[place] = self._common(event)
-        return commons
-
-    def _common(self, event: Event) -> _Common:
-        cls = event.__class__
-        key = (cls, *_rest_of[cls](event))
-        # Amounts can be equal and yet written differently: 1.5 and 1.50.
-        is_alone = cls is Transaction
-        found = None if is_alone else self._equal.get(key)
-        if found is None:
-            program, left_out = derived_of_event(event)
-            if program is not None and program[0] not in self._known:
-                self._known.add(program[0])
-                self._terms.append(program)
-            agent_key = None if program is None else program[0]
-            found = _Common(cls.kind, event.verdict.audience.value, agent_key, left_out, _event_body(event))
-            if len(self._equal) >= _CACHED_BODIES:
-                self._equal.clear()
-            if not is_alone:
-                self._equal[key] = found
-        return found
 
 
 def _with_requests(

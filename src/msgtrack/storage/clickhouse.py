@@ -13,7 +13,7 @@ from sqlalchemy import Select, Table, func, select
 
 from msgtrack._borders import MAX_ID_BYTES
 from msgtrack.counts import Counts
-from msgtrack.errors import InvalidValue, SchemaMismatch, StoreError
+from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
 from msgtrack.facts import FACT_KEYS, Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record, Slots
@@ -28,12 +28,13 @@ from msgtrack.storage._clickhouse_dialect import (
     text_of,
 )
 from msgtrack.storage._clickhouse_link import Address, Link, Session, address_of, is_name
+from msgtrack.storage._clickhouse_making import prepare
 from msgtrack.storage._clickhouse_places import placed
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._core import kept_batches
 from msgtrack.storage._counting import counts_of, slots_of
-from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._event_rows import Commons, EventWriter
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._rows import (
     READ_COLUMNS,
@@ -44,7 +45,7 @@ from msgtrack.storage._rows import (
     fact_row,
     read_checkpoint,
 )
-from msgtrack.storage._schema import PREFIX, SCHEMA_VERSION, Tables, moment
+from msgtrack.storage._schema import PREFIX, Tables, moment
 from msgtrack.storage._types import event_id_text, tagged_ids
 from msgtrack.storage.base import EVERYTHING, Spans, record_key
 
@@ -88,8 +89,10 @@ class ClickHouseStore(ListingStore):
         self._tables = self._layout.tables
         self._link = Link(address, cluster=bool(cluster))
         self._arrivals = Arrivals(self._link, self._layout)
+        self._commons = Commons()
         try:
-            self._prepare()
+            if not prepare(self._link, self._layout):
+                self._arrivals.repair()
         except BaseException:
             self._link.close()
             raise
@@ -275,7 +278,7 @@ class ClickHouseStore(ListingStore):
 
     def _bring(self, ids: Sequence[str], events: Sequence[Event]) -> int | None:
         """Keep events that are all new or all known; how many were new, or None where nothing was done."""
-        writer = EventWriter()
+        writer = EventWriter(self._commons)
         packed, *columns = writer.columns(ids, events)
         self._insert_terms(writer.terms())
         token = self._arrivals.token(is_large=len(events) >= _LARGE)
@@ -283,7 +286,7 @@ class ClickHouseStore(ListingStore):
 
     def _take(self, batches: _Batches, token: int) -> int:
         """Write events into the table of incoming ones; how many there were."""
-        writer, given = EventWriter(), 0
+        writer, given = EventWriter(self._commons), 0
         try:
             for ids, batch in batches:
                 packed, *columns = writer.columns(ids, batch)
@@ -323,60 +326,6 @@ class ClickHouseStore(ListingStore):
         for row in self._link.stream(text_of(statement)):
             self.check_open()
             yield row
-
-    def _prepare(self) -> None:
-        """Make the tables of a new database; refuse one whose tables are not ours."""
-        version = self._version()
-        if version == SCHEMA_VERSION:
-            self._arrivals.repair()
-            return
-        database = self._link.address.database
-        if not self._link.rows(f"SELECT 1 FROM system.databases WHERE name = {literal(database)}"):
-            self._link.run(f"CREATE DATABASE IF NOT EXISTS {quoted(database)}{self._layout.on_cluster}")
-        for statement in self._layout.statements():
-            self._link.run(statement)
-        self._insert(self._tables.schema, [(SCHEMA_VERSION,)])
-
-    def _version(self) -> int:
-        """The version of the schema that is there; 0 for a new database."""
-        shown = self._link.address.shown
-        names = ", ".join(literal(table.name) for table in self._layout.kept)
-        found = self._link.rows(
-            f"SELECT name FROM system.tables WHERE database = {literal(self._link.address.database)} AND name IN ({names})"
-        )
-        there = {name for (name,) in found}
-        schema = self._tables.schema
-        if schema.name not in there:
-            # The table of the version comes last: without it, making them was broken off, or they are somebody else's.
-            if there and not self._are_ours(there):
-                raise SchemaMismatch(f"{shown} has tables of our names that are not ours: {', '.join(sorted(there))}")
-            return 0
-        try:
-            versions = [version for (version,) in self._link.rows(text_of(select(schema.c.version)))]
-        except StoreError:
-            versions = []
-        if not versions:
-            # Another handle is just writing it, or was killed before it could.
-            if self._are_ours(there):
-                return 0
-            raise SchemaMismatch(f"{shown} does not say which version of the schema it has")
-        if max(versions) > SCHEMA_VERSION:
-            raise SchemaMismatch(
-                f"{shown} has version {max(versions)} of the schema, this reads up to {SCHEMA_VERSION}",
-                hint="upgrade msgtrack",
-            )
-        return SCHEMA_VERSION
-
-    def _are_ours(self, there: set[str]) -> bool:
-        database = literal(self._link.address.database)
-        for table in self._layout.kept:
-            if table.name in there:
-                found = self._link.rows(
-                    f"SELECT name FROM system.columns WHERE database = {database} AND table = {literal(table.name)}"
-                )
-                if {name for (name,) in found} != {column.name for column in table.columns}:
-                    return False
-        return True
 
 
 def _asked(session: Session) -> Callable[[Select[Any]], list[Sequence[Any]]]:

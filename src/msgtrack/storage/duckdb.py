@@ -38,8 +38,8 @@ from msgtrack.storage._duckdb import (
 )
 from msgtrack.storage._duckdb_parquet import ParquetStore, write_parquet
 from msgtrack.storage._duckdb_reading import TABLES, DuckReader, State
-from msgtrack.storage._duckdb_staging import Staging, staged_name
-from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._duckdb_staging import Staging, add_terms, staged_name
+from msgtrack.storage._event_rows import Commons, EventWriter
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, checkpoint_row, fact_row
 from msgtrack.storage._schema import SCHEMA_VERSION, pack_id
 from msgtrack.storage._types import tagged_ids
@@ -85,6 +85,7 @@ class DuckDbStore(DuckReader):
         self._busy_seconds = seconds(busy_seconds)
         limit = memory(memory_limit)
         super().__init__(connect(file_of(url), busy_seconds=self._busy_seconds), url)
+        self._commons = Commons()
         try:
             if limit is not None:
                 with self._errors():
@@ -163,25 +164,26 @@ class DuckDbStore(DuckReader):
             return self.ingest((), checkpoint)
         rows, terms = event_table(columns)
         with self._staging() as staged, staged.seen(_BY_COLUMN, rows):
-            staged.add(TABLES.terms, [(0, *term) for term in terms])
+            staged.terms.update(terms)
             if checkpoint is not None:
                 staged.add(TABLES.checkpoints, [(0, *checkpoint_row(checkpoint))])
             added = self._transaction(lambda: self._take_events(staged, given, _BY_COLUMN))
         return Ingested(added=added, known=given - added)
 
     def _lay_down_events(self, staged: Staging, events: Iterable[Event]) -> int:
-        writer = EventWriter()
+        writer = EventWriter(self._commons)
         given = 0
         for ids, batch in kept_batches(events, _BATCH_ROWS):
             packed, *columns = writer.columns(ids, batch)
             places = range(given, given + len(batch))
             staged.add(TABLES.events, [*zip(places, tagged_ids(packed), *columns, strict=True)])
-            staged.add(TABLES.terms, [(0, *term) for term in writer.terms()])
+            staged.terms.update(writer.terms())
             given += len(batch)
         return given
 
     def _take_events(self, staged: Staging, given: int, fresh: str = staged_name(TABLES.events)) -> int:
         first = self._turn(max(given, 1))
+        add_terms(self._run, TABLES.terms, staged.terms)
         for table in staged.filled:
             if table is not TABLES.events:
                 self._replace(table)
@@ -236,6 +238,7 @@ class DuckDbStore(DuckReader):
         self._turn()
         for table, of_table in keys.items():
             self._remove(table, of_table)
+        add_terms(self._run, TABLES.terms, staged.terms)
         for table in staged.filled:
             if table is TABLES.events:
                 self._rewrite_events()

@@ -21,7 +21,7 @@ from msgtrack.storage._connections import Connections
 from msgtrack.storage._core import kept_batches
 from msgtrack.storage._counting import counts_of, slots_of
 from msgtrack.storage._engines import SqlEngine, seconds_of
-from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._event_rows import Commons, EventWriter
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._making import prepare
 from msgtrack.storage._mariadb import MariaDb
@@ -92,6 +92,7 @@ class SqlStore(ListingStore):
             engine, kind, name=engine.url.render_as_string(hide_password=True), busy_seconds=seconds, is_own=is_own
         )
         self._operations = operations_for(engine.dialect.name)
+        self._commons = Commons()
         self._writing = Writing(self._database, self._tables, self._operations)
         try:
             prepare(self._database, self._tables)
@@ -120,7 +121,7 @@ class SqlStore(ListingStore):
     def ingest(self, events: Iterable[Event], checkpoint: Checkpoint | None = None) -> Ingested:
         """Keep the events whose id is new, and the checkpoint, in one transaction."""
         self.check_open()
-        tables, writer = self._tables, EventWriter()
+        tables, writer = self._tables, EventWriter(self._commons)
         given = 0
 
         def batches() -> Iterator[list[Rows]]:

@@ -19,7 +19,7 @@ from msgtrack.events import Click, Event, Open, Transaction
 from msgtrack.model import Client, Verdict
 from msgtrack.storage._consolidated import Sums
 from msgtrack.storage._core import kept_batches, kept_ids
-from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._event_rows import Commons, EventWriter
 from msgtrack.storage._rows import EVENT_COLUMNS, READ_COLUMNS, EventReader
 from msgtrack.storage._schema import microseconds, tables_of, unpack_id
 from msgtrack.storage._types import pack_id, pack_ids
@@ -79,6 +79,26 @@ def test_another_object_in_the_place_of_one_that_is_gone_is_not_taken_for_it():
         audience = ("human", "machine")[number % 2]
         [row] = made([Open(occurred_at=NOON, verdict=Verdict(audience=audience))], writer)
         assert row[place] == audience
+
+
+@given(st.lists(EVENTS, max_size=4))
+def test_what_was_common_in_earlier_calls_changes_no_row_and_no_term(calls):
+    commons = Commons()
+    for events in calls:
+        writer, alone = EventWriter(commons), EventWriter()
+        assert made(events, writer) == made(events, alone)
+        assert writer.terms() == alone.terms()
+        assert writer.terms() == []
+
+
+def test_objects_of_an_earlier_call_that_are_gone_are_not_mistaken_for_others():
+    commons = Commons()
+    place = EVENT_COLUMNS.index("body")
+    for number in range(2000):
+        client = Client(browser=f"b{number % 7}")
+        [row] = made([Open(occurred_at=NOON, client=client)], EventWriter(commons))
+        assert row[place] == f'{{"v":1,"client":{{"browser":"b{number % 7}"}}}}'
+        del client
 
 
 def test_amounts_that_are_equal_are_kept_as_they_were_written():
