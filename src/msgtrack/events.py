@@ -140,8 +140,7 @@ class Event:
         held: str | UnhashedId | None = self._held
         if isinstance(held, str):
             return held
-        own_id = self._id
-        return self.derived_id() if own_id is None else own_id
+        return _own_id(self) or self.derived_id()
 
     @property
     def has_own_id(self) -> bool:
@@ -173,14 +172,16 @@ class Event:
 
 def _own_id(event: Event) -> str | None:
     held: str | UnhashedId | None = event._held
-    if isinstance(held, tuple):
-        held = hashed_id(held)
-        Event._held.__set__(event, held)
-    return held
+    if held is None or isinstance(held, str):
+        return held
+    own_id = hashed_id(held)
+    _hold(event, own_id)
+    return own_id
 
 
 Event._held = Event.__dict__["_id"]
-setattr(Event, "_id", property(_own_id, Event._held.__set__))  # noqa: B010  # an assignment would need a type: ignore
+_hold = Event._held.__set__
+setattr(Event, "_id", property(_own_id, _hold))  # noqa: B010  # an assignment would need a type: ignore
 
 
 @cache

@@ -3,8 +3,8 @@
 Lines repeat themselves. What stands behind the request (status, referrer, agent) is one of few texts, so is the second
 that a line names, and all URLs of a family (see ``Tracker.message_reader``) mean the same but for the message. Each of
 these is worked out once, the long way, and remembered; a line put together of such parts needs a signature checked and
-an event made, whose id is hashed when somebody asks for it. Every other line, and each first of its kind, goes the long way: so nothing here decides what a
-line means.
+an event made, whose id is hashed when somebody asks for it. Every other line, and each first of its kind, goes the long
+way: so nothing here decides what a line means.
 
 Memory does not grow with the log: what is remembered is bounded, and begun anew when it is full.
 """
