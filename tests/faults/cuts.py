@@ -12,9 +12,23 @@ from typing import Any
 
 from sqlalchemy import event, make_url
 
-# What is another each time: ids, moments, names of temporary things.
-_NUMBERS = re.compile(r"[0-9a-f]*[0-9][0-9a-f]*")
 _MOST_SAID = 2_000
+_LENGTHS = re.compile(r"[A-Za-z]\x00\x00..", re.DOTALL)
+_CURSORS = re.compile(r"c_[0-9a-f]+_[0-9a-f]+")
+_WORDS = re.compile(r"_pg\w+|\w+")
+
+
+def _words_of(said: str) -> str:
+    """What a step says, without what is another each time: values, names of cursors, and the lengths that protocols put before texts.
+
+    The names of prepared statements stay: all that is said of one later is its name. Rows that are sent are the same word again and again.
+    """
+    said = _CURSORS.sub("", _LENGTHS.sub("\0", said[:_MOST_SAID]))
+    for text in said.split("\0"):
+        words = [word for word in _WORDS.findall(text) if word.startswith("_pg") or (len(word) > 2 and word.isalpha())]
+        if words:
+            return " ".join(dict.fromkeys(words))
+    return re.sub("[0-9]+", "#", said)[:20]
 
 
 class Cuts:
@@ -22,7 +36,7 @@ class Cuts:
 
     def __init__(self) -> None:
         self._guard = threading.Lock()
-        self._left = 0
+        self._left, self._text = 0, ""
         self._is_after = self._is_due = False
         self.was_cut = False
         self._said: list[str] | None = None
@@ -38,10 +52,11 @@ class Cuts:
             said, self._said = self._said or [], None
             return said
 
-    def arm(self, number: int, *, is_after: bool) -> None:
-        """Break the step of this number, counted from 1 on from now."""
+    def arm(self, number: int, *, is_after: bool, text: str = "") -> None:
+        """Break the step of this number, counted from 1 on from now, among all or among those that say a text."""
         with self._guard:
-            self._left, self._is_after, self._is_due, self.was_cut = number, is_after, False, False
+            self._left, self._text = number, text
+            self._is_after, self._is_due, self.was_cut = is_after, False, False
 
     def disarm(self) -> None:
         """Break nothing more."""
@@ -52,8 +67,8 @@ class Cuts:
         """Count a step that is about to be done; whether it is to be broken now."""
         with self._guard:
             if self._said is not None:
-                self._said.append(_NUMBERS.sub("#", said[:_MOST_SAID]))
-            if not self._left:
+                self._said.append(_words_of(said))
+            if not self._left or (self._text and self._text != _words_of(said)):
                 return False
             self._left -= 1
             if self._left:

@@ -40,18 +40,31 @@ with open_store(url) as store:
 """
 
 
-@pytest.mark.parametrize("then", [collect, collect_logs], ids=["by objects", "by columns"])
-@pytest.mark.parametrize("calls", [3, 18, 60])
-def test_a_killed_reader_is_gone_on_with(tmp_path: Path, calls: int, then) -> None:
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """A log, and what is kept of it when nothing breaks off."""
     pytest.importorskip("duckdb", reason="the extra 'duckdb' is not installed")
     pytest.importorskip("pyarrow", reason="the extra 'bulk' is not installed")
-    paths, log = PATHS["stateless"], tmp_path / "access.log"
+    folder = tmp_path_factory.mktemp("whole")
+    paths, log = PATHS["stateless"], folder / "access.log"
     with log.open("w", encoding="utf-8") as file:
         for n in range(LINES):
             moment = moment_text(n // 500, "+0000")
             file.write(
                 f'203.0.113.{n % 7} - - [{moment}] "GET {paths[n * 7 % len(paths)]} HTTP/1.1" 302 0 "-" "Agent {n % 5}"\n'
             )
+    with open_store(f"duckdb:///{folder}/whole.duckdb") as store:
+        source = AccessLogFile(log, batch_lines=100)
+        run = collect({"web": source}, store, tracker=TRACKERS["stateless"], now=NOW)
+        held = contents(store)
+    del held["runs"]
+    return log, run.added, held
+
+
+@pytest.mark.parametrize("then", [collect, collect_logs], ids=["by objects", "by columns"])
+@pytest.mark.parametrize("calls", [3, 18, 60])
+def test_a_killed_reader_is_gone_on_with(tmp_path: Path, whole, calls: int, then) -> None:
+    log, added, wanted = whole
     url = f"duckdb:///{tmp_path}/killed.duckdb"
     arguments = [BASE, "a secret of thirty-two bytes or so", str(log), url, str(calls)]
     support = Path(__file__).resolve().parents[1] / "support"
@@ -60,15 +73,13 @@ def test_a_killed_reader_is_gone_on_with(tmp_path: Path, calls: int, then) -> No
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
     assert done.returncode == -signal.SIGKILL, done.stderr
-    tracker, source = TRACKERS["stateless"], AccessLogFile(log, batch_lines=100)
-    with open_store(url) as store, open_store(f"duckdb:///{tmp_path}/whole.duckdb") as whole:
+    with open_store(url) as store:
         before = len(list(store.scan()))
         assert (before > 0) == (store.checkpoint("web") is not None)
-        run = then({"web": source}, store, tracker=tracker, now=NOW)
-        whole_run = collect({"web": source}, whole, tracker=tracker, now=NOW)
+        source = AccessLogFile(log, batch_lines=100)
+        run = then({"web": source}, store, tracker=TRACKERS["stateless"], now=NOW)
         assert run.hits < LINES or before == 0
-        assert before + run.added == whole_run.added
-        held, wanted = contents(store), contents(whole)
-        for name in ("runs",):
-            held.pop(name), wanted.pop(name)
-        assert held == wanted
+        assert before + run.added == added
+        held = contents(store)
+    del held["runs"]
+    assert held == wanted

@@ -7,7 +7,7 @@ import json
 
 import pytest
 import writer as program
-from calls import MOST_STEPS, READING, WRITING, Calls, break_every_read, break_every_step
+from calls import MESSAGES, MOST_STEPS, READING, WRITING, Calls, break_every_read, break_every_step, lower_limits
 from cuts import DuckErrors, Proxy, SqliteErrors
 from harness import TIMEOUT_SECONDS, Writer
 
@@ -35,10 +35,11 @@ def cuts(place):
 
 @pytest.mark.parametrize("name", WRITING)
 @pytest.mark.parametrize("place", ENGINES, indirect=True)
-def test_a_call_that_writes_is_broken(place, cuts, name, figures):
+def test_a_call_that_writes_is_broken(place, cuts, name, figures, monkeypatch):
+    lower_limits(monkeypatch.setattr)
     with open_store(cuts.url) as store, open_store(place.url) as seen:
         cuts.attach(store)
-        store.put(program.records())
+        store.put(program.records(MESSAGES))
         counted = break_every_step(Calls(store, seen), name, cuts)
     assert counted["errors of ours"] > 0
     figures("broken at every step", engine=place.engine, call=name, **counted)
@@ -48,7 +49,7 @@ def test_a_call_that_writes_is_broken(place, cuts, name, figures):
 def test_a_call_that_reads_is_broken(place, cuts, figures):
     """What it gives is all or an error, never a part."""
     with open_store(cuts.url) as store:
-        store.put(program.records())
+        store.put(program.records(MESSAGES))
         program.bring(store, 0, 3)
         cuts.attach(store)
         for name in READING:

@@ -29,7 +29,7 @@ def kill_writers(place, times):
             # While it makes the tables.
             writer.wait_for("begin")
         else:
-            writer.wait_for("try", times=moments.randint(1, 6))
+            writer.wait_for("try", times=moments.randint(1, len(program.SIZES)))
         time.sleep(moments.uniform(0, 0.3))
         writer.kill()
         kills += writer.process.returncode == -signal.SIGKILL

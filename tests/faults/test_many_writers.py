@@ -62,3 +62,12 @@ def test_handles_of_one_process_write_at_once(place, writers, figures):
     writer = Writer("many_in_one", place.url, BATCHES, writers)
     writer.finish()
     tell(place, json.loads(writer.said("found")[0]), writers, told(writer), figures)
+
+
+@pytest.mark.parametrize(("first", "second"), [(2500, 2500), (2500, 300), (300, 300)], ids=["large", "mixed", "small"])
+@pytest.mark.parametrize("place", ["ClickHouse"], indirect=True)
+def test_a_count_that_comes_late_is_put_right(place, first, second):
+    """It speaks of events that those of another handle have taken the place of meanwhile."""
+    writer = Writer("late_count", place.url, first, second)
+    writer.finish()
+    assert json.loads(writer.said("found")[0]) == {"kept": max(first, second), "settled": True}

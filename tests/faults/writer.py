@@ -67,14 +67,14 @@ def numbers_of(batch: int, writer: int = 0) -> range:
     return range(max(0, first_of(batch) - OVERLAP) + writer * SHIFT, first_of(batch + 1) + writer * SHIFT)
 
 
-def records() -> Iterator[Delivery | Message | TrackedLink]:
-    """What the events belong to; a message of each delivery is missing."""
+def records(messages: int = 96) -> Iterator[Delivery | Message | TrackedLink]:
+    """What the events belong to; a message of each delivery is missing, or more of them."""
     for name in ("spring", "summer"):
         yield Delivery(id=name, to_deliver=100)
         yield from (TrackedLink(delivery_id=name, id=link, url=f"https://{link}.example/") for link in "ab")
         yield from (
             Message(delivery_id=name, id=str(n), recipient_id=f"r{n}", domain=f"d{n % 5}.example", is_seed=n == 7)
-            for n in range(96)
+            for n in range(messages)
         )
 
 
@@ -191,13 +191,14 @@ def look(url: str, writers: str = "1") -> None:
 
 def break_clickhouse(url: str, name: str) -> None:
     """Break a call at each command that it sends to the engine, or all that read one after the other."""
-    from calls import READING, Calls, break_every_read, break_every_step
+    from calls import MESSAGES, READING, Calls, break_every_read, break_every_step, lower_limits_of_clickhouse
     from cuts import ClickHouseErrors
 
+    lower_limits_of_clickhouse(setattr)
     with open_store(url) as store, open_store(url) as seen:
         cuts = ClickHouseErrors()
         cuts.attach(store)
-        store.put(records())
+        store.put(records(MESSAGES))
         if name != "reading":
             say("figures", json.dumps({"call": name, **break_every_step(Calls(store, seen), name, cuts)}))
             return
@@ -206,7 +207,13 @@ def break_clickhouse(url: str, name: str) -> None:
             say("figures", json.dumps({"call": each, **break_every_read(store, each, cuts)}))
 
 
+def late_count(url: str, first: str, second: str) -> None:
+    """Bring the same events by two handles of ClickHouse, one of which counts late."""
+    from late_counts import bring_with_a_late_count
+
+    bring_with_a_late_count(url, int(first), int(second))
+
+
 if __name__ == "__main__":
-    {each.__name__: each for each in (write, one_of_many, many_in_one, look, break_clickhouse)}[sys.argv[1]](
-        *sys.argv[2:]
-    )
+    programs = (write, one_of_many, many_in_one, look, break_clickhouse, late_count)
+    {each.__name__: each for each in programs}[sys.argv[1]](*sys.argv[2:])

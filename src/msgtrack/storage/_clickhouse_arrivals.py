@@ -9,9 +9,10 @@ what these are known by. Then, each step doing nothing new when it is done again
    ``batch``, those of all small ones together, as batch 0, again with each that comes. Readers add batches up.
 
 Counting again, and not adding up, keeps slots right when an ingest is broken off and tried again, and when two handles bring the same
-events: each counts after its own events are in, and of two counts the one that was begun later stays. A materialised view would see
-each block that is inserted once, and so count twice what was tried twice. Until an ingest is over, its incoming rows say which
-slots may be behind.
+events: each counts after its own events are in, and of two counts the one that was begun later stays. What is counted may arrive late,
+though, and speak of events that another handle's have taken the place of since; so each looks once its count is in whether another has
+brought one of its events, and counts again if so. A materialised view would see each block that is inserted once, and so count
+twice what was tried twice. Until an ingest is over, its incoming rows say which slots may be behind.
 """
 
 # ruff: noqa: S608  # statements are put together here: of numbers, of names that ``quoted`` wrote and values that ``literal`` wrote
@@ -135,35 +136,36 @@ class Arrivals:
 
     def finish(self, token: int, put_in: int | None = None) -> None:
         """What remains to be done once events are in: ``put_in`` of them at most, where that is known."""
-        rank = _FIRST_RANK - token
         ids = f"SELECT id FROM {self._here(token)}"
         self._register(token)
-        counted_at, is_contested = self._look(token, put_in)
-        if is_contested:
-            self._part(ids)
-            self.count_again(ids)
-        elif token & 1:
-            # Whoever brings one of these ids from now on finds it registered, and counts later.
+        if token & 1:
             for sums in self._consolidated():
-                self._count(sums, f"rank = {rank}", None, counted_at)
+                self._count(sums, f"rank = {_FIRST_RANK - token}", None, self.now())
         else:
             self.count_again(ids, f"{_BATCH} = 0", "batch = 0")
+        # Whoever brings one of these ids after a look finds it registered, and counts later; of whoever did before, the look tells.
+        seen, is_contested = self._look(token, put_in)
+        counted = None
+        while is_contested and seen != counted:
+            self._part(ids)
+            self.count_again(ids)
+            counted = seen
+            seen, is_contested = self._look(token, put_in)
         self.forget(token)
 
     def _look(self, token: int, put_in: int | None) -> tuple[int, bool]:
-        """The time, and whether since then an event of this ingest may have been brought by another one too."""
+        """A sum that is another one when another ingest has registered an id of this one, and whether one may have."""
         ids, events, here = table_text(self.layout.ids), table_text(self.layout.events), self._here(token)
         rank = _FIRST_RANK - token
         # Where fewer were put in than was thought, others brought the rest, and these are fewer than that, too.
         there = f"(SELECT count() FROM {events} WHERE rank = {rank})" if put_in is None else put_in
-        now = self.now()
-        ((mine, registered, contested),) = self.link.rows(
-            f"SELECT {there}, countIf(mine), countIf(other) FROM"
-            f" (SELECT max(rank = {rank}) AS mine, min(rank) != max(rank) AS other FROM {ids} WHERE id IN (SELECT id FROM {here})"
-            f" GROUP BY id){_ALL_ROWS}"
+        ((mine, registered, contested, pairs),) = self.link.rows(
+            f"SELECT {there}, countIf(mine), countIf(other), sum(pairs) FROM"
+            f" (SELECT max(rank = {rank}) AS mine, min(rank) != max(rank) AS other, sum(cityHash64(id, rank)) AS pairs"
+            f" FROM {ids} WHERE id IN (SELECT id FROM {here}) GROUP BY id){_ALL_ROWS}"
         )
         # Of what is registered twice the engine drops the later rank, as soon as it likes.
-        return now, bool(contested) or mine != registered
+        return int(pairs), bool(contested) or mine != registered
 
     def forget(self, token: int) -> None:
         """Drop incoming rows."""
@@ -222,10 +224,11 @@ class Arrivals:
         names = ", ".join([*sums.names, "batch"])
         rows = sums.of_events(self.layout.events, events, is_final=kept is not None)
         if kept is not None:
-            # What has no event any more is counted too, as none.
+            # What has no event any more is counted too, as none, and again what was none before: a count that was begun earlier may
+            # not have arrived yet.
             rows = (
                 f"SELECT {names}, one FROM ({rows}) WHERE {kept}"
-                f" UNION ALL SELECT {names}, 0 FROM {table_text(sums.table)} FINAL WHERE {kept}"
+                f" UNION ALL SELECT {names}, 0 FROM {table_text(sums.table)} WHERE {kept}"
             )
         self.link.run(
             f"INSERT INTO {table_text(sums.table)} ({names}, times, counted_at, is_gone)"
