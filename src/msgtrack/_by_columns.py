@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from msgtrack._collecting import Collecting
-from msgtrack.logs._fast import message_reader_of
 from msgtrack.logs._fast_columns import FastColumns
+from msgtrack.protocols import message_reader_of
 
 __all__ = ["FastColumns", "columns_of"]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hmac
 import re
 import uuid
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -30,13 +29,13 @@ from msgtrack.links.alphabet import (
 from msgtrack.links.keyring import MAC_LENGTH, Copies, Keyring, SigningKey
 from msgtrack.links.placeholders import joined, pieces_of, tag_of
 from msgtrack.model import Consent, LinkType, Part, Policy, TrackedLink
+from msgtrack.protocols import MessageReader
 
 __all__ = [
     "HEAD_LENGTH",
     "KEY_LENGTH",
     "LinkKeys",
     "LinkTexts",
-    "MessageReader",
     "MessageToken",
     "concealed_text",
     "decode_id",
@@ -195,16 +194,12 @@ def read_message(token: str, keyring: Keyring, realm: str, purpose: str = "messa
         return None
 
 
-MessageReader = Callable[[str], "tuple[str, str] | None"]
-"""From a message part to its family and its message's id; see :func:`message_reader`."""
-
-
 def message_reader(keyring: Keyring, realm: str) -> MessageReader:
     """Reads message parts: the *family*, which is all that one says beside the message, as one text; and the message's id.
 
     Two parts of one family read alike but for the message. None for what is no message part of ours, and for those that only
-    :func:`read_message` can tell: ids are concealed, or more than one secret might have signed. Not to be shared
-    between threads.
+    :func:`read_message` can tell: ids are concealed, or more than one secret might have signed. May be used from any
+    number of threads.
     """
     # By what stands before the message's id, in parts that were ours: what checks them, and that text once and for all.
     known: dict[bytes, tuple[Copies, str]] = {}

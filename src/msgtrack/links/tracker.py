@@ -25,10 +25,11 @@ from msgtrack.links.rules import LinkRules
 from msgtrack.links.sessions import SessionTokens
 from msgtrack.links.signing import MessageSigner
 from msgtrack.links.syntaxes import Syntax, syntax_of
-from msgtrack.links.tokens import LinkKeys, LinkTexts, MessageReader, message_reader
+from msgtrack.links.tokens import LinkKeys, LinkTexts, message_reader
 from msgtrack.links.verp import MailAddresses
 from msgtrack.links.writing import UrlWriter, open_texts
 from msgtrack.model import Part, Policy, Resolution
+from msgtrack.protocols import MessageReader
 
 __all__ = ["Tracker"]
 

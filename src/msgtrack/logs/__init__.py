@@ -15,8 +15,8 @@ from msgtrack.events import Event
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, identified
 from msgtrack.logs import combined, formats
-from msgtrack.logs._fast import FastLines, message_reader_of, text_of
-from msgtrack.protocols import Resolver
+from msgtrack.logs._fast import FastLines, text_of
+from msgtrack.protocols import Resolver, message_reader_of
 
 __all__ = ["formats", "parse"]
 

@@ -29,12 +29,9 @@ from msgtrack.logs._fast_events import MODELS, Make, id_behind, id_head, maker, 
 from msgtrack.logs._times import clf
 from msgtrack.logs.combined import parse_line, tail_facts
 from msgtrack.model import Client, PeoplePolicy, ResolutionOutcome
-from msgtrack.protocols import Resolver
+from msgtrack.protocols import MessageReader, Resolver
 
-__all__ = ["FastLines", "MessageReader", "PersonOf", "message_reader_of", "text_of"]
-
-MessageReader = Callable[[str], "tuple[str, str] | None"]
-"""See ``Tracker.message_reader``."""
+__all__ = ["FastLines", "PersonOf", "text_of"]
 
 PersonOf = Callable[[str, "Client | None", datetime], str]
 """From address, client and moment to the key of a person."""
@@ -86,14 +83,6 @@ _Step = tuple[_Model, _Moment, str, "str | UnhashedId", _Tail, "str | None"]
 """An event that is not made yet: its model and its moment, the message's id, its own id, what stands behind the URL, and the
 person's key.
 """
-
-
-def message_reader_of(tracker: Resolver) -> MessageReader | None:
-    """What tells a resolver's URLs apart by message; None when it does not say."""
-    # Asked of the class: what stands in for a resolver and passes on what it does not know may resolve in a way of its own.
-    method: Any = getattr(type(tracker), "message_reader", None)
-    reader: MessageReader | None = None if method is None else method(tracker)
-    return reader
 
 
 def text_of(line: str, number: int) -> str:

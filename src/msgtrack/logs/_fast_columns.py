@@ -20,10 +20,10 @@ from msgtrack.decide import Decision, salted_key
 from msgtrack.events import Event, Open, hashed_id
 from msgtrack.hits import Rejected
 from msgtrack.identity import Ordinals, collected_id
-from msgtrack.logs._fast import FastLines, MessageReader, PersonOf
+from msgtrack.logs._fast import FastLines, PersonOf
 from msgtrack.logs._fast_events import sized
 from msgtrack.model import Client, PeoplePolicy
-from msgtrack.protocols import Resolver, UnreadLines
+from msgtrack.protocols import MessageReader, Resolver, UnreadLines
 
 __all__ = ["FastColumns"]
 

@@ -32,8 +32,9 @@ from msgtrack.events import Click, Event, Open
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, identified
 from msgtrack.logs import combined, parse
-from msgtrack.logs._fast import FastLines, message_reader_of
+from msgtrack.logs._fast import FastLines
 from msgtrack.model import Resolution
+from msgtrack.protocols import message_reader_of
 
 
 def slowly(lines: Iterable[str], tracker: Tracker) -> Iterator[Event | Rejected]:

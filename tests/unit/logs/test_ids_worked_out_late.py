@@ -21,9 +21,10 @@ from msgtrack.events import Click, Event, Open, event_id, hashed_id
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals, identified
 from msgtrack.logs import combined
-from msgtrack.logs._fast import FastLines, message_reader_of
+from msgtrack.logs._fast import FastLines
 from msgtrack.logs._fast_events import MODELS, maker
 from msgtrack.model import Client, Part, Verdict
+from msgtrack.protocols import message_reader_of
 from msgtrack.storage import MemoryStore
 from msgtrack.tally import Tally
 
