@@ -153,6 +153,8 @@ def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing(
     monkeypatch.setattr("msgtrack.logs._fast._ROOM", 2)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MODELS", 1)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_PLACES", 2)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MESSAGES", 2)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MOMENTS", 1)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_AT_A_PLACE", 1)
     monkeypatch.setattr(_fast_columns, "_MOST_SALTS", 1)
     monkeypatch.setattr(bulk, "_LINES_AT_ONCE", 40)

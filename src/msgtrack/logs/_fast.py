@@ -39,10 +39,14 @@ PersonOf = Callable[[str, "Client | None", datetime], str]
 T = TypeVar("T")
 
 _ROOM = 8_192
-_MAX_PLACE = 2_048
 _ROOM_FOR_MODELS = 1_024
-_ROOM_FOR_PLACES = 1_024
 _ROOM_AT_A_PLACE = 64
+# What many lines are the first to say is let go of soon: it comes again at once or hardly ever, and would keep all else out of
+# the processor's own memory.
+_ROOM_FOR_MESSAGES = 1_024
+_ROOM_FOR_PLACES = 256
+_ROOM_FOR_MOMENTS = 128
+_MAX_PLACE = 2_048
 _BEHIND_URL = " HTTP/"
 # Of these alone no head of syslog or the like is made, which only the long way knows.
 _ADDRESS_LETTERS = "0123456789abcdef.:"
@@ -157,7 +161,7 @@ class FastLines:
             if said is None:
                 said = read_message(message)
                 if said is not None:
-                    if len(known) >= _ROOM:
+                    if len(known) >= _ROOM_FOR_MESSAGES:
                         known.clear()
                     known[message] = said
             if said is not None:
@@ -231,7 +235,7 @@ class FastLines:
             family = said[0]
             models = self._families.get(family)
             if models is None:
-                models = _remember(self._families, family, {})
+                models = _remember(self._families, family, {}, _ROOM)
             _remember(models, before, model, _ROOM_FOR_MODELS)
         return record
 
@@ -263,18 +267,16 @@ class FastLines:
             start = clf(f"{minute}:00{zone}")
             if start is None:
                 return None
-            known = _remember(
-                self._minutes, minute + zone, (start, microseconds(start), id_head(start), sized(start.isoformat()))
-            )
+            minute_facts = (start, microseconds(start), id_head(start), sized(start.isoformat()))
+            known = _remember(self._minutes, minute + zone, minute_facts, _ROOM_FOR_MOMENTS)
         start, us, head, part = known
         # A leap second is told as the one before it, here as there.
         number = min(int(second), 59)
         here_us = us + number * 1_000_000
         here_head = f"{here_us // 1_000_000 & 0xFFFFFFFF:08x}"
         here_part = f"{part[: -len(_SECOND)]}{number:02}{_SECOND[2:]}"
-        return _remember(
-            self._moments, written, (start.replace(second=number), here_head, here_part, here_us, head, part)
-        )
+        moment = (start.replace(second=number), here_head, here_part, here_us, head, part)
+        return _remember(self._moments, written, moment, _ROOM_FOR_MOMENTS)
 
     def _tail(self, behind: str) -> _Tail | None:
         version, _, answer = behind.rstrip("\r\n").partition('"')
@@ -291,11 +293,11 @@ class FastLines:
             client = None
             if agent:
                 client = Client(user_agent=agent) if self._clients is None else self._clients(agent)
-            tail = _remember(self._agents, agent, (client, id_behind(agent, self._source)))
-        return _remember(self._tails, behind, tail)
+            tail = _remember(self._agents, agent, (client, id_behind(agent, self._source)), _ROOM)
+        return _remember(self._tails, behind, tail, _ROOM)
 
 
-def _remember(known: dict[Any, T], key: object, value: T, room: int = _ROOM) -> T:
+def _remember(known: dict[Any, T], key: object, value: T, room: int) -> T:
     if len(known) >= room:
         known.clear()
     known[key] = value

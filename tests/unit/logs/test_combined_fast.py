@@ -100,6 +100,8 @@ def test_what_is_remembered_is_bounded_and_forgetting_changes_nothing(monkeypatc
     monkeypatch.setattr("msgtrack.logs._fast._ROOM", 2)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MODELS", 1)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_PLACES", 2)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MESSAGES", 2)
+    monkeypatch.setattr("msgtrack.logs._fast._ROOM_FOR_MOMENTS", 1)
     monkeypatch.setattr("msgtrack.logs._fast._ROOM_AT_A_PLACE", 1)
     lines = [
         f'203.0.113.5 - - [{moment_text(seconds, "+0000")}] "GET {path} HTTP/1.1" 302 0 "-" "agent {seconds % 5}"\n'
