@@ -185,7 +185,7 @@ def lower_limits_of_clickhouse(put):
     put(clickhouse, "_LARGE", 1_000)
 
 
-def _steps_of(said, *, is_after):
+def steps_of(said, *, is_after):
     """The steps to break: each a number, and the text that is counted, or "" for any.
 
     All steps, and some more that are there another time. Of many, those that say something else: of what changes something the first and
@@ -227,7 +227,7 @@ def break_every_step(calls, name, cuts):
     said = cuts.watched()
     complete(number)
     for is_after in (False, True):
-        for step, text in _steps_of(said, is_after=is_after):
+        for step, text in steps_of(said, is_after=is_after):
             number = next(numbers)
             before(number)
             cuts.arm(step, is_after=is_after, text=text)

@@ -15,7 +15,7 @@ from sqlalchemy import event, make_url
 _MOST_SAID = 2_000
 _LENGTHS = re.compile(r"[A-Za-z]\x00\x00..", re.DOTALL)
 _CURSORS = re.compile(r"c_[0-9a-f]+_[0-9a-f]+")
-_WORDS = re.compile(r"_pg\w+|\w+")
+_WORDS = re.compile(r"_pg\w+|(?<!\w)[A-Za-z_]{3,}(?!\w)", re.ASCII)
 
 
 def _words_of(said: str) -> str:
@@ -25,8 +25,7 @@ def _words_of(said: str) -> str:
     """
     said = _CURSORS.sub("", _LENGTHS.sub("\0", said[:_MOST_SAID]))
     for text in said.split("\0"):
-        words = [word for word in _WORDS.findall(text) if word.startswith("_pg") or (len(word) > 2 and word.isalpha())]
-        if words:
+        if words := _WORDS.findall(text):
             return " ".join(dict.fromkeys(words))
     return re.sub("[0-9]+", "#", said)[:20]
 
