@@ -74,8 +74,8 @@ class Figures:
     engine: str
     events: int
     ingest_per_second: float
-    ingest_to_bare: float
-    ingest_to_own_table: float
+    ingest_to_bare: float | None
+    ingest_to_own_table: float | None
     last_tenth_to_first: float
     counts_seconds: float
     counts_to_hand_written: float
@@ -210,8 +210,8 @@ def figures(
         engine=engine.name,
         events=total,
         ingest_per_second=total / spent.store,
-        ingest_to_bare=spent.bare / spent.store,
-        ingest_to_own_table=spent.own / spent.store,
+        ingest_to_bare=None if alone else spent.bare / spent.store,
+        ingest_to_own_table=None if alone else spent.own / spent.store,
         last_tenth_to_first=statistics.median(spent.each[:tenth]) / statistics.median(spent.each[-tenth:]),
         counts_seconds=counts,
         counts_to_hand_written=counts / by_hand,
@@ -256,10 +256,15 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _line(found: Figures) -> str:
+    limits = ""
+    if found.ingest_to_bare is not None:
+        limits = (
+            f"{found.ingest_to_bare:.2f} of the bare driver under the unique key alone, "
+            f"{found.ingest_to_own_table:.2f} of it with our indexes too, "
+        )
     return (
         f"{found.engine:<11} {found.events:>11,} events: ingest {found.ingest_per_second:>9,.0f}/s, "
-        f"{found.ingest_to_bare:.2f} of the bare driver under the unique key alone, "
-        f"{found.ingest_to_own_table:.2f} of it with our indexes too, last tenth {found.last_tenth_to_first:.2f} of the first; "
+        f"{limits}last tenth {found.last_tenth_to_first:.2f} of the first; "
         f"counts {found.counts_seconds:.2f} s, {found.counts_to_hand_written:.2f} x by hand; "
         f"slots {found.slots_seconds * 1e3:.1f} ms, {found.events_of_slots_to_slots:.1f} x faster than events; "
         f"page {found.page_seconds * 1e3:.2f} ms; {found.bytes_per_event:.0f} bytes an event"
