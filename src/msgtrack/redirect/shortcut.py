@@ -43,12 +43,12 @@ class Settled:
     gives_key: bool
     """Whether those that bring none are given one."""
     expires_at: datetime | None
-    raw_headers: list[tuple[bytes, bytes]] = field(init=False)
+    raw_headers: tuple[tuple[bytes, bytes], ...] = field(init=False)
     """The headers of the response as bytes, ``content-length`` among them."""
 
     def __attrs_post_init__(self) -> None:
         headers = (*self.response.headers, ("content-length", str(len(self.response.body))))
-        self.raw_headers = [(name.encode(), value.encode("latin-1")) for name, value in headers]
+        self.raw_headers = tuple([(name.encode(), value.encode("latin-1")) for name, value in headers])
 
     def answer(self, cookie: str) -> Response:
         """The response, with a cookie where that is not empty."""

@@ -11,7 +11,6 @@ from typing import Any
 
 from msgtrack.hits import Hit
 from msgtrack.redirect import Headers, RedirectHandler, Response
-from msgtrack.redirect.shortcut import Settled
 from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
@@ -55,20 +54,28 @@ class TrackingApp:
         """Serve one ASGI connection."""
         if scope["type"] == "lifespan":
             await self._lifespan(receive, send)
-        elif scope["type"] == "http":
-            await self._http(scope, receive, send)
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
         # The moment of the request is when it came, however slowly its body follows.
         received_at = self._edge.now()
         url, headers = _url(scope), _ScopeHeaders(scope["headers"])
+        short = self._edge.short(scope["method"], url, headers, received_at)
+        if short is None:
+            await self._http(scope, receive, send, url, headers, received_at)
+            return
+        # Sent from here, because each coroutine in between is felt.
+        settled, cookie = short
+        raw = list(settled.raw_headers)
+        if cookie:
+            raw.append((b"set-cookie", cookie.encode()))
+        await send({"type": "http.response.start", "status": settled.response.status, "headers": raw})
+        await send({"type": "http.response.body", "body": settled.response.body})
+
+    async def _http(
+        self, scope: Scope, receive: Receive, send: Send, url: str, headers: Headers, received_at: datetime
+    ) -> None:
         body: bytes | None = b""
-        if scope["method"] == "GET":
-            short = self._edge.short("GET", url, headers, received_at)
-            if short is not None:
-                await _send_short(send, *short)
-                return
-        elif scope["method"] == "POST":
+        if scope["method"] == "POST":
             try:
                 async with _at_most(self._body_seconds):
                     body = await _body(scope, receive)
@@ -137,14 +144,6 @@ async def _send(send: Send, response: Response, length: int, *more: tuple[bytes,
 async def _refuse(send: Send, response: Response) -> None:
     # What is left of the body is not read, so the connection cannot serve another request.
     await _send(send, response, len(response.body), (b"connection", b"close"))
-
-
-async def _send_short(send: Send, settled: Settled, cookie: str) -> None:
-    headers = settled.raw_headers
-    if cookie:
-        headers = [*headers, (b"set-cookie", cookie.encode())]
-    await send({"type": "http.response.start", "status": settled.response.status, "headers": headers})
-    await send({"type": "http.response.body", "body": settled.response.body})
 
 
 def _url(scope: Scope) -> str:

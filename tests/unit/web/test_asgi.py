@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import http.client
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, MutableMapping
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from frontend_servers import uvicorn_serving
 
@@ -166,6 +167,25 @@ def test_a_hit_is_recorded_before_the_answer_leaves() -> None:
     scope = {"type": "http", "method": "GET", "path": CLICK, "query_string": b"", "headers": []}
     asyncio.run(app(scope, receive, send))  # type: ignore[arg-type]
     assert order == ["recorded", "http.response.start", "http.response.body"]
+
+
+def test_what_others_do_to_an_answer_is_done_to_that_one_alone() -> None:
+    """As middleware does that has a cookie of its own."""
+    app = TrackingApp(RedirectHandler(TRACKER))
+    found: list[list[tuple[bytes, bytes]]] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            found.append(list(message["headers"]))
+            message["headers"].append((b"set-cookie", b"theirs=1"))
+
+    async def receive() -> MutableMapping[str, Any]:
+        raise AssertionError
+
+    for _ in range(3):
+        asyncio.run(app({"type": "http", "method": "GET", "path": OPEN, "headers": []}, receive, send))
+    assert len({tuple(sorted(headers)) for headers in found}) == 1
+    assert (b"set-cookie", b"theirs=1") not in found[-1]
 
 
 def test_what_is_no_http_is_let_go() -> None:
