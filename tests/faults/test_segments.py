@@ -48,14 +48,18 @@ class Writing:
 
     def wait_for(self, word, more):
         """Wait until it has said a word so many times more."""
+        self._wait_until(word, len(self.said[word]) + more)
+
+    def _wait_until(self, word, times):
         with self._more:
-            wanted = len(self.said[word]) + more
-            assert self._more.wait_for(lambda: len(self.said[word]) >= wanted, TIMEOUT_SECONDS), self.said["end"]
+            assert self._more.wait_for(lambda: len(self.said[word]) >= times, TIMEOUT_SECONDS), self.said["end"]
 
     def health(self):
+        # It may have answered before anybody waits.
+        wanted = len(self.said["health"]) + 1
         self.process.stdin.write("\n")
         self.process.stdin.flush()
-        self.wait_for("health", 1)
+        self._wait_until("health", wanted)
         return self.said["health"][-1]
 
     def kill(self):
