@@ -26,6 +26,10 @@ IMPURE_CALLS = {
 ALLOWED: dict[tuple[str, str], str] = {
     ("redirect/visitors.py", "secrets"): "the default of new_source_id, which callers may replace",
     (
+        "redirect/visitors.py",
+        "os",
+    ): "the number of the process, because keys drawn before a fork are not given out on both sides",
+    (
         "storage/_erasing.py",
         "secrets",
     ): "nobody, the caller included, may be able to make the pseudonyms of an erased recipient again",

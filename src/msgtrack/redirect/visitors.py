@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import secrets
 from collections.abc import Callable
@@ -26,6 +27,8 @@ __all__ = ["Visitors", "random_source_id"]
 # One of less than eight is given out all the same; it is not known again when it comes back, as anybody could guess it.
 _GIVEN = re.compile(r"[A-Za-z0-9-]{1,64}")
 
+_DRAWN = 64
+
 # A hit of fields that hold already: each click makes two.
 made_hit = trusted(Hit)
 
@@ -37,6 +40,28 @@ Cookies = tuple[tuple[str, str], ...]
 def random_source_id() -> str:
     """A fresh person key: 32 random hexadecimal digits."""
     return secrets.token_hex(16)
+
+
+class _FreshKeys:
+    """Makes keys as :func:`random_source_id` does, of bytes drawn for many: whoever asks the system lets other threads have the
+    interpreter, and may wait longer for it than all of a click takes.
+    """
+
+    def __init__(self) -> None:
+        self._keys: list[str] = []
+        self._process = 0
+
+    def __call__(self) -> str:
+        process = os.getpid()
+        if process != self._process:
+            # What was drawn before a fork is the other process's, too.
+            self._keys, self._process = [], process
+        try:
+            return self._keys.pop()
+        except IndexError:
+            drawn = secrets.token_hex(16 * _DRAWN)
+            self._keys = keys = [drawn[at : at + 32] for at in range(0, len(drawn), 32)]
+            return keys.pop()
 
 
 def _keyed(hit: Hit, source_id: str) -> Hit:
@@ -73,7 +98,7 @@ class Visitors:
         # Our own are what they must be.
         is_own = new_source_id is random_source_id
         self.fresh_key: Callable[[], str | Failure] = (
-            random_source_id if is_own else partial(tried, "new-source-id", _checked, new_source_id)
+            _FreshKeys() if is_own else partial(tried, "new-source-id", _checked, new_source_id)
         )
         self._tags = tags
         self._proxies = proxies

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
+import subprocess
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
@@ -228,3 +231,35 @@ def test_a_hash_needs_no_cookie() -> None:
     assert hit_of(outcome).client_ip == ""
     assert hit_of(ask(hashing, OPEN, user_agent="Browser/1")).source_id == hit_of(outcome).source_id
     assert hit_of(ask(hashing, client_ip="10.0.0.8", user_agent="Browser/1")).source_id != hit_of(outcome).source_id
+
+
+FORKED = """
+import os
+from msgtrack import Keyring, Tracker
+from msgtrack.redirect.visitors import Visitors, random_source_id
+from msgtrack.redirect import PeoplePolicy
+
+tracker = Tracker("https://t.example.com", Keyring.from_secrets("a secret that is long enough to sign with"))
+visitors = Visitors(PeoplePolicy(), tracker, random_source_id, None, None, is_secure=True)
+first = [visitors.fresh_key() for _ in range(3)]
+reader, writer = os.pipe()
+child = os.fork()
+keys = [visitors.fresh_key() for _ in range(100)]
+if not child:
+    os.write(writer, " ".join(keys).encode())
+    os._exit(0)
+os.waitpid(child, 0)
+print(*first, *keys, *os.read(reader, 10_000).decode().split())
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="nothing is forked on this system")
+def test_keys_of_forked_processes_are_all_others() -> None:
+    """R10."""
+    said = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", FORKED], capture_output=True, text=True, timeout=60, check=True
+    )
+    keys = said.stdout.split()
+    assert len(keys) == 203
+    assert len(set(keys)) == 203
+    assert all(re.fullmatch("[0-9a-f]{32}", key) for key in keys)
