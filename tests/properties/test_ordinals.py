@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
 from msgtrack.events import UnhashedId, hashed_id
 from msgtrack.identity import Ordinals, PartOrdinals, is_unhashed
+
+L = TypeVar("L")
+Count = Callable[[Ordinals, tuple[L, ...]], list[int]]
 
 START = 1_772_442_000
 # Lines of a server, one or two seconds apart; then late ones by all that makes a difference, and logs one behind the other.
@@ -31,22 +35,42 @@ def counted(ordinals: Ordinals, lines: tuple[tuple[int, int], ...]) -> list[int]
     return [ordinals.next(key(line)) for line in lines]
 
 
-def parts_of(lines: tuple[tuple[int, int], ...], places: list[int]) -> list[tuple[tuple[int, int], ...]]:
+def parts_of(lines: tuple[L, ...], places: list[int]) -> list[tuple[L, ...]]:
     return [lines[start:end] for start, end in pairwise([0, *places, len(lines) + 30])]
+
+
+def by_states(count: Count[L], parts: list[tuple[L, ...]]) -> tuple[list[int], dict[str, int]]:
+    """The ordinals, and the last state, of who goes on from a state with each part."""
+    found: list[int] = []
+    state: dict[str, int] = {}
+    for part in parts:
+        ordinals = Ordinals(json.loads(json.dumps(state)))
+        found += count(ordinals, part)
+        state = ordinals.state()
+    return found, state
+
+
+def by_parts(count: Count[L], parts: list[tuple[L, ...]]) -> tuple[list[int], dict[str, int]]:
+    """The same of who counts each part alone, and again where what stands before it matters."""
+    found: list[int] = []
+    before = Ordinals()
+    for part in parts:
+        alone = PartOrdinals()
+        ordinals = count(alone, part)
+        both = alone.behind(before)
+        if both is None:
+            both = Ordinals(before.state())
+            ordinals = count(both, part)
+        found += ordinals
+        before = both
+    return found, before.state()
 
 
 @given(logs, cuts)
 def test_reading_stops_and_goes_on_anywhere(lines: tuple[tuple[int, int], ...], places: list[int]) -> None:
     whole = Ordinals()
     expected = counted(whole, lines)
-    found: list[int] = []
-    state: dict[str, int] = {}
-    for part in parts_of(lines, places):
-        ordinals = Ordinals(json.loads(json.dumps(state)))
-        found += counted(ordinals, part)
-        state = ordinals.state()
-    assert found == expected
-    assert state == whole.state()
+    assert by_states(counted, parts_of(lines, places)) == (expected, whole.state())
 
 
 @given(logs, cuts)
@@ -58,19 +82,7 @@ def test_reading_stops_and_goes_on_anywhere(lines: tuple[tuple[int, int], ...], 
 def test_a_part_knows_when_what_stands_before_it_matters(lines: tuple[tuple[int, int], ...], places: list[int]) -> None:
     whole = Ordinals()
     expected = counted(whole, lines)
-    found: list[int] = []
-    before = Ordinals()
-    for part in parts_of(lines, places):
-        alone = PartOrdinals()
-        ordinals = counted(alone, part)
-        both = alone.behind(before)
-        if both is None:
-            both = Ordinals(before.state())
-            ordinals = counted(both, part)
-        found += ordinals
-        before = both
-    assert found == expected
-    assert before.state() == whole.state()
+    assert by_parts(counted, parts_of(lines, places)) == (expected, whole.state())
 
 
 @given(st.lists(st.integers(0, 3), max_size=30).map(sorted), cuts)
@@ -133,22 +145,7 @@ def test_what_is_hashed_late_is_counted_alike(lines: tuple[tuple[int, int, bool]
     in_one = Ordinals()
     assert counted_in_two_ways(in_one, lines) == expected
     assert in_one.state() == whole.state()
-    found: list[int] = []
-    behind = Ordinals()
-    state: dict[str, int] = {}
-    found_by_state: list[int] = []
-    for start, end in pairwise([0, *places, len(lines) + 30]):
-        part = lines[start:end]
-        alone = PartOrdinals()
-        ordinals = counted_in_two_ways(alone, part)
-        both = alone.behind(behind)
-        if both is None:
-            both = Ordinals(behind.state())
-            ordinals = counted_in_two_ways(both, part)
-        found += ordinals
-        behind = both
-        going_on = Ordinals(json.loads(json.dumps(state)))
-        found_by_state += counted_in_two_ways(going_on, part)
-        state = going_on.state()
-    assert found == found_by_state == expected
-    assert behind.state() == state == whole.state()
+    parts = parts_of(lines, places)
+    wanted = (expected, whole.state())
+    assert by_states(counted_in_two_ways, parts) == wanted
+    assert by_parts(counted_in_two_ways, parts) == wanted

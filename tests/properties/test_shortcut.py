@@ -166,6 +166,16 @@ def test_a_link_of_a_registry_is_asked_for_each_time() -> None:
         assert (found(handler, url) is None) is (kind == "click")
 
 
+def test_a_registry_that_comes_later_is_asked_too() -> None:
+    """R51."""
+    tracker = Tracker("https://t.example.com", READER)
+    handler = RedirectHandler(tracker)
+    tracker.registry = SIGNERS[3].registry
+    first, second, _ = links_of("click", 3)
+    assert handler.handle(Request(method="GET", url=first, received_at=AT)).reason == "click"
+    assert found(handler, second) is None
+
+
 def _admits(resolution: Resolution) -> bool:
     return True
 
@@ -214,6 +224,18 @@ def test_what_is_remembered_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         outcome = handler.handle(Request(method="GET", url=url, received_at=AT))
         assert outcome.response.status in (200, 302)
         assert sum(map(len, shortcut._settled.values())) <= 3
+
+
+def test_nobody_fills_the_room_with_what_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """R51."""
+    monkeypatch.setattr("msgtrack.redirect.shortcut._ROOM", 3)
+    handler = handler_of(PeoplePolicy(), registered=False)
+    first, second, _ = links_of("click")
+    handler.handle(Request(method="GET", url=first, received_at=AT))
+    for _ in range(5):
+        # An empty word of a purpose goes the long way, and means nothing.
+        handler.handle(Request(method="GET", url=links_of("open")[0], headers=[("x-moz", "")], received_at=AT))
+    assert found(handler, second) is not None
 
 
 def test_many_threads_come_to_the_same() -> None:

@@ -66,16 +66,15 @@ def shortcut_of(resolver: Resolver, visitors: Visitors) -> Shortcut | None:
     """The short way of a handler; None where there is none, because all requests differ."""
     people = visitors.people
     reader = message_reader_of(resolver) if people.key != "hash" and people.client_ip == "none" else None
-    has_registry = getattr(resolver, "registry", None) is not None
-    return None if reader is None else Shortcut(reader, visitors, has_registry=has_registry)
+    return None if reader is None else Shortcut(resolver, reader, visitors)
 
 
 class Shortcut:
     """What one handler has settled. May be used from any number of threads; what it holds is bounded."""
 
-    def __init__(self, read_message: MessageReader, visitors: Visitors, *, has_registry: bool) -> None:
+    def __init__(self, resolver: Resolver, read_message: MessageReader, visitors: Visitors) -> None:
+        self._resolver = resolver
         self._read = read_message
-        self._has_registry = has_registry
         self._visitors = visitors
         self._settled: dict[str, dict[str, Settled]] = {}
         """By what stands before the message part, and by family."""
@@ -119,12 +118,12 @@ class Shortcut:
             return
         if resolution.outcome is not ResolutionOutcome.VALID or resolution.repairs or resolution.hosted is not None:
             return
-        # A registry may say something else of a link the next time.
-        if self._has_registry and resolution.link_type is not LinkType.OPEN:
+        # A registry, which a tracker may be given at any time, may say something else of a link the next time.
+        if resolution.link_type is not LinkType.OPEN and getattr(self._resolver, "registry", None) is not None:
             return
         front, _, message = hit.url.rpartition("/")
         said = self._read(message)
-        if said is None or said[1] != resolution.message_id:
+        if said is None or said[1] != resolution.message_id or said[0] in self._settled.get(front, ()):
             return
         if self._count >= _ROOM:
             self._settled, self._count = {}, 0

@@ -76,8 +76,8 @@ class Edge:
     ) -> None:
         self._handle = handler.handle
         # Whoever answers in a way of their own is asked about each request.
-        is_ours = type(handler) is RedirectHandler and handler.shortcut is not None
-        self._find = handler.shortcut.find if is_ours and handler.shortcut is not None else None
+        shortcut = handler.shortcut if type(handler) is RedirectHandler else None
+        self._find = None if shortcut is None else shortcut.find
         self._record = record
         self._observe = observe
         self._clock = clock
