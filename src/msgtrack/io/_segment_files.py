@@ -12,6 +12,8 @@ from pathlib import Path
 
 from attrs import define, field
 
+from msgtrack.io._handing import write
+
 __all__ = [
     "MAX_HEADER",
     "MAX_LINE",
@@ -95,7 +97,7 @@ class OpenSegment:
         Raises:
             OSError: it was not taken; what was written of it is taken back.
         """
-        done = os.write(self.fd, line)
+        done = write(self.fd, line)
         if done != len(line):
             self._append_rest(line, done)
         self.size += len(line)

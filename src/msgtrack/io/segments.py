@@ -60,8 +60,8 @@ class SegmentWriter:
         SourceError: the folder cannot be made or written.
         InvalidOption: a size, a time or a number is not above zero.
 
-    One writer may be used from many threads. A process that is forked goes on with a segment of its own, and counts
-    anew.
+    One writer may be used from many threads; all those of the process wait while the disk takes a line. A process that is
+    forked goes on with a segment of its own, and counts anew.
     """
 
     def __init__(

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from msgtrack.errors import InvalidOption
 from msgtrack.hits import Hit, Rejected
-from msgtrack.io import SegmentFolder, SegmentHealth, SegmentWriter
+from msgtrack.io import SegmentFolder, SegmentHealth, SegmentWriter, _segment_files
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="open files cannot be removed or moved on this system")
@@ -69,6 +69,7 @@ class Disk:
         self.error = errno.ENOSPC
         self._write, self._truncate = os.write, os.ftruncate
         monkeypatch.setattr(os, "write", self._written)
+        monkeypatch.setattr(_segment_files, "write", self._written)
         monkeypatch.setattr(os, "ftruncate", self._truncated)
 
     def _written(self, fd: int, data: bytes) -> int:
