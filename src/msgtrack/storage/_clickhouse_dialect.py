@@ -131,7 +131,7 @@ class ClickHouseOperations(Operations):
 
     def gathered(self, slots: Select[Any]) -> Select[Any]:
         """Arrays."""
-        return gathered_as(slots, func.groupArray)
+        return gathered_as(slots, lambda slot, times: func.groupArrayArray(func.array(slot, func.toInt64(times))))
 
     @contextmanager
     def base(self, execute: Execute | None, rows: Select[Any]) -> Iterator[FromClause]:

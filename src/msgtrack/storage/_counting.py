@@ -5,11 +5,13 @@ Deliveries, links and other facts are few and are read; messages and events are 
 
 from __future__ import annotations
 
+import json
+import struct
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from decimal import Decimal
-from typing import Protocol
+from typing import Any, Protocol
 
 from attrs import evolve
 
@@ -89,9 +91,8 @@ def slots_of(records: Records, ask: Ask, query: Query, tables: Tables, operation
     found: defaultdict[str, dict[str, dict[str, dict[int, int]]]] = defaultdict(dict)
     for delivery_id in sorted(rows):
         for kind, link_id in sorted(rows[delivery_id]):
-            at = rows[delivery_id][kind, link_id]
-            if times := {slot: at[slot] for slot in sorted(at) if at[slot]}:
-                found[delivery_id].setdefault(kind, {})[link_id] = times
+            if at := rows[delivery_id][kind, link_id]:
+                found[delivery_id].setdefault(kind, {})[link_id] = at
     return dict(found)
 
 
@@ -125,27 +126,23 @@ class _Counting:
         return rows
 
     def _all_slots(self) -> SlotRows:
-        rows: SlotRows = defaultdict(lambda: defaultdict(Counter))
         is_kept = self._operations.keeps_slots and _is_consolidated(self._query)
         statement = self._say.kept_slots() if is_kept else self._say.slots()
-        gathered = self._operations.gathered(statement)
-        if gathered is not None:
-            for delivery_id, kind, link_id, slots, times in self._ask(gathered):
-                # What was rewritten may leave rows of no times.
-                at = {slot: n for slot, n in zip(_numbers(slots), _numbers(times), strict=True) if n}
-                if at:
-                    rows[delivery_id or ""][kind, link_id or ""] = Counter(at)
-            return rows
-        for delivery_id, kind, link_id, slot, times in self._ask(statement):
-            if times:
-                # Not by +=, for which a counter takes several times as long.
-                of_link, begin = rows[delivery_id or ""][kind, link_id or ""], int(slot)
-                of_link[begin] = of_link.get(begin, 0) + int(times)
+        numbers: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
+        for delivery_id, kind, link_id, *written in self._ask(self._operations.gathered(statement)):
+            numbers[delivery_id or "", kind, link_id or ""] += _numbers(*written)
+        rows: SlotRows = defaultdict(dict)
+        for (delivery_id, kind, link_id), of_link in numbers.items():
+            if at := _by_slot(of_link):
+                rows[delivery_id][kind, link_id] = at
         return rows
 
     def _take_out_seeds(self, rows: SlotRows) -> None:
         for delivery_id, kind, link_id, slot, times in self._ask(self._say.slots_of_seeds()):
-            rows[delivery_id or ""][kind, link_id or ""][int(slot)] -= int(times)
+            at = rows[delivery_id or ""].setdefault((kind, link_id or ""), {})
+            at[int(slot)] = at.get(int(slot), 0) - int(times)
+            if not at[int(slot)]:
+                del at[int(slot)]
 
     def counts(self, base_of: BaseOf) -> Counts | None:
         """The numbers; ``base_of`` gives what to read rows from."""
@@ -247,9 +244,24 @@ class _Counting:
             yield Visits(day=day, **agent_fields(agent), visitors=visitors, pages=pages)
 
 
-def _numbers(written: str | Iterable[int]) -> Iterable[int]:
-    """What :meth:`Operations.gathered` gives of a link."""
-    return map(int, written.split(",")) if isinstance(written, str) else written
+def _numbers(*written: Any) -> Iterable[int]:
+    """Slots and times by turns, as :meth:`Operations.gathered` has them written."""
+    if len(written) == 2:
+        return map(int, written)
+    numbers: Iterable[int] | str | bytes = written[0]
+    if isinstance(numbers, bytes):
+        return struct.unpack(f">{len(numbers) // 8}q", numbers)
+    return json.loads(f"[{numbers}]") if isinstance(numbers, str) else numbers
+
+
+def _by_slot(numbers: Sequence[int]) -> dict[int, int]:
+    """Of slots and times by turns the times by slot, in order."""
+    slots, times = numbers[::2], numbers[1::2]
+    at = dict.fromkeys(sorted(slots), 0)
+    for slot, more in zip(slots, times, strict=True):
+        at[slot] += more
+    # What was rewritten may leave rows of no times.
+    return at if all(at.values()) else {slot: n for slot, n in at.items() if n}
 
 
 def _is_consolidated(query: Query, *, days: bool = False) -> bool:

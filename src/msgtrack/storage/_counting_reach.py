@@ -22,7 +22,7 @@ from msgtrack.storage._rows import key_of
 
 __all__ = ["BaseOf", "Reach", "SlotRows", "pieces_of"]
 
-SlotRows = defaultdict[str, defaultdict[tuple[str, str], Counter[int]]]
+SlotRows = defaultdict[str, dict[tuple[str, str], dict[int, int]]]
 """Rows by delivery, then kind and link, then slot."""
 
 BaseOf = Callable[[Select[Any]], FromClause]

@@ -21,15 +21,13 @@ from sqlalchemy import (
     Table,
     case,
     func,
-    literal_column,
-    select,
 )
 from sqlalchemy.dialects.postgresql.base import PGDialect
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from msgtrack.errors import InvalidValue, NotSupported, StoreError, UnknownOption
-from msgtrack.storage._operations import Operations
+from msgtrack.storage._operations import Operations, gathered_as
 from msgtrack.storage._types import event_id_text
 
 __all__ = [
@@ -107,13 +105,8 @@ class DuckOperations(Operations):
     divided_by = "//"
 
     def gathered(self, slots: Select[Any]) -> Select[Any]:
-        c = slots.subquery("of_slots").c
-        group = (c.of, c.kind, c.link_id)
-        # One list of both, which is taken apart then: so the two are in one order for sure.
-        at = func.list(func.struct_pack(literal_column("s := slot"), literal_column("t := CAST(times AS BIGINT)")))
-        rows = select(*group, at.label("at")).group_by(*group).subquery("of_links").c
-        each: list[ColumnElement[Any]] = [literal_column(f"[one.{name} FOR one IN of_links.at]") for name in ("s", "t")]
-        return select(rows.of, rows.kind, rows.link_id, *each)
+        """Lists."""
+        return gathered_as(slots, lambda slot, times: func.flatten(func.list(func.list_value(slot, times))))
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import struct
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
@@ -24,7 +26,7 @@ from msgtrack.testing import strategies as values
 
 sqlalchemy = pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
 
-from msgtrack.storage import _consolidated  # noqa: E402  # after the check
+from msgtrack.storage import _consolidated, _counting  # noqa: E402  # after the check
 from msgtrack.storage._counting import counts_of, slots_of  # noqa: E402
 from msgtrack.storage._event_rows import EventWriter  # noqa: E402
 from msgtrack.storage._operations import Operations, operations_for  # noqa: E402
@@ -300,3 +302,24 @@ def test_the_engine_counts_what_the_fold_counts(asked, parts):
         agree(engine, Query(audience=queries[0].audience, zone=queries[0].zone))
     finally:
         engine.close()
+
+
+def test_rows_of_no_times_say_nothing_whatever_the_engine_writes_them_as(filled):
+    slots = filled.tables.slots
+    expected = filled.slots(Query())
+    for audience, times in (("human", 0), ("proxy", 3), ("machine", -3)):
+        filled.execute(slots.insert().values(("", "open", "nothing", 300, audience, times)))
+        filled.execute(slots.insert().values(("nowhere", "open", "", -300, audience, times)))
+    for operations in (filled.operations, Operations()):
+        filled.operations = operations
+        assert filled.slots(Query()) == expected
+        assert "nowhere" not in filled.counts(Query()).deliveries
+    assert filled.slots(Query(audience="machine"))["nowhere"] == {"open": {"": {-300: -3}}}
+
+
+def test_numbers_are_read_however_an_engine_writes_them():
+    numbers = [-62135596800, 1, 253402300500, 2**40, 0, -7]
+    for written in (numbers, ",".join(map(str, numbers)), struct.pack(">6q", *numbers)):
+        assert [*_counting._numbers(written)] == numbers
+    assert [*_counting._numbers(Decimal(-300), Decimal(5))] == [-300, 5]
+    assert [*_counting._by_slot([600, 1, -300, 2, 600, 4, 0, 0]).items()] == [(-300, 2), (600, 5)]
