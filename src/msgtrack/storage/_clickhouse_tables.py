@@ -151,7 +151,7 @@ def _indexes(table: Table) -> str:
     if "token" in table.columns:
         return ""
     return "".join(
-        f", INDEX {quoted('by_' + column.name)} {quoted(column.name)} TYPE {wanted[column.name]} GRANULARITY 4"
+        f", INDEX {quoted('by_' + column.name)} {quoted(column.name)} TYPE {wanted[column.name]} GRANULARITY 1"
         for column in table.columns
         if column.name in wanted
     )

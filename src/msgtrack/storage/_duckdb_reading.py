@@ -72,10 +72,11 @@ class DuckReader(ListingStore):
 
     def _parts(self, state: State, statement: Select[Any], query: Query) -> Iterator[Select[Any]]:
         """The statement in parts of some rows, by moment: the engine holds in memory what it sorts."""
-        at = TABLES.events.c.occurred_at
-        ((there,),) = self._read(state, select(func.count()).select_from(TABLES.events))
-        most = there // _SORTED_ROWS
-        if not most or query.limit is not None:
+        at, most = TABLES.events.c.occurred_at, 0
+        if query.limit is None:
+            ((there,),) = self._read(state, select(func.count()).select_from(TABLES.events))
+            most = there // _SORTED_ROWS
+        if not most:
             yield statement
             return
         shares: ColumnElement[Any] = literal_column(str([number / (most + 1) for number in range(1, most + 1)]))

@@ -9,8 +9,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, TypeVar
 
-from attrs import evolve
-from sqlalchemy import Executable, Select, Table, literal_column, select, text, tuple_
+from sqlalchemy import Executable, Select, Table, select
 
 from msgtrack.columns import EventColumns
 from msgtrack.errors import SchemaMismatch, UnknownOption, UnknownStore
@@ -18,8 +17,6 @@ from msgtrack.events import Event
 from msgtrack.facts import Fact
 from msgtrack.protocols import Capabilities, Checkpoint, Ingested, Query, Record
 from msgtrack.storage._arrow import event_table
-from msgtrack.storage._asking import events_asked
-from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._consolidated import note, rebuild
 from msgtrack.storage._core import kept_batches
 from msgtrack.storage._duckdb import (
@@ -38,6 +35,7 @@ from msgtrack.storage._duckdb import (
 )
 from msgtrack.storage._duckdb_parquet import ParquetStore, write_parquet
 from msgtrack.storage._duckdb_reading import TABLES, DuckReader, State
+from msgtrack.storage._duckdb_seeking import sought
 from msgtrack.storage._duckdb_staging import Staging, add_terms, staged_name
 from msgtrack.storage._event_rows import Commons, EventWriter
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, checkpoint_row, fact_row
@@ -263,26 +261,7 @@ class DuckDbStore(DuckReader):
         )
 
     def _asked(self, state: State, query: Query) -> Select[Any]:
-        if query.recipient_id is not None and query.domains is None:
-            # What is said is found quicker than what has to be joined first.
-            named = select(
-                TABLES.messages.c.delivery_id, TABLES.messages.c.id, literal_column(key_of_text("id"))
-            ).where(
-                TABLES.messages.c.recipient_id == query.recipient_id,
-                text(f"recipient_key = {key_of_text(':recipient_id')}").bindparams(recipient_id=query.recipient_id),
-            )
-            found = [*self._read(state, named)]
-            if len(found) <= MAX_IN:
-                of_events = tuple_(TABLES.events.c.delivery_id, TABLES.events.c.message_id)
-                return events_asked(TABLES, evolve(query, recipient_id=None)).where(
-                    literal_column("message_key").in_([key for _, _, key in found]),
-                    of_events.in_([(delivery_id, message_id) for delivery_id, message_id, _ in found]),
-                )
-        statement = events_asked(TABLES, query)
-        if query.message_ids is not None and len(query.message_ids) <= MAX_IN:
-            keys = f"SELECT {key_of_text('unnest(:ids)')}"
-            statement = statement.where(text(f"message_key IN ({keys})").bindparams(ids=[*query.message_ids]))
-        return statement
+        return sought(lambda statement: self._read(state, statement), query)
 
     def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
         """Make the slots and the days of programs anew from the events, of these deliveries or of all."""

@@ -38,7 +38,7 @@ def test_first_his_messages_then_their_moments_then_the_rows():
     theirs = "WHERE delivery_id IN ('a') AND message_id IN ('1')"
     assert moments == f"SELECT DISTINCT occurred_at FROM msgtrack_events {theirs} LIMIT 5001 SETTINGS final = 0"
     assert f"FROM msgtrack_events {theirs} AND occurred_at IN (5, 7) ORDER BY occurred_at" in rows
-    assert rows.endswith("LIMIT 50 SETTINGS use_skip_indexes_if_final = 0")
+    assert rows.endswith("LIMIT 50 SETTINGS use_skip_indexes_if_final = 0, optimize_move_to_prewhere_if_final = 1")
 
 
 def test_messages_of_several_deliveries_are_found_by_both_ids_together():
