@@ -6,26 +6,41 @@ system copies in a microsecond, that waiting takes as long as all else that an a
 
 from __future__ import annotations
 
-import ctypes
 import os
 import sys
 from collections.abc import Callable
 
 __all__ = ["holds_on", "write"]
 
-holds_on: bool = sys.implementation.name == "cpython" and os.name == "posix"
-"""Whether there is such a way here; without it other threads come in."""
+_Put = Callable[[int, bytes, int], int]
 
 
-def _write_of_the_library() -> Callable[[int, bytes, int], int]:
-    # Unlike other functions of C, those of a PyDLL run with the interpreter held.
-    put = ctypes.PyDLL(None).write
+def _write_of_the_library() -> _Put | None:
+    """``write`` of the C library; None where it cannot be called, or there is nothing to hold on to."""
+    is_locked: bool = getattr(sys, "_is_gil_enabled", lambda: True)()
+    if sys.implementation.name != "cpython" or os.name != "posix" or not is_locked:
+        return None
+    try:
+        import ctypes
+
+        # Unlike other functions of C, those of a PyDLL run with the interpreter held.
+        put = ctypes.PyDLL(None).write
+    except (ImportError, OSError, AttributeError):
+        # An interpreter that was built without it, or into one file with its library.
+        return None
     put.argtypes = (ctypes.c_int, ctypes.c_char_p, ctypes.c_size_t)
     put.restype = ctypes.c_ssize_t
     return put
 
 
-_put = _write_of_the_library() if holds_on else lambda fd, data, _: os.write(fd, data)
+def _letting_go(fd: int, data: bytes, _: int) -> int:
+    return os.write(fd, data)
+
+
+_put = _write_of_the_library() or _letting_go
+
+holds_on: bool = _put is not _letting_go
+"""Whether there is such a way here; without it other threads come in."""
 
 
 def write(fd: int, data: bytes) -> int:

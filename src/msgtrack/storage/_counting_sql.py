@@ -128,17 +128,15 @@ class Statements:
         return self._seeds().limit(1)
 
     def kept_slots(self) -> Select[Any]:
-        """As :meth:`slots`, from what was consolidated; "" stands for no delivery and no link. A slot may have several rows, one for each
-        audience: they are added up sooner by who reads them than by the engine.
-        """
+        """As :meth:`slots`, from what was consolidated; "" stands for no delivery and no link. A slot may have a row for each audience."""
         slots = self._tables.slots.c
-        place = (slots.kind, slots.link_id, slots.slot)
-        named = (slots.delivery_id.label("of"), *place)
-        rows = select(*named, slots.times).where(and_(*self._of_consolidated(slots)))
-        if self._tables.slots.primary_key:
+        place = (slots.delivery_id, slots.kind, slots.link_id, slots.slot)
+        rows = select(slots.delivery_id.label("of"), *place[1:], slots.times).where(and_(*self._of_consolidated(slots)))
+        if not self._operations.adds_up_slots:
             return rows
-        # What stands there while events arrive may have a row for each event, and those are too many to be read.
-        return rows.with_only_columns(*named, func.sum(slots.times).label("times")).group_by(slots.delivery_id, *place)
+        return rows.with_only_columns(*[*rows.selected_columns][:-1], func.sum(slots.times).label("times")).group_by(
+            *place
+        )
 
     def _of_consolidated(self, columns: Any) -> list[ColumnElement[bool]]:
         query = self._scope.query

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import duckdb
 from sqlalchemy import (
+    BigInteger,
     ClauseElement,
     Column,
     ColumnElement,
@@ -20,6 +21,7 @@ from sqlalchemy import (
     Select,
     Table,
     case,
+    cast,
     func,
 )
 from sqlalchemy.dialects.postgresql.base import PGDialect
@@ -106,7 +108,9 @@ class DuckOperations(Operations):
 
     def gathered(self, slots: Select[Any]) -> Select[Any]:
         """Lists."""
-        return gathered_as(slots, lambda slot, times: func.flatten(func.list(func.list_value(slot, times))))
+        return gathered_as(
+            slots, lambda slot, times: func.flatten(func.list(func.list_value(slot, cast(times, BigInteger))))
+        )
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))

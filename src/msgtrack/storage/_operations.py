@@ -48,10 +48,13 @@ class Operations:
     lays_aside = False
     """Whether rows that several statements read are better laid aside in a temporary table."""
 
+    adds_up_slots = True
+    """Whether the engine, and not who reads them, adds up the rows that a slot has for each audience."""
+
     def gathered(self, slots: Select[Any]) -> Select[Any]:
-        """Rows of (of, kind, link_id, slot, times) with all slots of a link in one row, which is several times as fast to read: (of, kind,
-        link_id, numbers). The numbers are slot and times by turns: a list, a text with commas between them, or eight bytes for each, the
-        highest first. As they are where the engine cannot write them so.
+        """Of rows (of, kind, link_id, slot, times) those of a link as one, which is several times as fast to read: (of, kind, link_id,
+        numbers). The numbers are slot and times by turns: a list, a text with commas between them, or eight bytes for each, big-endian.
+        The rows as they are, of two numbers each, where the engine cannot write them so.
         """
         return slots
 
@@ -116,13 +119,15 @@ def gathered_as(
     return select(*group, gather(c.slot, c.times)).group_by(*group)
 
 
-def _packed(*numbers: ColumnElement[Any]) -> ColumnElement[Any]:
-    sent = [func.int8send(number, type_=LargeBinary) for number in numbers]
+def _packed(slot: ColumnElement[Any], times: ColumnElement[Any]) -> ColumnElement[Any]:
+    """The numbers of a group as bytes."""
+    sent = [func.int8send(number, type_=LargeBinary) for number in (slot, times)]
     return func.string_agg(sent[0].concat(sent[1]), literal_column("''::bytea"), type_=LargeBinary)
 
 
 class _Sqlite(Operations):
     lays_aside = True
+    adds_up_slots = False
 
     def gathered(self, slots: Select[Any]) -> Select[Any]:
         """A text."""
@@ -138,6 +143,7 @@ class _Sqlite(Operations):
 
 class _Postgres(Operations):
     lays_aside = True
+    adds_up_slots = False
 
     def gathered(self, slots: Select[Any]) -> Select[Any]:
         """Bytes, as the server would send each number; it takes longer to write them as text, and to read that."""

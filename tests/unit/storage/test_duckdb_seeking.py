@@ -14,6 +14,7 @@ from msgtrack.protocols import Query
 pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
 pytest.importorskip("duckdb", reason="the extra 'duckdb' is not installed")
 
+from msgtrack.storage import _duckdb_seeking
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._duckdb import compiled
 from msgtrack.storage._duckdb_seeking import sought
@@ -22,18 +23,19 @@ NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 ALIKE = ("4514", "47529")
 """Two ids whose messages have one key."""
 
-BY_KEY = "rowid IN (SELECT unnest(list(rowid)) FROM msgtrack_events WHERE message_key IN"
+BY_ROW = "msgtrack_events.rowid IN (SELECT unnest("
+BY_KEY = "message_key IN ("
 
 
-def said(query, found=()):
-    """What the engine is asked: first for the messages where it is, and the statement behind it."""
+def said(query, found=(), rows=((7,), (9,))):
+    """What the engine is asked: for messages and for rows where it is, and the statement behind it."""
     asked = []
 
-    def rows(statement):
+    def ask(statement):
         asked.append(statement)
-        return found
+        return rows if "rowid" in str(statement) else found
 
-    asked.append(sought(rows, query))
+    asked.append(sought(ask, query))
     return [" ".join(compiled(statement)[0].split()) for statement in asked]
 
 
@@ -76,20 +78,41 @@ def test_of_two_messages_with_one_key_each_has_its_own_events(store, query, ids)
     assert [event.id for event in store.scan(query)] == ids
 
 
-def test_a_recipient_is_asked_for_by_his_messages_and_these_by_their_keys():
-    named, rows = said(Query(recipient_id="ann", limit=50), [("a", "1"), ("a", "2")])
+def test_a_recipient_is_asked_for_by_his_messages_these_by_their_keys_and_those_by_their_rows():
+    named, keyed, rows = said(Query(recipient_id="ann", limit=50), [("a", "1"), ("a", "2")])
     assert named.startswith("SELECT msgtrack_messages.delivery_id, msgtrack_messages.id FROM msgtrack_messages WHERE")
     assert "recipient_key = " in named
-    assert BY_KEY in rows
+    assert keyed.startswith("SELECT rowid FROM msgtrack_events WHERE " + BY_KEY)
+    assert BY_ROW in rows
+    assert BY_KEY not in rows
     assert "msgtrack_messages" not in rows
 
 
 @pytest.mark.parametrize("query", [Query(message_ids=["7"]), Query(message_ids=["7"], delivery_ids="a", limit=50)])
-def test_a_message_is_asked_for_by_its_key_and_nothing_that_all_rows_would_be_unpacked_for(query):
-    (rows,) = said(query)
-    assert BY_KEY in rows
+def test_a_message_is_asked_for_by_its_rows_and_nothing_that_all_would_be_unpacked_for(query):
+    _, rows = said(query)
+    assert BY_ROW in rows
     assert "message_id IN (SELECT unnest(" in rows
     assert "message_id IN ($" not in rows
+
+
+@pytest.mark.parametrize("query", [Query(recipient_id="ann"), Query(message_ids=["1"])])
+def test_of_who_has_many_events_no_rows_are_remembered(query):
+    *_, keyed, rows = said(query, [("a", "1")], [(n,) for n in range(_duckdb_seeking._MOST_ROWS + 1)])
+    assert "LIMIT" in keyed
+    assert BY_KEY in rows
+    assert "rowid" not in rows
+
+
+def test_who_has_many_events_is_answered_as_the_others(store, monkeypatch):
+    monkeypatch.setattr(_duckdb_seeking, "_MOST_ROWS", 3)
+    assert [event.id for event in store.scan(Query(recipient_id="ann"))] == ["a 1 0", "a 4514 0", "a 1 1", "a 4514 1"]
+    assert [event.id for event in store.scan(Query(message_ids=["1"], delivery_ids="b"))] == ["b 1 0", "b 1 1"]
+
+
+def test_messages_are_those_of_the_deliveries_asked_for():
+    named, *_ = said(Query(recipient_id="ann", delivery_ids="a"), [("a", "1")])
+    assert "msgtrack_messages.delivery_id IN (" in named
 
 
 @pytest.mark.parametrize(
@@ -102,4 +125,4 @@ def test_a_message_is_asked_for_by_its_key_and_nothing_that_all_rows_would_be_un
     ],
 )
 def test_of_too_many_and_of_others_the_engine_looks_through_all(query, found):
-    assert BY_KEY not in said(query, found)[-1]
+    assert "rowid" not in " ".join(said(query, found))
