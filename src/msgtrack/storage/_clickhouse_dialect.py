@@ -120,8 +120,9 @@ class ClickHouseOperations(Operations):
 
     def floor(self, value: ColumnElement[int], width: int) -> ColumnElement[int]:
         """How often ``width`` goes into a whole number, rounded down."""
-        # No division of floats: they cannot tell microseconds of far years apart.
-        n: ColumnElement[int] = literal_column(str(width))
+        # No division of floats: they cannot tell microseconds of far years apart. A width past 32 bits would be taken for a number
+        # without a sign, and so would what it divides, moments before 1970 among them.
+        n: ColumnElement[int] = func.toInt64(literal_column(str(width)))
         whole: ColumnElement[int] = func.intDiv(value - func.positiveModulo(value, n), n)
         return whole
 

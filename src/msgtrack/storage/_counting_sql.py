@@ -124,8 +124,12 @@ class Statements:
         return tuple_(events.delivery_id, events.message_id).in_(self._seeds())
 
     def seeds(self) -> Select[Any]:
-        """One row where some message is a seed's."""
-        return self._seeds().limit(1)
+        """One row where some message is a seed's, though it be of a proof: what a delivery was once may be seen at a glance, and would
+        leave out those of one that is no proof any more.
+        """
+        messages, query = self._tables.messages.c, self._scope.query
+        asked = delivery_condition(messages.delivery_id, query.delivery_ids, query.except_delivery_ids)
+        return select(messages.delivery_id, messages.id).where(messages.is_seed == _ONE, *asked).limit(1)
 
     def kept_slots(self) -> Select[Any]:
         """As :meth:`slots`, from what was consolidated; "" stands for no delivery and no link. A slot may have a row for each audience."""

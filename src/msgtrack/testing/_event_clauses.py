@@ -276,3 +276,14 @@ class EventClauses:
             assert {visits.day: visits.pages for visits in counts.visits} == days
             groups = counts.deliveries["1"].groups["day"]
             assert {day: reached.reactions["click"] for day, reached in groups.items()} == days
+
+    def test_S16_days_before_1970_are_days(self, store: Store) -> None:
+        """S16: what has a wrong clock is counted on the day that it says, in whatever zone."""
+        store.ingest(click(occurred_at=datetime(1969, 12, 31, 23, minute, tzinfo=UTC)) for minute in (50, 57))
+        store.ingest([click(occurred_at=datetime(1970, 1, 1, tzinfo=UTC))])
+        for zone, days in (
+            ("UTC", {"1969-12-31": 2, "1970-01-01": 1}),
+            ("America/Bogota", {"1969-12-31": 3}),
+        ):
+            groups = store.counts(Query(zone=zone)).deliveries["1"].groups["day"]
+            assert {day: reached.reactions["click"] for day, reached in groups.items()} == days

@@ -145,6 +145,13 @@ class PageClauses:
                 deliveries = store.counts(asked).deliveries
                 assert store.slots(asked) == {name: c.slots for name, c in deliveries.items() if c.slots}
 
+    def test_S26_what_was_a_proof_once_has_seeds_all_the_same(self, store: Store) -> None:
+        """S26: slots go by what deliveries and messages are now."""
+        store.put([Delivery(id="1", is_proof=True), Delivery(id="2", is_proof=True)])
+        store.put([Delivery(id="1"), Message(delivery_id="1", id="s", is_seed=True)])
+        store.ingest([click(0, message_id="s"), click(5)])
+        assert store.slots() == {"1": {"click": {"": {int(NOON.timestamp()) + 300: 1}}}}
+
     def test_S26_slots_hold_what_comes_late_and_nothing_twice(self, store: Store) -> None:
         """S26: each event in the slot of its moment, once, whenever it comes; seeds, machines and deliveries without any apart."""
         noon = int(NOON.timestamp())

@@ -73,10 +73,11 @@ def test_event_ids_of_our_own_are_short_and_no_other_id_looks_like_one() -> None
     assert literal(kept[0]) in text_of(select(events.c.kind).where(events.c.id == ours))
 
 
-def test_rounding_down_divides_no_floats() -> None:
+def test_rounding_down_divides_no_floats_and_keeps_the_sign() -> None:
     events = tables_of("", None).events
     said = text_of(select(ClickHouseOperations(print).floor(events.c.occurred_at, 300)))
-    assert "intDiv(`events`.`occurred_at` - positiveModulo(`events`.`occurred_at`, 300), 300)" in said
+    moment = "`events`.`occurred_at`"
+    assert f"intDiv({moment} - positiveModulo({moment}, toInt64(300)), toInt64(300))" in said
 
 
 def test_the_tables_of_one_machine() -> None:
