@@ -127,6 +127,8 @@ def test_the_pixel_is_the_handlers(serve: Callable[..., Any], nginx_of_the_page:
     assert (status, len(body)) == (200, len(expected.body))
     assert dict(expected.headers).items() <= headers.items()
     assert body.startswith(b"GIF89a")
+    # It logs what it has answered, so only when it has ended is the line sure to be there.
+    nginx.stop()
     assert target in log.read_text()
 
 
