@@ -170,8 +170,15 @@ def test_a_registry_that_comes_later_is_asked_too() -> None:
     """R51."""
     tracker = Tracker("https://t.example.com", READER)
     handler = RedirectHandler(tracker)
-    tracker.registry = SIGNERS[3].registry
+    stateless, stateless_too, _ = links_of("click")
+    opened, opened_too, _ = links_of("open")
     first, second, _ = links_of("click", 3)
+    for url in (stateless, opened):
+        handler.handle(Request(method="GET", url=url, received_at=AT))
+    assert found(handler, stateless_too) is not None
+    tracker.registry = SIGNERS[3].registry
+    assert found(handler, stateless_too) is None
+    assert found(handler, opened_too) is not None
     assert handler.handle(Request(method="GET", url=first, received_at=AT)).reason == "click"
     assert found(handler, second) is None
 

@@ -40,8 +40,8 @@ class Settled:
     reason: str
     may_key: bool
     """Whether browsers are told apart here, as far as they bring a key."""
-    gives_key: bool
-    """Whether those that bring none are given one."""
+    is_open: bool
+    """Whether they ask for the pixel: opens give no keys, and no registry is asked about them."""
     expires_at: datetime | None
     raw_headers: tuple[tuple[bytes, bytes], ...] = field(init=False)
     """The headers of the response as bytes, ``content-length`` among them."""
@@ -90,10 +90,12 @@ class Shortcut:
         settled = None if said is None else families.get(said[0])
         if settled is None or (settled.expires_at is not None and received_at >= settled.expires_at):
             return None
+        if not settled.is_open and self._has_registry():
+            return None
         source_id, cookie = None, ""
         if settled.may_key:
             source_id = self._visitors.key_of(headers)
-            if source_id is None and settled.gives_key:
+            if source_id is None and not settled.is_open:
                 fresh = self._visitors.fresh_key()
                 if isinstance(fresh, Failure):
                     return None
@@ -118,8 +120,8 @@ class Shortcut:
             return
         if resolution.outcome is not ResolutionOutcome.VALID or resolution.repairs or resolution.hosted is not None:
             return
-        # A registry, which a tracker may be given at any time, may say something else of a link the next time.
-        if resolution.link_type is not LinkType.OPEN and getattr(self._resolver, "registry", None) is not None:
+        is_open = resolution.link_type is LinkType.OPEN
+        if not is_open and self._has_registry():
             return
         front, _, message = hit.url.rpartition("/")
         said = self._read(message)
@@ -132,6 +134,10 @@ class Shortcut:
             response=response,
             reason=meaning.reason.value,
             may_key=meaning.may_key and self._visitors.people.key == "cookie",
-            gives_key=resolution.link_type is not LinkType.OPEN,
+            is_open=is_open,
             expires_at=resolution.expires_at,
         )
+
+    def _has_registry(self) -> bool:
+        """Whether links may mean something else the next time. Asked each time: a tracker may be given a registry while it is used."""
+        return getattr(self._resolver, "registry", None) is not None
