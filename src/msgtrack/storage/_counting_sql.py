@@ -114,9 +114,12 @@ class Statements:
         return rows.where(and_(*conditions)).group_by(name, events.kind, events.link_id, slot)
 
     def _seeds(self) -> Select[Any]:
-        messages = self._tables.messages
-        conditions = self._scope.of_delivery(messages.c.delivery_id, self._tables)
-        return select(messages.c.delivery_id, messages.c.id).where(messages.c.is_seed == _ONE, *conditions)
+        """The messages of seeds, those of proofs among them: who keeps proofs out has done so with the events, and what is looked at
+        in a glance, where what was a proof once may still seem to be one, must not leave out any.
+        """
+        messages, query = self._tables.messages.c, self._scope.query
+        asked = delivery_condition(messages.delivery_id, query.delivery_ids, query.except_delivery_ids)
+        return select(messages.delivery_id, messages.id).where(messages.is_seed == _ONE, *asked)
 
     def _of_seeds(self) -> ColumnElement[bool]:
         """That an event is of a seed's message; said so that engines begin with the seeds, who are few."""
@@ -124,23 +127,17 @@ class Statements:
         return tuple_(events.delivery_id, events.message_id).in_(self._seeds())
 
     def seeds(self) -> Select[Any]:
-        """One row where some message is a seed's, though it be of a proof: what a delivery was once may be seen at a glance, and would
-        leave out those of one that is no proof any more.
-        """
-        messages, query = self._tables.messages.c, self._scope.query
-        asked = delivery_condition(messages.delivery_id, query.delivery_ids, query.except_delivery_ids)
-        return select(messages.delivery_id, messages.id).where(messages.is_seed == _ONE, *asked).limit(1)
+        """One row where some message is a seed's."""
+        return self._seeds().limit(1)
 
     def kept_slots(self) -> Select[Any]:
         """As :meth:`slots`, from what was consolidated; "" stands for no delivery and no link. A slot may have a row for each audience."""
         slots = self._tables.slots.c
-        place = (slots.delivery_id, slots.kind, slots.link_id, slots.slot)
-        rows = select(slots.delivery_id.label("of"), *place[1:], slots.times).where(and_(*self._of_consolidated(slots)))
+        place = (slots.delivery_id.label("of"), slots.kind, slots.link_id, slots.slot)
+        conditions = and_(*self._of_consolidated(slots))
         if not self._operations.adds_up_slots:
-            return rows
-        return rows.with_only_columns(*[*rows.selected_columns][:-1], func.sum(slots.times).label("times")).group_by(
-            *place
-        )
+            return select(*place, slots.times).where(conditions)
+        return select(*place, func.sum(slots.times).label("times")).where(conditions).group_by(*place)
 
     def _of_consolidated(self, columns: Any) -> list[ColumnElement[bool]]:
         query = self._scope.query

@@ -59,7 +59,9 @@ class Operations:
         return slots
 
     def glanced(self, rows: Select[Any]) -> Select[Any]:
-        """Rows, and maybe others that were there once, where it takes time to tell them apart: if there are none, that is sure."""
+        """Rows, and maybe others that were there once, where it takes time to tell them apart: if there are none, that is sure. No row
+        may be asked for by what is *not* somewhere else: what was there once would leave it out.
+        """
         return rows
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
