@@ -10,7 +10,7 @@ import importlib.util
 import itertools
 import os
 import sys
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -127,6 +127,33 @@ def test_a_recipient_is_shown_what_counts_now_of_his_messages_alone(place):
             (Query(recipient_id="cid"), []),
         ):
             assert [event.id for event in store.scan(query)] == ids
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_page_is_full_where_versions_that_do_not_count_lie_between(place, newest_first):
+    """As a writer leaves them that died before it deleted them."""
+    noon = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    with place.open() as store:
+        store.put(
+            Message(delivery_id="a", id=number, recipient_id=name) for number, name in (("1", "ann"), ("2", "bob"))
+        )
+        clicks = [
+            Click(
+                id=f"{n:02}",
+                occurred_at=noon + timedelta(minutes=n),
+                delivery_id="a",
+                message_id="2" if n % 10 else "1",
+            )
+            for n in range(40)
+        ]
+        store.ingest(clicks)
+        events = f"{place.database}.msgtrack_events"
+        theirs = f"(SELECT * FROM {events} WHERE message_id = '2')"
+        place.run(f"INSERT INTO {events} SELECT * REPLACE ('1' AS message_id, rank - 1 AS rank) FROM {theirs}")
+        ids = [click.id for click in clicks if click.message_id == "1"][:: -1 if newest_first else 1]
+        for limit in (1, 3, 4, 50):
+            page = [*store.scan(Query(recipient_id="ann", limit=limit, newest_first=newest_first))]
+            assert [event.id for event in page] == ids[:limit]
 
 
 def test_it_says_exactly_what_it_can(place, claims):

@@ -7,7 +7,7 @@ nothing is lost; and as the moment is part of the key, all versions of a row lie
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from attrs import evolve
@@ -29,8 +29,9 @@ _MOST_MOMENTS = 5000
 """So many moments stand in a statement; of a recipient with more events the engine reads whole deliveries."""
 
 
-def placed(rows: Callable[[str], Sequence[Sequence[Any]]], tables: Tables, query: Query) -> Select[Any]:
-    """The statement of a scan; that of a recipient is told at which moments his events lie.
+def placed(rows: Callable[[str], Sequence[Sequence[Any]]], tables: Tables, query: Query) -> Iterator[Select[Any]]:
+    """The statements of a scan, one after the other, until there are as many events as asked for; those of a recipient are told at which
+    moments his events lie: the first at as many as there are events on a page, which mostly is all that the page takes.
 
     Args:
         rows: asks the engine.
@@ -38,23 +39,31 @@ def placed(rows: Callable[[str], Sequence[Sequence[Any]]], tables: Tables, query
         query: one that statements can ask whole.
     """
     if query.recipient_id is None or query.domains is not None:
-        return events_asked(tables, query)
+        yield events_asked(tables, query)
+        return
     messages, events = tables.messages.c, tables.events.c
     named = select(messages.delivery_id, messages.id).where(
         messages.recipient_id == query.recipient_id, *delivery_condition(messages.delivery_id, query.delivery_ids)
     )
     found = [(name, message_id) for name, message_id in rows(text_of(named.limit(MAX_IN + 1)))]
     if len(found) > MAX_IN:
-        return events_asked(tables, query)
+        yield events_asked(tables, query)
+        return
+    if not found:
+        return
     # Each by itself: of the messages of all deliveries the engine finds what the key and the index by message lead to.
-    deliveries, ids = ({*names} for names in zip(*found, strict=True)) if found else ((), ())
+    deliveries, ids = ({*names} for names in zip(*found, strict=True))
     statement = events_asked(tables, evolve(query, recipient_id=None)).where(
         events.delivery_id.in_(sorted(deliveries)), events.message_id.in_(sorted(ids))
     )
     moments = statement.with_only_columns(events.occurred_at).distinct().order_by(None).limit(_MOST_MOMENTS + 1)
-    there = [int(us) for (us,) in rows(text_of(moments.suffix_with(_ALL_VERSIONS)))]
+    there = sorted((int(us) for (us,) in rows(text_of(moments.suffix_with(_ALL_VERSIONS)))), reverse=query.newest_first)
     if len(there) > _MOST_MOMENTS:
-        return events_asked(tables, query)
+        yield events_asked(tables, query)
+        return
     if len(deliveries) > 1 and len(ids) > 1:
         statement = statement.where(tuple_(events.delivery_id, events.message_id).in_(found))
-    return statement.where(events.occurred_at.in_(there)).suffix_with(_BY_KEY)
+    begin, size = 0, query.limit or _MOST_MOMENTS
+    while begin < len(there):
+        yield statement.where(events.occurred_at.in_(there[begin : begin + size])).suffix_with(_BY_KEY)
+        begin, size = begin + size, 2 * size

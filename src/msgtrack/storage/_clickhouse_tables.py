@@ -22,6 +22,8 @@ __all__ = ["Layout", "layout_of"]
 _LOCAL = "_local"
 _ZSTD = "CODEC(ZSTD(3))"
 _DELTA = "CODEC(DoubleDelta, ZSTD(1))"
+# Those of a recipient lie in as many blocks as there are, so to read them in small blocks takes half the time, and no more room.
+_EVENTS_SETTINGS = "allow_nullable_key = 1, index_granularity = 1024, min_compress_block_size = 8192"
 
 
 @frozen(kw_only=True)
@@ -77,7 +79,7 @@ class Layout:
         before = after = ""
         if table is self.events:
             # Rows of one delivery lie together in the order of time, also those of none.
-            versions, names, after = ["rank"], ["delivery_id", "occurred_at", "id"], " SETTINGS allow_nullable_key = 1"
+            versions, names, after = ["rank"], ["delivery_id", "occurred_at", "id"], f" SETTINGS {_EVENTS_SETTINGS}"
         elif table is self.ids:
             versions = ["rank"]
         elif table in (self.slots, self.agent_days):

@@ -151,7 +151,14 @@ class ClickHouseStore(ListingStore):
         return islice(filter(self.admission(query), self._read(statement)), query.limit)
 
     def _placed(self, query: Query) -> Iterator[Event]:
-        yield from self._read(self._events_asked(placed(self._link.rows, self._tables, query)))
+        count = 0
+        for statement in placed(self._link.rows, self._tables, query):
+            # Each is read to its end: to give up what the engine still sends takes longer.
+            for event in self._read(self._events_asked(statement.limit(query.limit and query.limit - count))):
+                yield event
+                count += 1
+            if count == query.limit:
+                return
 
     def _events_asked(self, statement: Select[Any]) -> Select[Any]:
         columns = self._tables.events.c

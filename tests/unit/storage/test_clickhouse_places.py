@@ -27,7 +27,7 @@ def said(query, *answers):
         asked.append(statement)
         return next(left)
 
-    asked.append(text_of(placed(rows, TABLES, query)))
+    asked += [text_of(statement) for statement in placed(rows, TABLES, query)]
     assert next(left, None) is None
     return [" ".join(re.sub(r"`stats`\.|`msgtrack_\w+`\.(?=`)|`", "", text).split()) for text in asked]
 
@@ -71,9 +71,23 @@ def test_of_too_many_the_engine_reads_all(answers):
     assert "SETTINGS" not in rows
 
 
-def test_somebody_without_messages_has_no_events():
-    *_, rows = said(Query(recipient_id="r1"), [], [])
-    assert "occurred_at IN (NULL) AND (1 != 1)" in rows
+def test_of_somebody_without_messages_nothing_more_is_asked():
+    assert len(said(Query(recipient_id="r1"), [])) == 1
+
+
+def test_of_messages_without_events_no_rows_are_asked():
+    assert len(said(Query(recipient_id="r1"), [("a", "1")], [])) == 2
+
+
+@pytest.mark.parametrize("newest_first", [False, True])
+def test_a_page_begins_with_the_moments_that_it_most_likely_shows(newest_first):
+    """What was replaced may have stood at one of them, so the others follow, in ever larger steps."""
+    query = Query(recipient_id="r1", limit=2, newest_first=newest_first)
+    moments = [(at,) for at in (3, 8, 1, 7, 2, 6, 5, 4)]
+    _, _, *rows = said(query, [("a", "1")], moments)
+    there = [[int(at) for at in re.findall(r"occurred_at IN \((.*?)\)", row)[0].split(", ")] for row in rows]
+    ordered = sorted(range(1, 9), reverse=newest_first)
+    assert there == [ordered[:2], ordered[2:6], ordered[6:]]
 
 
 @pytest.mark.parametrize("query", [Query(), Query(message_ids=["1"]), Query(recipient_id="r1", domains=["Gmail"])])

@@ -84,7 +84,8 @@ def test_the_tables_of_one_machine() -> None:
     statements = {re.search(r"`(msgtrack_\w+)`", said)[1]: said for said in LAYOUT.statements()}
     assert list(statements)[-1] == "msgtrack_schema"
     assert statements["msgtrack_events"].endswith(
-        "ENGINE = ReplacingMergeTree(`rank`) ORDER BY (`delivery_id`, `occurred_at`, `id`) SETTINGS allow_nullable_key = 1"
+        "ENGINE = ReplacingMergeTree(`rank`) ORDER BY (`delivery_id`, `occurred_at`, `id`) SETTINGS allow_nullable_key = 1,"
+        " index_granularity = 1024, min_compress_block_size = 8192"
     )
     assert statements["msgtrack_event_ids"].endswith("ENGINE = ReplacingMergeTree(`rank`) ORDER BY (`id`)")
     assert statements["msgtrack_incoming"].endswith("PARTITION BY token ORDER BY (`token`, `ordinal`)")
