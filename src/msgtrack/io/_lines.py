@@ -111,7 +111,8 @@ class LogLines:
         if not self._finish:
             return
         if self._long_size:
-            self._passed_over(held)
+            half = self._passed_over(held)
+            self._long_size, self._long_end = self._long_size + len(half), self._long_end + half
             yield self._long_line()
         elif held or self._hole:
             yield from self._pieces(held, [held], 0)
@@ -135,14 +136,16 @@ class LogLines:
         if cut:
             yield from self._whole(data[:cut])
             data = data[cut:]
-        if len(data) <= MAX_LINE_BYTES:
+        # Half a character may be half an end of line, which is none of the line's bytes.
+        most = MAX_LINE_BYTES + (self.encoding in _NEWLINES and len(data) % 2)
+        if len(data) <= most:
             return data
         if self.encoding == "utf-8":
             # Whoever writes without appending goes on behind a hole of zeros when the file was cut to nothing.
             body = data.lstrip(b"\x00")
             self._hole += len(data) - len(body)
             data = body
-        if len(data) <= MAX_LINE_BYTES:
+        if len(data) <= most:
             return data
         self._long_start = data[:_SHOWN_BYTES]
         return self._passed_over(data)

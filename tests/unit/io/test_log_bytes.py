@@ -182,6 +182,8 @@ def test_any_bytes_in_any_pieces_are_the_same_lines(data: bytes, sizes: list[int
     st.lists(st.integers(1, 9), max_size=30),
 )
 @example("\nabcdefghijklm\u0a0ax\nb\n", "utf-16 le", [1] * 40)
+@example("aaa\n", "utf-16 le", [1, 1, 7])
+@example("\0\n\0é\n\n\n\n\n\né", "utf-8", [])
 def test_long_lines_in_any_pieces_are_the_same_lines(text: str, encoding: str, sizes: list[int]) -> None:
     data = ENCODINGS[encoding](text)
 
