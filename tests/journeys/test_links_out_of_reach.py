@@ -90,6 +90,9 @@ def location(port: int, path: str) -> str | None:
         return answer.getheader("location")
 
 
+# SQLAlchemy cannot close the cursor of a connection that is gone.
+@pytest.mark.filterwarnings("ignore:.*ServerCursor.*:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.filterwarnings("ignore:.*ServerCursor.*:ResourceWarning")
 @pytest.mark.parametrize("trouble", ["sqlite_locked", "postgres_locked", "postgres_killed"])
 def test_no_reader_waits_for_the_store_of_links(trouble: str, tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """R25, R47."""

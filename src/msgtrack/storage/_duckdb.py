@@ -7,8 +7,9 @@ from __future__ import annotations
 import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 import duckdb
@@ -58,6 +59,8 @@ _MEMORY = re.compile(r"[1-9][0-9]{0,8} ?[KMGT]i?B")
 _FIRST_WAIT = 0.002
 _LONGEST_WAIT = 0.1
 _OURS, _THEIRS = b"\0", b"\1"
+_ONE_AT_A_TIME = Lock()
+_FETCHING = ("autoinstall_known_extensions", "autoload_known_extensions")
 
 
 class _Dialect(PGDialect):
@@ -246,7 +249,7 @@ def connect(file: str, *, busy_seconds: float) -> duckdb.DuckDBPyConnection:
     wait = _FIRST_WAIT
     while True:
         try:
-            connection = duckdb.connect(file)
+            connection = _connected(Path(file).absolute())
         except duckdb.IOException as error:
             if "Could not set lock" not in str(error):
                 raise StoreError(f"the store {file} cannot be opened: {error}") from error
@@ -264,10 +267,24 @@ def connect(file: str, *, busy_seconds: float) -> duckdb.DuckDBPyConnection:
             return connection
 
 
+def _connected(file: Path) -> duckdb.DuckDBPyConnection:
+    """The file, opened as other connections of this process open it: the engine takes no two configurations of one file.
+
+    Its path is absolute: by one that begins with ``md:`` or ``http:`` the engine goes elsewhere.
+    A file of another database would make the engine fetch what reads it, so one that is there is first opened where that is forbidden.
+    To read how it begins would be simpler, but would let go of the lock that another connection of this process has on it.
+    """
+    with _ONE_AT_A_TIME:
+        if file.exists():
+            with suppress(duckdb.ConnectionException):  # open already, so it is the engine's own
+                duckdb.connect(file, config=dict.fromkeys(_FETCHING, "false")).close()
+        return duckdb.connect(file)
+
+
 def quiet(connection: duckdb.DuckDBPyConnection) -> None:
     """Nothing that is asked may make the engine fetch code from elsewhere."""
-    connection.execute("SET autoinstall_known_extensions = false")
-    connection.execute("SET autoload_known_extensions = false")
+    for setting in _FETCHING:
+        connection.execute(f"SET {setting} = false")
 
 
 def retried(connection: duckdb.DuckDBPyConnection, work: Callable[[], T], *, busy_seconds: float) -> T:

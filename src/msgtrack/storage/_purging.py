@@ -45,10 +45,13 @@ def new_entry_id(store: CoreStore, now: datetime | None, *parts: str) -> str:
 
 
 def purge(
-    store: CoreStore, before: datetime | Mapping[str, datetime], *, now: datetime | None, zones: tuple[str, ...]
+    store: CoreStore, before: datetime | Mapping[str, datetime], *, now: datetime | None, zones: Iterable[str]
 ) -> AuditEntry:
     """See :meth:`msgtrack.storage.BaseStore.purge`."""
     moments = cutoffs(before)
+    if isinstance(zones, str):
+        raise InvalidValue(f"zones are names, as in zones=('UTC',), not one text: {zones!r:.80}")
+    zones = tuple(zones)
     for zone in zones:
         zone_of(zone)
     if not zones:

@@ -64,8 +64,11 @@ class Sqlite(SqlEngine):
         self._check_file(engine.url)
 
     def _check_file(self, url: URL) -> None:
-        if not url.database or url.database == ":memory:" or "mode" in url.query:
+        mode = url.query.get("mode")
+        if not url.database or url.database == ":memory:" or mode == "memory":
             raise NotSupported("SQLite in memory is not there", hint="use memory:, or sqlite:///file.db for a file")
+        if mode not in (None, "rw", "rwc"):
+            raise NotSupported(f"a store is opened for writing, not with mode={mode!r:.40}")
 
     def first_steps(self, connection: Connection, busy_seconds: float) -> None:
         """Switch the file to WAL mode, if it is not."""

@@ -140,7 +140,7 @@ class BaseStore(CoreStore):
             NotSupported: the adapter cannot take out what it keeps.
         """
         self.check_open()
-        return purge(self, before, now=now, zones=tuple(zones))
+        return purge(self, before, now=now, zones=zones)
 
     def put_deliveries(self, *deliveries: Delivery) -> None:
         """:meth:`put` for deliveries given one by one."""

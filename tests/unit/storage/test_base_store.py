@@ -50,6 +50,11 @@ def test_an_adapter_of_six_methods_says_what_it_lacks():
     assert list(store.audits()) == []
 
 
+def test_one_name_is_no_list_of_time_zones(store):
+    with pytest.raises(InvalidValue, match="not one text: 'Europe/Paris'"):
+        store.purge(NOON, zones="Europe/Paris")
+
+
 def test_leaving_the_with_block_closes(store):
     with store as same:
         assert same is store

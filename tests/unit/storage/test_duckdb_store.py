@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from threading import Thread
 
@@ -95,6 +98,39 @@ def answers(store, query):
         list(store.scan(query)),
         store.slots(query),
     )
+
+
+def test_no_address_makes_the_engine_fetch_code(tmp_path, monkeypatch):
+    """DuckDB reads other databases by extensions that it downloads, and goes elsewhere for a file with the name of a protocol."""
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("other.db")) as other:
+        other.execute("CREATE TABLE t (a)")
+    with pytest.raises(StoreError, match=r"other\.db cannot be opened") as refused:
+        open_store("duckdb:///other.db")
+    assert "download" not in str(refused.value)
+    with open_store("duckdb:///md:store") as store:
+        store.put([Delivery(id="1")])
+    assert (tmp_path / "md:store").is_file()
+
+
+def test_the_application_may_have_the_same_file_open(path):
+    with opened(path) as store, duckdb.connect(str(path)) as own, opened(path) as other:
+        store.put([Delivery(id="1")])
+        assert own.execute("SELECT count(*) FROM msgtrack_deliveries").fetchall() == [(1,)]
+        assert [delivery.id for delivery in other.deliveries()] == ["1"]
+    with duckdb.connect(str(path)) as own, opened(path) as store:
+        assert [delivery.id for delivery in store.deliveries()] == ["1"]
+
+
+def test_many_threads_may_open_one_file_at_once(path):
+    opened(path).close()
+
+    def touched(_: int) -> int:
+        with opened(path) as store:
+            return len([*store.deliveries()])
+
+    with ThreadPoolExecutor(8) as threads:
+        assert {*threads.map(touched, range(40))} == {0}
 
 
 def test_ids_are_kept_behind_a_mark_and_come_back_in_order(path):

@@ -64,7 +64,7 @@ def sql(path, text):
         return rows
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_database_of_an_older_version_says_what_it_said(version, tmp_path):
     path = tmp_path / "old.db"
     restore(version, path)
@@ -83,7 +83,7 @@ def test_a_database_of_an_older_version_says_what_it_said(version, tmp_path):
     assert sql(path, "SELECT version FROM msgtrack_schema") == [(3,)]
 
 
-@pytest.mark.parametrize("version", [1, 2])
+@pytest.mark.parametrize("version", [1, 2, 3])
 def test_a_migrated_database_has_the_tables_of_a_new_one(version, tmp_path):
     old, new = tmp_path / "old.db", tmp_path / "new.db"
     restore(version, old)

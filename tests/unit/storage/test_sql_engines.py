@@ -176,6 +176,9 @@ def test_an_engine_on_a_database_in_memory_is_refused():
         ("postgresql://127.0.0.1:1/d?connect_timeout=2", StoreError, "failed"),
         ("mariadb://127.0.0.1:1/d", StoreError, "failed"),
         ("mariadb://h:port/d", InvalidValue, "not an address"),
+        ("sqlite:///a.db?mode=memory", NotSupported, "in memory"),
+        ("sqlite:///a.db?mode=ro", NotSupported, "opened for writing, not with mode='ro'"),
+        ("sqlite:///a.db?mode=rwc", UnknownOption, "takes no options, this one has: mode"),
     ],
 )
 def test_an_address_that_cannot_be_used_is_told_why(url, error, said):
