@@ -62,7 +62,7 @@ BUILT: dict[str, str] = {
     "msgtrack.links:CompiledMessage.source": "(self, syntax)",
     "msgtrack.links:CompiledMessage.to_bytes": "(self)",
     "msgtrack.links:CompiledMessage.from_bytes": "(data)",
-    "msgtrack.links:ManifestRegistry": "(folder)",
+    "msgtrack.links:ManifestRegistry": "(folder, *, keep=256, make=True)",
     "msgtrack.links:ManifestRegistry.publish": "(self, compiled)",
     "msgtrack.redirect:RedirectHandler": (
         "(tracker, links=None, deliveries=None, mirror=None, preferences=None, people=..., fallback_url=None, new_source_id=..., *, "

@@ -29,6 +29,7 @@ from typing import Generic, TypeVar
 
 from attrs import evolve
 
+from msgtrack._borders import switch
 from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, UnreadableInput
 from msgtrack.links.alphabet import ALPHABET, is_token_text
 from msgtrack.links.registry import HasLinks, refuse_other
@@ -52,31 +53,35 @@ class ManifestRegistry:
     Args:
         folder: where the files are; made when there is none. Its whole content is this registry's.
         keep: how many manifests stay in memory (those last used); each takes some 30 KB with 30 links.
+        make: False for who only looks up. The folder may then be away from the start: nothing is made where a share is
+            about to be mounted, which would look like a registry without links.
 
     Raises:
-        InvalidOption: ``keep`` is below 1.
+        InvalidOption: ``keep`` is below 1, or ``make`` is neither True nor False.
         UnreadableInput: the folder cannot be made.
 
-    A file name is a hash, whatever a delivery is called. Safe to use from any number of threads.
+    A file name is a hash, whatever a delivery is called. While the folder is away, links that are in memory are found
+    as they were, and all other look-ups raise. Safe to use from any number of threads.
     """
 
-    def __init__(self, folder: str | os.PathLike[str], *, keep: int = 256) -> None:
+    def __init__(self, folder: str | os.PathLike[str], *, keep: int = 256, make: bool = True) -> None:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise InvalidOption(f"keep={keep!r:.80} must be a whole number of at least 1")
         self._folder = Path(folder)
         self._manifests = self._folder / "manifests"
         self._keys = self._folder / "keys"
-        with _readable(self._folder):
-            self._manifests.mkdir(parents=True, exist_ok=True)
-            self._keys.mkdir(exist_ok=True)
+        if switch("make", make):
+            with _readable(self._folder):
+                self._manifests.mkdir(parents=True, exist_ok=True)
+                self._keys.mkdir(exist_ok=True)
         self._links: _Kept[Mapping[str, TrackedLink]] = _Kept(keep)
         self._index: _Kept[tuple[int, bytes]] = _Kept(len(ALPHABET) ** _PREFIX)
         self._publishing = threading.Lock()
         self._keep = keep
 
     def __reduce__(self) -> tuple[Callable[[], ManifestRegistry], tuple[()]]:
-        # Another process, or another machine that sees the folder, reads it for itself.
-        return partial(type(self), self._folder, keep=self._keep), ()
+        # Another process, or another machine that sees the folder, reads it for itself; it was made long ago.
+        return partial(type(self), self._folder, keep=self._keep, make=False), ()
 
     def publish(self, compiled: HasLinks) -> None:
         """Make the links of a compiled message known; publishing it again changes nothing, and mends what a crash
@@ -94,6 +99,7 @@ class ManifestRegistry:
             if not _is_key(key):
                 raise InvalidValue(f"{key!r:.80} is no key of a link: eight characters of our alphabet")
         with self._publishing:
+            self._must_be_there()
             known = {key: self.find(key) for key in links}
             for key, link in links.items():
                 refuse_other(known[key] or link, link)
@@ -112,7 +118,8 @@ class ManifestRegistry:
         """The link of a key, or None. Any text may be asked for.
 
         Raises:
-            UnreadableInput: the files of this key are damaged or cannot be read.
+            UnreadableInput: the files of this key are damaged or cannot be read, or the folder is away and what is in
+                memory does not tell.
         """
         if not _is_key(key):
             return None
@@ -137,6 +144,7 @@ class ManifestRegistry:
             UnreadableInput: a file is damaged, or cannot be read or written.
         """
         with self._publishing:
+            self._must_be_there()
             _, entry = retargeted(self.find(key), key, url, at=at, by=by)
             with _readable(self._folder):
                 _append(self._keys / f"{key[:_PREFIX]}.txt", f"\n{key}>{to_json(entry)}\n".encode())
@@ -150,22 +158,41 @@ class ManifestRegistry:
         """
         found = []
         with _readable(self._keys):
-            for path in sorted(self._keys.glob("*.txt")):
+            for path in sorted(path for path in self._keys.iterdir() if path.suffix == ".txt"):
                 found += [entry for line in path.read_bytes().split(b"\n") if (entry := _entry(line[9:])) is not None]
         return tuple(sorted(found, key=lambda entry: (str(entry.started_at), entry.id)))
+
+    def _must_be_there(self) -> None:
+        # Memory answers look-ups while the folder is away; what is to be written needs the folder itself.
+        with _readable(self._keys):
+            self._keys.stat()
 
     def _lines(self, key: str) -> bytes:
         """What the index file of a key holds; nothing where there is none."""
         path = self._keys / f"{key[:_PREFIX]}.txt"
-        with _readable(path):
+        try:
+            return self._lines_of(path)
+        except OSError as error:
+            # What was published once stays so: while the folder is away memory will do, but not to say what is unknown.
+            kept = self._index.peek(path.name)
+            if kept is not None and _name_in(kept[1], key) is not None:
+                return kept[1]
+            raise UnreadableInput(f"{path}: {error.strerror or error}") from error
+
+    def _lines_of(self, path: Path) -> bytes:
+        try:
+            size = path.stat().st_size
+        except FileNotFoundError:
+            # That the file is missing says something only while its folder is there, and it may have come back by now.
+            self._keys.stat()
             try:
                 size = path.stat().st_size
             except FileNotFoundError:
                 return b""
-            kept = self._index.get(path.name, lambda: (size, path.read_bytes()))
-            if kept[0] != size:
-                kept = (size, path.read_bytes())
-                self._index.put(path.name, kept)
+        kept = self._index.get(path.name, lambda: (size, path.read_bytes()))
+        if kept[0] != size:
+            kept = (size, path.read_bytes())
+            self._index.put(path.name, kept)
         return kept[1]
 
     def _path(self, name: str) -> Path:
@@ -205,6 +232,10 @@ class _Kept(Generic[_ValueT]):
         made = make()
         self.put(name, made)
         return made
+
+    def peek(self, name: str) -> _ValueT | None:
+        with self._lock:
+            return self._values.get(name)
 
     def put(self, name: str, value: _ValueT) -> None:
         with self._lock:
