@@ -139,6 +139,8 @@ class TestWsgiOnGranian(FrontendSuite):
     any_bytes = False
     raw_paths = False
     separate_headers = False
+    # Its wsgi.input ends at a cut as at the end, whichever way it is read in parts.
+    tells_cut_chunks = False
 
     @pytest.fixture
     def frontend(self, granian):
@@ -147,7 +149,7 @@ class TestWsgiOnGranian(FrontendSuite):
 
 def test_a_server_that_can_less_is_known_by_name():
     """So that a clause which is switched off by mistake does not just turn a test into a skip."""
-    flags = ("raw_paths", "separate_headers", "any_bytes", "takes_chunks")
+    flags = ("raw_paths", "separate_headers", "any_bytes", "takes_chunks", "tells_cut_chunks")
     suites = [suite for suite in globals().values() if isinstance(suite, type) and issubclass(suite, FrontendSuite)]
     lacking = {suite.__name__: {flag for flag in flags if not getattr(suite, flag)} for suite in suites}
     joined = {"separate_headers"}
@@ -159,6 +161,18 @@ def test_a_server_that_can_less_is_known_by_name():
         "TestDjangoByAsgi": joined,
         "TestFlask": joined,
         "TestStarlette": set(),
-        "TestWsgiOnGranian": {"any_bytes", "raw_paths", "separate_headers"},
+        "TestWsgiOnGranian": {"any_bytes", "raw_paths", "separate_headers", "tells_cut_chunks"},
         "TestWsgiOnWaitress": joined,
     }
+
+
+def test_a_server_that_hands_on_chunks_unread_is_not_believed_to_have_none():
+    """F6, F7: the standard library's. It tidies paths, so it is no server for links, but frameworks have it for development."""
+    suite = FrontendSuite()
+    suite.takes_chunks = False
+
+    def serving(handler, record, clock):
+        return servers.wsgiref_serving(wsgi.TrackingApp(handler, record=record, clock=clock))
+
+    suite.test_F6_so_do_bodies_whose_length_is_not_said(serving)
+    suite.test_F7_so_has_who_sends_less_than_was_said(serving)

@@ -153,8 +153,22 @@ class ReadsOnePart(Faulty):
 
 
 class BelievesWhoHasLeft(Faulty):
+    """And forgets how much was said to come, by which the application would tell."""
+
+    def change(self, scope):
+        scope["headers"] = [pair for pair in scope["headers"] if pair[0] != b"content-length"]
+
     def body(self, message):
         return {"type": "http.request"} if message["type"] == "http.disconnect" else message
+
+
+class BelievesCutChunks(Faulty):
+    def body(self, message):
+        return {"type": "http.request"} if message["type"] == "http.disconnect" else message
+
+
+class BelievesShortBodies(BelievesWhoHasLeft):
+    pass
 
 
 class MixesUpWhoAsks(Faulty):
@@ -192,6 +206,8 @@ FAULTS = {
     SaysHeadHasNothing: SUITE.test_F5_the_answer_to_HEAD_has_no_body_and_the_length_of_that_of_GET,
     ReadsOnePart: SUITE.test_F6_so_do_bodies_whose_length_is_not_said,
     BelievesWhoHasLeft: SUITE.test_F7_who_leaves_before_the_end_has_asked_nothing,
+    BelievesShortBodies: SUITE.test_F7_so_has_who_sends_less_than_was_said,
+    BelievesCutChunks: SUITE.test_F7_so_has_who_sends_chunks_without_their_end,
     RecordsAfterTheAnswer: SUITE.test_F8_a_hit_is_recorded_before_its_answer_leaves,
     MixesUpWhoAsks: SUITE.test_F9_many_at_once_are_not_mixed_up,
 }

@@ -14,13 +14,14 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 import waitress.server
 
 from msgtrack.hits import Hit
 from msgtrack.records import from_json, to_json
 
-__all__ = ["Granian", "hand_over", "uvicorn_serving", "waitress_serving"]
+__all__ = ["Granian", "hand_over", "uvicorn_serving", "waitress_serving", "wsgiref_serving"]
 
 
 @contextmanager
@@ -66,6 +67,28 @@ def waitress_serving(app: Any) -> Iterator[int]:
     finally:
         stop.set()
         thread.join(10)
+
+
+class _Quiet(WSGIRequestHandler):
+    def log_message(self, *_: object) -> None:
+        """Nothing is said of answers."""
+
+
+class _Threads(socketserver.ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+@contextmanager
+def wsgiref_serving(app: Any) -> Iterator[int]:
+    """A WSGI application on the standard library's server, in several threads, as frameworks have it for development."""
+    with make_server("127.0.0.1", 0, app, _Threads, _Quiet) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server.server_port
+        finally:
+            server.shutdown()
+            thread.join(10)
 
 
 class Granian:

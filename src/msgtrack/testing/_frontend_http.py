@@ -7,6 +7,7 @@ import io
 import select
 import socket
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Self, cast
 
 from attrs import frozen
@@ -118,6 +119,11 @@ class Line:
         if asked.rest() and not (len(asked.body) > 1_000 and self.hears_something(0.3)):
             self.send(asked.rest())
         return self.receive(asked.method)
+
+    def end(self) -> None:
+        """Say that no more will be sent, and go on listening."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
 
     def hears_something(self, seconds: float) -> bool:
         """Whether the server says something, or closes, within that time."""

@@ -23,6 +23,7 @@ __all__ = [
     "any_paths",
     "beyond_ascii",
     "clicks",
+    "cut",
     "methods",
     "ordinary",
     "paths",
@@ -242,3 +243,20 @@ def posted(*, chunked: bool) -> list[Asked]:
     found.append(Asked(name="parts", method="POST", target=OPT_OUT, headers=kind, body=parts, chunked=chunked))
     found.append(Asked(name="on a click", method="POST", target=_CLICK, headers=FORM, body=ONE_CLICK, chunked=chunked))
     return found
+
+
+def cut(*, chunked: bool) -> list[tuple[str, bytes]]:
+    """What is sent of requests whose body breaks off, each with a name; what a one-click needs has come by then."""
+    asked = Asked(name="", method="POST", target=OPT_OUT, headers=FORM, body=ONE_CLICK + b"&x=y", chunked=chunked)
+    head, rest = asked.head(), asked.rest()
+    so_far = head + rest[: rest.index(ONE_CLICK) + len(ONE_CLICK)]
+    if not chunked:
+        return [("a body shorter than was said", so_far), ("a body that never began", head)]
+    return [
+        ("in a chunk", so_far),
+        ("in the end of a chunk", head + rest.removesuffix(b"\n0\r\n\r\n")),
+        ("before the last chunk", head + rest.removesuffix(b"0\r\n\r\n")),
+        ("in the size of the last chunk", head + rest.removesuffix(b"\r\n\r\n")),
+        ("before the end of the last chunk", head + rest.removesuffix(b"\r\n")),
+        ("before the first chunk", head),
+    ]

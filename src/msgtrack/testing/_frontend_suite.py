@@ -48,8 +48,8 @@ class FrontendSuite:
     """What every server around the handler must do, over real HTTP: say what the handler says, and keep what it keeps.
 
     - **Must override**: the fixture ``frontend``.
-    - **May override**: ``raw_paths``, ``separate_headers``, ``any_bytes`` and ``takes_chunks``, where the server beneath
-      cannot do better.
+    - **May override**: ``raw_paths``, ``separate_headers``, ``any_bytes``, ``takes_chunks`` and ``tells_cut_chunks``,
+      where the server beneath cannot do better.
     - **Never touch**: the tests.
     """
 
@@ -63,7 +63,10 @@ class FrontendSuite:
     """Whether headers of a request are handed on whatever their bytes are."""
 
     takes_chunks: bool = True
-    """Whether bodies without ``Content-Length`` are taken."""
+    """Whether bodies without ``Content-Length`` are taken; where they are not, they are refused."""
+
+    tells_cut_chunks: bool = True
+    """Whether a body without ``Content-Length`` that breaks off is told from one that is whole."""
 
     @pytest.fixture
     def frontend(self) -> Frontend:
@@ -131,9 +134,15 @@ class FrontendSuite:
 
     def test_F6_so_do_bodies_whose_length_is_not_said(self, frontend: Frontend) -> None:
         """F6."""
-        if not self.takes_chunks:
-            pytest.skip("this server does not take bodies of unknown length: it says that none was sent")
-        self._compare(frontend, requests.posted(chunked=True))
+        asked = requests.posted(chunked=True)
+        if self.takes_chunks:
+            self._compare(frontend, asked)
+            return
+        hits: list[Hit] = []
+        with frontend(requests.HANDLERS["cookie"], hits.append, _clock) as port:
+            for each, answer in zip(asked, ask_all(port, asked), strict=True):
+                assert 400 <= answer.status < 500, f"{each.name}: a body that is not read is answered {answer.status}"
+        assert hits == []
 
     def test_F7_who_leaves_before_the_end_has_asked_nothing(self, frontend: Frontend) -> None:
         """F7."""
@@ -145,6 +154,16 @@ class FrontendSuite:
             time.sleep(0.3)
             ask_all(port, [requests.ordinary()[0]])
         assert [hit.method for hit in hits] == ["GET"]
+
+    def test_F7_so_has_who_sends_less_than_was_said(self, frontend: Frontend) -> None:
+        """F7: whoever still listens hears 400, or nothing."""
+        self._break_off(frontend, requests.cut(chunked=False))
+
+    def test_F7_so_has_who_sends_chunks_without_their_end(self, frontend: Frontend) -> None:
+        """F7."""
+        if not self.tells_cut_chunks:
+            pytest.skip("this server does not tell chunks that break off from those that are whole")
+        self._break_off(frontend, requests.cut(chunked=True))
 
     def test_F8_a_hit_is_recorded_before_its_answer_leaves(self, frontend: Frontend) -> None:
         """F8: however long that takes."""
@@ -197,6 +216,22 @@ class FrontendSuite:
             urls = {self._request(each).url for each in asked}
             self._judge(asked, got, [hit for hit in hits if hit.url in urls], "cookie")
         assert len(hits) == sum(map(len, told))
+
+    def _break_off(self, frontend: Frontend, sent: Sequence[tuple[str, bytes]]) -> None:
+        hits: list[Hit] = []
+        with frontend(requests.HANDLERS["cookie"], hits.append, _clock) as port:
+            for name, data in sent:
+                with Line(port) as line:
+                    line.send(data)
+                    line.end()
+                    try:
+                        status = line.receive("POST").status
+                    except (OSError, http.client.HTTPException):
+                        status = None
+                ask_all(port, [requests.ordinary()[0]])
+                assert status in {None, 400}, f"{name}: answered with {status}"
+                assert [hit.method for hit in hits] == ["GET"], f"{name}: a request that broke off was recorded"
+                hits.clear()
 
     def _compare(self, frontend: Frontend, asked: Sequence[Asked], *, handler: str = "cookie") -> None:
         hits: list[Hit] = []

@@ -18,7 +18,7 @@ from msgtrack.hits import Hit
 from msgtrack.redirect import Headers, RedirectHandler, Request, Response
 from msgtrack.redirect.shortcut import Settled
 
-__all__ = ["GONE", "MAX_BODY", "TOO_MUCH", "TOO_SLOW", "Edge", "Observer", "says_too_much", "utc_now"]
+__all__ = ["GONE", "MAX_BODY", "NO_LENGTH", "TOO_MUCH", "TOO_SLOW", "Edge", "Observer", "promised", "utc_now"]
 
 MAX_BODY = 65_536
 """Bytes of a posted body that are taken; more is answered with 413."""
@@ -31,7 +31,10 @@ TOO_SLOW = Response(status=408, headers=_PLAIN, body=b"This took too long.\n")
 """The answer to a body that did not come in time."""
 
 GONE = Response(status=400, headers=_PLAIN, body=b"The end of this is missing.\n")
-"""The answer, if one must be given, to a client that left before the end of its body."""
+"""The answer to a client that left before the end of its body, if it still listens."""
+
+NO_LENGTH = Response(status=411, headers=_PLAIN, body=b"The length of this is not said.\n")
+"""The answer to a body in chunks, of a server that cannot read them."""
 
 _LOG = logging.getLogger("msgtrack.web")
 
@@ -47,11 +50,11 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
-def says_too_much(content_length: bytes | str) -> bool:
-    """Whether a ``Content-Length`` promises more than :data:`MAX_BODY`; what is no number promises nothing."""
+def promised(content_length: bytes | str) -> int | None:
+    """The bytes that a ``Content-Length`` promises, or one more than :data:`MAX_BODY` if it is more; None if it is no number."""
     if not (content_length.isdigit() and content_length.isascii()):
-        return False
-    return len(content_length) > 9 or int(content_length) > MAX_BODY
+        return None
+    return MAX_BODY + 1 if len(content_length) > 9 else min(int(content_length), MAX_BODY + 1)
 
 
 class Edge:

@@ -8,8 +8,9 @@ from functools import lru_cache
 from typing import Any, Protocol
 from urllib.parse import quote
 
-from msgtrack.redirect import Headers, Response
-from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, Edge, made_request, says_too_much
+from msgtrack.redirect import Failure, Headers, Response
+from msgtrack.redirect.guarding import tried
+from msgtrack.web._edge import GONE, MAX_BODY, NO_LENGTH, TOO_MUCH, Edge, made_request, promised
 
 __all__ = ["answer"]
 
@@ -43,12 +44,14 @@ def answer(edge: Edge, environ: Mapping[str, Any], body: _Readable | None = None
             settled, cookie = short
             return settled.answer(cookie), len(settled.response.body)
     elif method == "POST":
-        length = environ.get("CONTENT_LENGTH") or ""
-        try:
-            ended = bool(environ.get("wsgi.input_terminated"))
-            posted = _body(environ["wsgi.input"] if body is None else body, length, ended=ended)
-        except (OSError, EOFError):
+        length, ended = promised(environ.get("CONTENT_LENGTH") or ""), bool(environ.get("wsgi.input_terminated"))
+        if length is None and not ended and environ.get("HTTP_TRANSFER_ENCODING"):
+            return NO_LENGTH, len(NO_LENGTH.body)
+        # Each server has errors of its own for a body that breaks off, and not all of them are an OSError.
+        came = tried("body", _body, environ["wsgi.input"] if body is None else body, length, ended=ended)
+        if isinstance(came, Failure):
             return GONE, len(GONE.body)
+        posted = came
     if posted is None:
         refused = edge.refuse(TOO_MUCH)
         return refused, len(refused.body)
@@ -56,25 +59,24 @@ def answer(edge: Edge, environ: Mapping[str, Any], body: _Readable | None = None
     return edge.answer(made_request(method, _url(environ), headers, posted, client_ip, received_at))
 
 
-def _body(stream: _Readable, length: str, *, ended: bool) -> bytes | None:
+def _body(stream: _Readable, length: int | None, *, ended: bool) -> bytes | None:
     """The whole body; None when there is too much of it. Without a length there is one only if the stream has an end.
 
     Raises:
         EOFError: the client left before it had said everything.
-        OSError: the connection broke.
+        Exception: as the server has it, for the same.
     """
-    if says_too_much(length):
-        return None
-    told = int(length) if length.isascii() and length.isdigit() else None
-    if told is None and not ended:
+    if length is None and not ended:
         return b""
-    wanted = MAX_BODY + 1 if told is None else told
+    wanted = MAX_BODY + 1 if length is None else length
+    if length is not None and length > MAX_BODY:
+        return None
     body = b""
     while len(body) < wanted and (part := stream.read(wanted - len(body))):
         body += part
-    if told is None:
+    if length is None:
         return None if len(body) > MAX_BODY else body
-    if len(body) < told:
+    if len(body) < length:
         raise EOFError
     return body
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-from contextlib import AbstractAsyncContextManager, nullcontext
+from contextlib import AbstractAsyncContextManager, nullcontext, suppress
 from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
 from msgtrack.hits import Hit
 from msgtrack.redirect import Headers, RedirectHandler, Response
-from msgtrack.web._edge import MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, says_too_much, utc_now
+from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, promised, utc_now
 
 __all__ = ["MAX_BODY", "TrackingApp", "utc_now"]
 
@@ -80,6 +80,9 @@ class TrackingApp:
                 async with _at_most(self._body_seconds):
                     body = await _body(scope, receive)
             except ConnectionError:
+                # A client may have closed its half alone and still listen; where none does, some servers raise.
+                with suppress(OSError):
+                    await _refuse(send, GONE)
                 return
             except TimeoutError:
                 await _refuse(send, self._edge.refuse(TOO_SLOW))
@@ -111,7 +114,8 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
         ConnectionError: the client left before it had said everything.
     """
     said = next((value for name, value in scope["headers"] if name.lower() == b"content-length"), b"")
-    if says_too_much(said):
+    length = promised(said)
+    if length is not None and length > MAX_BODY:
         return None
     body = b""
     while True:
@@ -123,6 +127,8 @@ async def _body(scope: Scope, receive: Receive) -> bytes | None:
         if len(body) > MAX_BODY:
             return None
         if not message.get("more_body", False):
+            if length is not None and len(body) < length:
+                raise ConnectionError
             return body
 
 

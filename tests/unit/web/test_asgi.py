@@ -142,7 +142,11 @@ def test_bodies_come_in_pieces_or_not_at_all() -> None:
     ]
     sent, hits = _play(list(whole), b"26")
     assert (sent[0]["status"], [hit.status for hit in hits]) == (200, [None])
-    assert _play([whole[0], {"type": "http.disconnect"}]) == ([], [])
+    sent, hits = _play([whole[0], {"type": "http.disconnect"}])
+    assert (sent[0]["status"], hits) == (400, [])
+    # A server that makes an end where the client left is not believed.
+    sent, hits = _play(list(whole), b"27")
+    assert (sent[0]["status"], hits) == (400, [])
     # A length over the limit is believed at once: nothing is read.
     for length in (b"65537", b"9" * 5_000):
         sent, hits = _play([], length)
@@ -152,6 +156,22 @@ def test_bodies_come_in_pieces_or_not_at_all() -> None:
     # Of other methods no body is read.
     assert _play([], method="GET")[0][0]["status"] == 200
     assert _play([], method="PUT")[0][0]["status"] == 405
+
+
+def test_nobody_minds_that_an_answer_reaches_nobody() -> None:
+    """R22: a server may say so by an error of its own."""
+    told: list[str] = []
+
+    async def send(message: MutableMapping[str, Any]) -> None:
+        told.append(message["type"])
+        raise ConnectionResetError
+
+    async def receive() -> MutableMapping[str, Any]:
+        return {"type": "http.disconnect"}
+
+    scope = {"type": "http", "method": "POST", "path": OPT_OUT, "query_string": b"", "headers": []}
+    asyncio.run(TrackingApp(HANDLER, record=told.append)(scope, receive, send))
+    assert told == ["http.response.start"]
 
 
 def test_a_hit_is_recorded_before_the_answer_leaves() -> None:

@@ -128,6 +128,19 @@ def test_a_decoded_path_is_encoded_once_more() -> None:
     assert [hit.url for hit in hits] == ["/t/a%20b/%252F%C3%A9%0A?x=%20", "/%61?y", "/a"]
 
 
+class _BreaksOff:
+    """A body whose end is missing, of a server that says so."""
+
+    def __init__(self, kind: type[Exception]) -> None:
+        self._parts = [b"List-Unsubscribe=One-Click"]
+        self._kind = kind
+
+    def read(self, _: int) -> bytes:
+        if self._parts:
+            return self._parts.pop()[:20]
+        raise self._kind("chunks without an end")
+
+
 @pytest.mark.parametrize(
     ("environ", "status"),
     [
@@ -140,6 +153,10 @@ def test_a_decoded_path_is_encoded_once_more() -> None:
         ({"wsgi.input": BytesIO(b"x" * 65_537), "wsgi.input_terminated": True}, 413),
         # Without an end nothing is read: a server might wait for ever.
         ({"wsgi.input": None}, 200),
+        ({"wsgi.input": None, "HTTP_TRANSFER_ENCODING": "chunked"}, 411),
+        ({"wsgi.input": BytesIO(), "HTTP_TRANSFER_ENCODING": "chunked", "wsgi.input_terminated": True}, 200),
+        ({"wsgi.input": _BreaksOff(ValueError), "wsgi.input_terminated": True}, 400),
+        ({"wsgi.input": _BreaksOff(ConnectionResetError), "CONTENT_LENGTH": "26"}, 400),
     ],
 )
 def test_bodies_by_wsgi(environ: dict[str, Any], status: int) -> None:
@@ -152,7 +169,7 @@ def test_bodies_by_wsgi(environ: dict[str, Any], status: int) -> None:
     kind = {"CONTENT_TYPE": "application/x-www-form-urlencoded", "REQUEST_METHOD": "POST"}
     assert call(app, url, **kind, **environ)[0] == status
     assert len(hits) == (status == 200)
-    assert [reason for reason, _ in seen] == {200: ["opt-out"], 400: [], 413: ["too-large"]}[status]
+    assert [reason for reason, _ in seen] == {200: ["opt-out"], 400: [], 411: [], 413: ["too-large"]}[status]
 
 
 @pytest.mark.parametrize(
