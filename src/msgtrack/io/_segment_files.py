@@ -15,10 +15,12 @@ from attrs import define, field
 from msgtrack.io._handing import write
 
 __all__ = [
+    "FULL",
     "MAX_HEADER",
     "MAX_LINE",
     "PACKED",
     "SUFFIX",
+    "UNWELL",
     "OpenSegment",
     "begin_segment",
     "segment_name",
@@ -31,6 +33,11 @@ PACKED = SUFFIX + ".gz"
 MAX_HEADER = 256
 MAX_LINE = 1 << 20
 """Bytes of the longest line that is written, and read: a hit of the redirect has at most a fifth of it."""
+
+FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
+"""What systems say of a disk without room."""
+UNWELL = FULL | {errno.EROFS, errno.EIO, errno.EFBIG}
+"""What they say of one that may be well again later, as nobody's mistake in naming a folder is."""
 
 _VERSION = 1
 _FLAGS = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
@@ -85,7 +92,8 @@ class OpenSegment:
     unsynced: int = 0
     first_at: float | None = None
     """When its first hit came, by the writer's clock."""
-    has_durable_name: bool = False
+    unsynced_folders: list[Path]
+    """Those that a lost machine may forget new names of: its own, and those that others were made in for it."""
     is_spoilt: bool = False
     """Nothing more may be written to it."""
     unchecked: list[bytes] = field(factory=list)
@@ -153,22 +161,61 @@ class OpenSegment:
         """Make it durable; gives why it could not be, empty when it was."""
         try:
             getattr(os, "fdatasync", os.fsync)(self.fd)
-            if not self.has_durable_name:
-                sync_folder(self.path.parent)
-                self.has_durable_name = True
+            self.sync_names()
         except OSError as error:
             # What a system forgets after an error, no later sync brings back: the next hits go to another file.
             self.is_spoilt = True
             return error.strerror or str(error)
         return ""
 
+    def sync_names(self) -> None:
+        """Make durable that it is there, and the folders that were made for it.
+
+        Raises:
+            OSError: the disk is in trouble; those that are left are tried again.
+        """
+        while self.unsynced_folders:
+            sync_folder(self.unsynced_folders[-1])
+            self.unsynced_folders.pop()
+
+    def discard(self) -> None:
+        """Close one without a hit, and leave no file of it."""
+        # Systems that know no removal of open files want it closed first.
+        os.close(self.fd)
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
 
 def begin_segment(folder: Path) -> OpenSegment:
-    """A new segment with its first line, locked.
+    """A new segment with its first line, locked, in a folder that is made where it is missing.
 
     Raises:
         OSError: it cannot be made; nothing is left of it.
     """
+    try:
+        return _begun(folder)
+    except FileNotFoundError:
+        within = _made(folder)
+    segment = _begun(folder)
+    segment.unsynced_folders += within
+    return segment
+
+
+def _made(folder: Path) -> list[Path]:
+    """Make a folder, and those above it; gives the ones in which there is a new name now."""
+    missing = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        # Those that were made would be found at the next try, and nobody would know that their names are to be synced.
+        for path in missing:
+            with contextlib.suppress(OSError):
+                path.rmdir()
+        raise
+    return [path.parent for path in missing]
+
+
+def _begun(folder: Path) -> OpenSegment:
     name = uuid.uuid4().hex
     path = folder / f"{name}{SUFFIX}"
     header = json.dumps({"segment": name, "v": _VERSION}, separators=(",", ":")).encode() + b"\n"
@@ -187,7 +234,7 @@ def begin_segment(folder: Path) -> OpenSegment:
             path.unlink()
         raise
     is_watched = state.st_nlink == 1 and state.st_size == len(header)
-    return OpenSegment(path=path, fd=fd, size=len(header), is_watched=is_watched)
+    return OpenSegment(path=path, fd=fd, size=len(header), is_watched=is_watched, unsynced_folders=[folder])
 
 
 def segment_name(header: bytes) -> str | None:

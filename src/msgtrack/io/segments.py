@@ -11,14 +11,14 @@ import errno
 import os
 import threading
 import time
-import weakref
 from collections.abc import Callable
 from pathlib import Path
 from typing import Self
 
 from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.hits import Hit
-from msgtrack.io._segment_files import MAX_LINE, OpenSegment, begin_segment
+from msgtrack.io._forks import call_when_forked
+from msgtrack.io._segment_files import FULL, MAX_LINE, UNWELL, OpenSegment, begin_segment
 from msgtrack.io._segment_health import SegmentHealth
 from msgtrack.io._segment_packing import Packer, compress_segments
 from msgtrack.io._segment_reading import SegmentFolder
@@ -26,7 +26,6 @@ from msgtrack.records import to_json
 
 __all__ = ["SegmentFolder", "SegmentHealth", "SegmentWriter", "compress_segments"]
 
-_FULL = frozenset({errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _TRIES = 3
 # The thread closes segments. When they are begun faster than it can, writers do it.
 _MAX_RETIRED = 4
@@ -40,7 +39,8 @@ class SegmentWriter:
     ``write`` hands the line to the operating system before it returns: a killed process loses nothing that was
     answered. A thread makes files durable, all hits of a stretch of time at once: a lost machine loses at most
     ``sync_seconds`` (and what the disk takes to sync). When the disk is full the hit is lost, counted in ``lost``,
-    and nothing is raised: the reader's answer matters more. Half a line is taken back.
+    and nothing is raised: the reader's answer matters more. Half a line is taken back. A writer that begins on a disk which
+    is full, read-only or broken says so in ``health()``, and each hit tries anew.
 
     A segment that was removed, renamed with its folder, or cut under our hands is left alone and the next one is
     begun in the folder, which is made again. Somebody looks after ``check_hits`` and with each sync; what was written since the
@@ -57,7 +57,7 @@ class SegmentWriter:
         clock: gives seconds that tell the age of a segment. One that goes back makes segments live longer, no more.
 
     Raises:
-        SourceError: the folder cannot be made or written.
+        SourceError: the folder cannot be made or written, and its disk is not the reason.
         InvalidOption: a size, a time or a number is not above zero.
 
     One writer may be used from many threads; all those of the process wait while the disk takes a line. A process that is
@@ -92,12 +92,17 @@ class SegmentWriter:
         self._clock = clock
         self._closed = False
         self._begin_counting()
+        self._segment: OpenSegment | None = None
         try:
-            self._segment: OpenSegment | None = self._begin()
+            first = self._begin_first()
+            # Others may write into a folder that was made here, long before a hit comes to us.
+            with contextlib.suppress(OSError):
+                first.sync_names()
         except OSError as error:
-            raise SourceError(f"cannot write segments in {self.folder}: {error.strerror or error}") from error
+            if error.errno not in UNWELL:
+                raise SourceError(f"cannot write segments in {self.folder}: {error.strerror or error}") from error
         self._start_threads()
-        _WRITERS.add(self)
+        call_when_forked(self, SegmentWriter._forked)
 
     def _begin_counting(self) -> None:
         self.written = 0
@@ -106,6 +111,7 @@ class SegmentWriter:
         self._in_doubt = 0
         self._write_error = ""
         self._sync_error = ""
+        self._keeper: threading.Thread | None = None
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
         self._retired: list[OpenSegment] = []
@@ -172,7 +178,7 @@ class SegmentWriter:
                 return
             self._closed = True
             self._ready.notify()
-        if self._keeper.is_alive():
+        if self._keeper is not None:
             self._keeper.join()
         if self._packer is not None:
             self._packer.stop()
@@ -180,12 +186,8 @@ class SegmentWriter:
             self._look_after()
             segment, self._segment = self._segment, None
         if segment is not None:
-            self._retired.append(segment)
+            self._retire(segment)
         self._sync_all()
-        if segment is not None and not segment.hits and not segment.is_spoilt:
-            with contextlib.suppress(OSError):
-                segment.path.unlink()
-        _WRITERS.discard(self)
 
     def __enter__(self) -> Self:
         return self
@@ -213,7 +215,7 @@ class SegmentWriter:
             segment.append(line)
         except OSError as error:
             # What ails this file need not ail another; but no file has room on a full disk.
-            if error.errno in _FULL or not segment.hits:
+            if error.errno in FULL:
                 raise
             segment = self._renew()
             segment.append(line)
@@ -223,9 +225,10 @@ class SegmentWriter:
         """The segment for the next line: the one that there is, or a new one."""
         segment = self._segment
         if segment is None:
-            # A forked process, at its first hit.
-            segment = self._segment = self._begin()
-            self._start_threads()
+            # A forked process at its first hit, or one whose disk has not been well yet.
+            segment = self._begin_first()
+            if self._keeper is None:
+                self._start_threads()
         if segment.first_at is None or now < segment.first_at:
             segment.first_at = now
         is_old = segment.hits and now - segment.first_at >= self._max_age_seconds
@@ -270,12 +273,10 @@ class SegmentWriter:
 
     def _renew(self) -> OpenSegment:
         """A new segment in place of the one that is written; that one is left to the thread."""
-        segment, old = self._begin(), self._segment
+        segment, old = begin_segment(self.folder), self._segment
         self._segment = segment
-        if old is not None:
-            self._retired.append(old)
-            if lines := self._unkept(old):
-                self._write_again(segment, lines)
+        if old is not None and self._retire(old) and (lines := self._unkept(old)):
+            self._write_again(segment, lines)
         if len(self._retired) > _MAX_RETIRED:
             oldest = self._retired.pop(0)
             self._sync(oldest)
@@ -296,12 +297,22 @@ class SegmentWriter:
         if self._sync_by is None:
             self._sync_by = time.monotonic() + self._sync_seconds
 
-    def _begin(self) -> OpenSegment:
+    def _retire(self, segment: OpenSegment) -> bool:
+        """Leave a segment to the thread, which closes it; False for one that nobody will miss."""
+        if not segment.hits and not segment.is_spoilt:
+            segment.discard()
+            return False
+        self._retired.append(segment)
+        return True
+
+    def _begin_first(self) -> OpenSegment:
         try:
-            return begin_segment(self.folder)
-        except FileNotFoundError:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            return begin_segment(self.folder)
+            segment = self._segment = begin_segment(self.folder)
+        except OSError as error:
+            self._write_error = error.strerror or str(error)
+            raise
+        self._write_error = ""
+        return segment
 
     def _keep(self) -> None:
         """The thread: sync what waits, close what is full, and begin anew what is old."""
@@ -332,14 +343,13 @@ class SegmentWriter:
         with self._lock:
             retired, self._retired = self._retired, []
             self._sync_by = None
-            work = [(segment, segment.unsynced) for segment in (*retired, self._segment) if segment is not None]
+            work = [(it, it.unsynced) for it in (*retired, self._segment) if it is not None and it.unsynced]
             for segment, _ in work:
                 segment.unsynced = 0
         for segment, hits in work:
-            error = segment.sync() if hits else ""
-            if hits:
-                with self._lock:
-                    self._note(hits, error)
+            error = segment.sync()
+            with self._lock:
+                self._note(hits, error)
         for segment in retired:
             os.close(segment.fd)
         if retired and self._packer is not None:
@@ -359,6 +369,9 @@ class SegmentWriter:
     def _look_after(self) -> None:
         """Notice what happened to the segment while nobody wrote: it aged, or it was removed or moved away."""
         segment = self._segment
+        if segment is None and self._keeper is not None and not self._closed:
+            with contextlib.suppress(OSError):
+                self._begin_first()
         if segment is None or not segment.hits:
             return
         if segment.is_watched and not segment.is_spoilt:
@@ -385,15 +398,3 @@ class SegmentWriter:
         self._segment = None
         self._packer = None
         self._begin_counting()
-
-
-_WRITERS: weakref.WeakSet[SegmentWriter] = weakref.WeakSet()
-
-
-def _after_fork() -> None:
-    for writer in list(_WRITERS):
-        writer._forked()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork)

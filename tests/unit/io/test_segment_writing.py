@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msgtrack.errors import InvalidOption
+from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.hits import Hit, Rejected
 from msgtrack.io import SegmentFolder, SegmentHealth, SegmentWriter, _segment_files
 
@@ -200,6 +200,102 @@ def test_a_hit_that_no_reader_would_take_is_lost(tmp_path: Path) -> None:
     assert (writer.lost, numbers(tmp_path)) == (1, [2])
 
 
+# A disk that is not well when a writer begins ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("error", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO, errno.EFBIG], ids=os.strerror)
+def test_a_writer_begins_on_a_disk_that_is_not_well_and_writes_when_it_is(
+    tmp_path: Path, disk: Disk, error: int
+) -> None:
+    disk.room, disk.error = 0, error
+    with SegmentWriter(tmp_path / "hits", compress=True) as writer:
+        assert writer.health().alarm == os.strerror(error)
+        assert not any(writer.write(hit(number)) for number in range(5))
+        assert segments(tmp_path / "hits") == []
+        assert writer.health().alarm == f"5 answered hits lost; {os.strerror(error)}"
+        disk.room = 1 << 20
+        assert writer.write(hit(5))
+        assert writer.health().alarm == "5 answered hits lost"
+        assert (writer.written, writer.lost) == (1, 5)
+    assert numbers(tmp_path / "hits") == [5]
+
+
+def test_an_alarm_of_the_start_goes_when_somebody_looks_and_the_disk_is_well(tmp_path: Path, disk: Disk) -> None:
+    disk.room = 0
+    with SegmentWriter(tmp_path) as writer:
+        assert writer.health().alarm
+        disk.room = 1 << 20
+        assert writer.health().alarm == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_writer_that_never_found_its_disk_well_ends_in_peace(tmp_path: Path, disk: Disk) -> None:
+    disk.room = 0
+    with SegmentWriter(tmp_path / "hits") as writer:
+        assert not writer.write(hit())
+    assert (writer.health().written, writer.health().lost) == (0, 1)
+    assert list((tmp_path / "hits").iterdir()) == []
+
+
+def test_a_folder_that_no_disk_has_room_for_is_made_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "deep" / "hits"
+    made = os.mkdir
+
+    def full(path: Path, mode: int = 0o777) -> None:
+        if Path(path).name == "hits":
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        made(path, mode)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "mkdir", full)
+        writer = SegmentWriter(folder)
+        assert not writer.write(hit(0))
+        # Nor is half a way left.
+        assert list(tmp_path.iterdir()) == []
+    with writer:
+        assert writer.write(hit(1))
+    assert (writer.lost, numbers(folder)) == (1, [1])
+
+
+@POSIX
+@pytest.mark.parametrize("path", ["file", "file/hits", "nowhere/" + "x" * 300, "round"])
+def test_what_no_disk_is_to_blame_for_is_an_error_at_the_start(tmp_path: Path, path: str) -> None:
+    (tmp_path / "file").write_text("no folder")
+    (tmp_path / "round").symlink_to(tmp_path / "round")
+    with pytest.raises(SourceError, match="cannot write segments in"):
+        SegmentWriter(tmp_path / path)
+
+
+@pytest.mark.parametrize("error", [errno.EACCES, errno.EPERM])
+def test_a_folder_that_is_not_ours_is_an_error_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: int
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(os, "open", refused)
+    with pytest.raises(SourceError, match=os.strerror(error)):
+        SegmentWriter(tmp_path)
+
+
+def test_a_file_that_ails_before_its_first_hit_is_followed_by_another(tmp_path: Path, disk: Disk) -> None:
+    """As one on a disk that went away and came back: the open file never heals."""
+    first: list[int] = []
+    bare = disk._write
+
+    def ailing(fd: int, data: bytes) -> int:
+        first.append(os.fstat(fd).st_ino)
+        if len(first) > 1 and first[-1] == first[0]:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return bare(fd, data)
+
+    disk._write = ailing  # type: ignore[method-assign]
+    with SegmentWriter(tmp_path) as writer:
+        assert all(writer.write(hit(number)) for number in range(3))
+        assert len(segments(tmp_path)) == 1
+    assert (writer.lost, numbers(tmp_path)) == (0, [0, 1, 2])
+
+
 # Syncing ---------------------------------------------------------------------------------------------------------------
 
 
@@ -268,7 +364,7 @@ def test_closing_syncs_what_waits(tmp_path: Path, synced: list[int]) -> None:
 
 
 @POSIX
-def test_the_name_of_a_segment_is_made_durable_with_its_first_hits(
+def test_the_name_of_a_segment_is_made_durable_with_its_first_hits_at_the_latest(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folders: list[int] = []
@@ -278,6 +374,26 @@ def test_the_name_of_a_segment_is_made_durable_with_its_first_hits(
         assert folders == [tmp_path.stat().st_ino]
         writer.write(hit(1))
     assert len(folders) == 1
+
+
+@POSIX
+def test_a_folder_that_is_made_is_durable_in_those_above_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Once, and before anybody writes into it; when it was removed under way, with the next sync."""
+    folders: list[Path] = []
+    monkeypatch.setattr(os, "fsync", lambda fd: folders.append(Path(f"/proc/self/fd/{fd}").readlink()))
+    if not Path("/proc/self/fd").exists():
+        pytest.skip("nobody says which file an open one is here")
+    folder = tmp_path / "deep" / "hits"
+    made = {tmp_path, tmp_path / "deep", folder}
+    with SegmentWriter(folder, sync_seconds=600) as writer:
+        assert (set(folders), len(folders)) == (made, 3)
+        assert all(writer.write(hit(number)) for number in range(20))
+        shutil.rmtree(tmp_path / "deep")
+        folders.clear()
+        assert all(writer.write(hit(number)) for number in range(20, 40))
+        # A click does not wait for that.
+        assert folders == []
+    assert (set(folders), len(folders)) == (made, 3)
 
 
 def test_hits_that_the_disk_could_not_keep_are_counted_and_the_next_go_elsewhere(
