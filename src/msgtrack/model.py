@@ -15,7 +15,6 @@ from attrs import Factory, field, frozen
 from msgtrack import vocabulary
 from msgtrack._borders import (
     closed,
-    count,
     flag,
     one_of,
     optional_count,
@@ -71,6 +70,7 @@ OPEN_LINK_ID = "1"
 
 
 _COOKIE_TOKEN = re.compile(r"[A-Za-z0-9._-]+")
+_MAX_COOKIE_DAYS = 395
 
 
 def _people_key(value: object) -> str:
@@ -83,6 +83,16 @@ def _kept_address(value: object) -> str:
 
 def _gpc(value: object) -> str:
     return one_of("gpc", ("no-key", "aggregate", "ignore"))(value)
+
+
+def _cookie_days(value: object) -> int:
+    # A cookie of no days is a browser's word for deleting it: every click would be another person's.
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= _MAX_COOKIE_DAYS:
+        hint = "key='none' knows no persons, and sets no cookie"
+        raise InvalidOption(
+            f"cookie_days={shown(value)} is no number of days from 1 to {_MAX_COOKIE_DAYS} (thirteen months)", hint=hint
+        )
+    return value
 
 
 @closed
@@ -114,7 +124,7 @@ def _policy(value: Policy) -> Policy:
 class PeoplePolicy:
     """How a person (a browser) is told from another.
 
-    ``key``: ``cookie`` sets a first-party cookie of ``cookie_days`` (at most 395, thirteen months); ``hash`` makes
+    ``key``: ``cookie`` sets a first-party cookie of ``cookie_days`` (1 to 395, thirteen months); ``hash`` makes
     a key of address and user agent under a secret of the day, so it lasts a day and also works for access logs,
     which hold no cookies; ``none`` knows no persons.
 
@@ -126,7 +136,7 @@ class PeoplePolicy:
 
     key: str = field(default="cookie", converter=_people_key)
     cookie_name: str = field(default="uuid230", converter=as_text)
-    cookie_days: int = field(default=395, converter=count)
+    cookie_days: int = field(default=395, converter=_cookie_days)
     cookie_domain: str = field(default="", converter=as_text)
     gpc: str = field(default="no-key", converter=_gpc)
     client_ip: str = field(default="none", converter=_kept_address)
@@ -135,8 +145,6 @@ class PeoplePolicy:
 
     def __attrs_post_init__(self) -> None:
         """Refuse what no cookie may be."""
-        if self.cookie_days > 395:
-            raise InvalidOption(f"cookie_days={self.cookie_days} is over 395 (thirteen months)")
         for name in ("cookie_name", "session_cookie", "earlier_cookie", "cookie_domain"):
             value: str = getattr(self, name)
             if not _COOKIE_TOKEN.fullmatch(value) and (name != "cookie_domain" or value):

@@ -111,8 +111,12 @@ def test_people_policies() -> None:
     assert "set-cookie" not in headers(one)
     plain = RedirectHandler(Tracker("http://t.example.com", KEYS))
     assert "Secure" not in headers(ask(CLICK, plain))["set-cookie"]
-    with pytest.raises(InvalidOption, match="395"):
-        PeoplePolicy(cookie_days=396)
+    for days in (396, 0, -1, True, 1.5, "30", None):
+        with pytest.raises(InvalidOption, match=re.escape(f"cookie_days={days!r} is no number of days from 1 to 395")):
+            PeoplePolicy(cookie_days=days)  # type: ignore[arg-type]
+    for days in (1, 395):
+        lasting = RedirectHandler(TRACKER, people=PeoplePolicy(cookie_days=days))
+        assert f"; Max-Age={days * 86_400};" in headers(ask(CLICK, lasting))["set-cookie"]
     with pytest.raises(InvalidOption, match="cookie_domain"):
         PeoplePolicy(cookie_domain="a; Path=/x")
 

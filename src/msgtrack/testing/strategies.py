@@ -86,7 +86,7 @@ def people_policies() -> SearchStrategy[PeoplePolicy]:
         PeoplePolicy,
         key=st.sampled_from(["cookie", "hash", "none"]),
         cookie_name=token,
-        cookie_days=st.integers(0, 395),
+        cookie_days=st.integers(1, 395),
         cookie_domain=st.just("") | token,
     )
 
