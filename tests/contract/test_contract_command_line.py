@@ -38,7 +38,9 @@ def test_every_command_has_an_example_and_json(name: str, capsys: pytest.Capture
 
 OPTIONS = {
     "demo": ["--html", "--recipients", "--store", "--seed", "--open"],
-    "collect": ["--every"],
+    "compile": ["--registry"],
+    "collect": ["--every", "--registry"],
+    "logs": ["--registry"],
     "serve": [
         "--segments",
         "--sync-seconds",
@@ -47,6 +49,7 @@ OPTIONS = {
         "--request-timeout",
         "--workers",
         "--trust-proxy",
+        "--registry",
     ],
 }
 

@@ -10,19 +10,24 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
 from msgtrack.cli._charsets import UTF_8, Encoding, detect
 from msgtrack.errors import InvalidOption, UnreadableInput
 from msgtrack.links import Keyring, Tracker
+from msgtrack.links.tokens import KEY_LENGTH
+
+if TYPE_CHECKING:
+    from msgtrack.io import ManifestRegistry
 
 __all__ = [
     "Page",
     "add_tracker",
     "command",
     "complain",
+    "complain_if_away",
     "duration_seconds",
     "make_folder",
     "print_json",
@@ -37,6 +42,7 @@ __all__ = [
 ]
 
 _MAX_DURATION_SECONDS = 366 * 86_400
+_LOOK_UP = "the folder where registered links are looked up"
 
 
 @frozen
@@ -63,16 +69,50 @@ def command(
     return parser
 
 
-def add_tracker(parser: argparse.ArgumentParser) -> None:
-    """The arguments that make a tracker."""
+def add_tracker(parser: argparse.ArgumentParser, *, registry: str = _LOOK_UP) -> None:
+    """The arguments that make a tracker; ``registry`` says what is done with a registry of links."""
     parser.add_argument("--base-url", required=True, metavar="URL", help="where the redirect server is reached")
     parser.add_argument("--keys", required=True, metavar="FILE", help="secrets, one a line; the first one signs")
     parser.add_argument("--realm", default="", metavar="NAME", help="the tenant, bound in the keys (default: none)")
+    parser.add_argument("--registry", metavar="DIR", help=registry)
 
 
-def tracker_of(args: argparse.Namespace) -> Tracker:
-    """The tracker that the arguments describe."""
-    return Tracker(base_url=args.base_url, keyring=read_keys(args.keys), realm=args.realm)
+def tracker_of(args: argparse.Namespace, *, publishes: bool = False) -> Tracker:
+    """The tracker that the arguments describe; one that publishes, and has a registry, writes links that need it.
+
+    Raises:
+        InvalidOption: an option is unfit.
+        UnreadableInput: the key file cannot be read, or the registry not be made.
+        WeakSecret: a secret is too short.
+    """
+    keyring, registry = read_keys(args.keys), _registry_of(args, publishes=publishes)
+    style = "registered" if publishes and registry is not None else "stateless"
+    return Tracker(args.base_url, keyring, registry, style, realm=args.realm)
+
+
+def _registry_of(args: argparse.Namespace, *, publishes: bool = False) -> ManifestRegistry | None:
+    from msgtrack.io import ManifestRegistry
+
+    if args.registry is None:
+        return None
+    if not args.registry:
+        raise InvalidOption("--registry names no folder")
+    return ManifestRegistry(args.registry, make=publishes)
+
+
+def complain_if_away(args: argparse.Namespace) -> None:
+    """Say so if the registry cannot be read now. That ends nothing: it may be there when a link needs it.
+
+    Raises:
+        InvalidOption: it has no name.
+    """
+    registry = _registry_of(args)
+    if registry is None:
+        return
+    try:
+        registry.find("0" * KEY_LENGTH)
+    except UnreadableInput as error:
+        complain(f"{error}; as long as the registry cannot be read, its links are unavailable")
 
 
 def read_bytes(path: str, what: str) -> bytes:

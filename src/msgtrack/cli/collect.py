@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from msgtrack._borders import MAX_ID_BYTES, text_id
 from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, progress, tracker_of
 from msgtrack.cli._log_formats import add_log_format, log_format_of
-from msgtrack.errors import InvalidOption, StoreError
+from msgtrack.errors import InvalidOption, StoreError, UnreadableInput
 from msgtrack.model import PeoplePolicy
 from msgtrack.protocols import Source, WorkflowRun
 
@@ -87,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
                     record = collect(
                         sources, store, tracker=tracker, now=utc_now, people=people, clients=clients, progress=step
                     )
-            except StoreError as error:
+            except (StoreError, UnreadableInput) as error:
                 if pause is None:
                     raise
                 complain(f"{error}; trying again in {args.every}")

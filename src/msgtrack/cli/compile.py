@@ -55,7 +55,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--skip-unfit", action="store_true", help="leave links alone whose placeholders cannot be tracked, and say so"
     )
-    add_tracker(parser)
+    add_tracker(parser, registry="write the links to this folder, and short addresses that are looked up there")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -69,7 +69,8 @@ def run(args: argparse.Namespace) -> int:
     values = read_values(args.values) if args.values else {}
     page = read_html(args.html)
     text = read_html(args.text, "text file") if args.text else None
-    compiled = tracker_of(args).compile(
+    tracker = tracker_of(args, publishes=True)
+    compiled = tracker.compile(
         html=page.text,
         text=text.text if text else None,
         delivery_id=args.delivery,
@@ -77,6 +78,8 @@ def run(args: argparse.Namespace) -> int:
         syntax=args.syntax,
         rules=LinkRules(unfit_links="skip" if args.skip_unfit else "error"),
     )
+    if tracker.registry is not None:
+        tracker.registry.publish(compiled)
     if args.message_id:
         rendered = compiled.render(message_id=args.message_id, values=values)
         write_text(args.out or "-", rendered.html or "", "rendered HTML", encoding=page.encoding)
@@ -87,7 +90,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(_as_json(compiled))
     else:
-        _show(compiled)
+        _show(compiled, args.registry)
     return 0
 
 
@@ -136,7 +139,7 @@ def _as_json(compiled: CompiledMessage) -> dict[str, object]:
     }
 
 
-def _show(compiled: CompiledMessage) -> None:
+def _show(compiled: CompiledMessage, registry: str | None) -> None:
     for decision in compiled.decisions:
         number = decision.link_id or "-"
         place = f"{decision.part.value}:{decision.line}:{decision.column}"
@@ -145,4 +148,5 @@ def _show(compiled: CompiledMessage) -> None:
         place = f"{finding.part.value}:{finding.line}:{finding.column}"
         print(f"{finding.severity}: {place}: {finding.code}: {printable(finding.message)}")
     tracked = len(compiled.links)
-    print(f"{tracked} of {len(compiled.decisions)} links tracked")
+    where = "" if registry is None else printable(f", by the registry {registry}")
+    print(f"{tracked} of {len(compiled.decisions)} links tracked{where}")

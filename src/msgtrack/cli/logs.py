@@ -33,7 +33,7 @@ __all__ = ["NAME", "add", "run"]
 NAME = "logs"
 
 _ACTIONS = ("parse", "detect", "rejects")
-_ONLY_PARSE = ("rejects", "rotated", "follow", "base_url", "keys", "realm", "clients")
+_ONLY_PARSE = ("rejects", "rotated", "follow", "base_url", "keys", "realm", "registry", "clients")
 _EXAMPLES = 3
 _WIDTH = 200
 
@@ -71,6 +71,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--realm", default="", metavar="NAME", help="parse: the tenant, bound in the keys (default: none)"
     )
+    parser.add_argument("--registry", metavar="DIR", help="parse: the folder where registered links are looked up")
     parser.add_argument(
         "--clients",
         action="store_true",
@@ -97,8 +98,9 @@ def _parse(args: argparse.Namespace) -> int:
     if (args.base_url is None) != (args.keys is None):
         raise InvalidOption("events need both --base-url and --keys", hint="leave both out for hits")
     tracker = None if args.base_url is None else tracker_of(args)
-    if args.clients and tracker is None:
-        raise InvalidOption("--clients is for events, which need --base-url and --keys")
+    for_events = [name for name in ("clients", "registry") if getattr(args, name)]
+    if for_events and tracker is None:
+        raise InvalidOption(f"--{for_events[0]} is for events, which need --base-url and --keys")
     clients = ClientReader() if args.clients else None
     paths = _paths(args.paths)
     if args.follow and (len(paths) > 1 or paths == ["-"]):

@@ -21,14 +21,22 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from msgtrack.cli import _workers
-from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, print_json, tracker_of
+from msgtrack.cli._common import (
+    add_tracker,
+    command,
+    complain,
+    complain_if_away,
+    duration_seconds,
+    print_json,
+    tracker_of,
+)
+from msgtrack.cli._proxies import add_proxies, proxies_of
 from msgtrack.errors import InvalidOption, MissingExtra, MsgtrackError, ServerError
 from msgtrack.model import PeoplePolicy
 
 if TYPE_CHECKING:
     from msgtrack.hits import Hit
     from msgtrack.io import SegmentWriter
-    from msgtrack.redirect import TrustedProxies
     from msgtrack.web.metrics import RequestMetrics
 
 __all__ = ["NAME", "add", "run"]
@@ -65,17 +73,10 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--request-timeout", default="10s", metavar="TIME", help="how long a client may take to ask (default: 10s)"
     )
-    parser.add_argument("--fallback-url", metavar="URL", help="where expired links lead")
     parser.add_argument(
-        "--trust-proxy",
-        action="append",
-        default=[],
-        metavar="NETWORK",
-        help="believe this proxy, or network of them, whom it speaks for; may be given again",
+        "--fallback-url", metavar="URL", help="where links lead that expired, or whose registry is away"
     )
-    parser.add_argument(
-        "--proxy-header", default="x-forwarded-for", metavar="NAME", help="in which header (default: x-forwarded-for)"
-    )
+    add_proxies(parser)
     parser.add_argument("--people", default="cookie", metavar="KEY", help="cookie, hash or none (default: cookie)")
     parser.add_argument(
         "--metrics-port", type=int, metavar="PORT", help="serve metrics for Prometheus there; 0 takes a free one"
@@ -108,8 +109,9 @@ def run(args: argparse.Namespace) -> int:
     with ExitStack() as stack:
         metrics_port, metrics = _exposed(args, stack)
         listening = stack.enter_context(_listen(args.host, args.port))
+        complain_if_away(args)
         if args.workers > 1:
-            tracker_of(args), _proxies(args)  # What is wrong with them is better said once.
+            tracker_of(args), proxies_of(args)  # What is wrong with them is better said once.
             return _in_workers(args, listening, clock, metrics_port)
         return _serve(args, listening, clock, metrics, partial(_say, args, listening, metrics_port))
 
@@ -130,7 +132,7 @@ def _serve(
     from msgtrack.web._uvicorn import impatient
     from msgtrack.web.asgi import TrackingApp
 
-    tracker, proxies = tracker_of(args), _proxies(args)
+    tracker, proxies = tracker_of(args), proxies_of(args)
     patience = duration_seconds(args.request_timeout)
     writer = SegmentWriter(
         args.segments,
@@ -184,12 +186,6 @@ def _serve(
             # A server that had to hurry has not said goodbye to the application.
             ledger.close()
     return 0 if ledger.is_whole else 1
-
-
-def _proxies(args: argparse.Namespace) -> TrustedProxies | None:
-    from msgtrack.redirect import TrustedProxies
-
-    return TrustedProxies(networks=args.trust_proxy, header=args.proxy_header) if args.trust_proxy else None
 
 
 def _in_workers(
