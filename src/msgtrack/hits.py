@@ -9,7 +9,7 @@ from attrs import field, frozen
 from msgtrack._borders import closed, count, one_of, optional_count, optional_id, utc
 from msgtrack._borders import text as as_text
 
-__all__ = ["MAX_HEADER", "PURPOSE_HEADERS", "Hit", "Rejected", "header_text", "prefetch_purpose"]
+__all__ = ["MAX_HEADER", "PURPOSE_HEADERS", "Hit", "Rejected", "header_text", "prefetch_purpose", "wants_privacy"]
 
 MAX_HEADER = 512
 """How many characters of a header's value are kept."""
@@ -41,6 +41,11 @@ def prefetch_purpose(value: str) -> str:
     return "prefetch" if any(word in lowered for word in _PREFETCHING) else ""
 
 
+def wants_privacy(value: str) -> bool:
+    """Whether a value of the header ``Sec-GPC`` is the signal."""
+    return value.strip() == "1"
+
+
 def _bytes(text: str) -> bytes:
     try:
         return text.encode("latin-1")
@@ -66,7 +71,8 @@ class Hit:
     ``request_id`` is the server's own name of the request, if it gave one.
 
     ``privacy`` is what the browser's ``Sec-GPC`` signal came to under the policy of the server: ``no-key`` tells nobody
-    from another, ``aggregate`` names no message either; empty where there was none. ``session`` and ``earlier`` are
+    from another, ``aggregate`` names no message either; empty where there was none. In an access log the signal is
+    ``no-key``. ``session`` and ``earlier`` are
     kept with visits of tagged pages alone: the signed tokens of the message whose link this browser followed, in the
     session that still lasts and at any time before.
     """

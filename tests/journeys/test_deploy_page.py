@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from msgtrack.cli import parser
+from msgtrack.logs import formats
 
 PAGE = (Path(__file__).resolve().parents[2] / "docs" / "how-to" / "deploy.md").read_text(encoding="utf-8")
 COMMAND = re.compile(
@@ -41,3 +42,23 @@ def test_the_commands_on_the_page_are_some() -> None:
     commands = COMMAND.findall(PAGE.replace("\\\n", " "))
     programs = [vars(parser().parse_args(shlex.split(command)))["command"] for command in commands]
     assert programs == ["keys", "serve", "collect", "collect", "keys", "collect"]
+
+
+def test_the_log_is_read_by_the_format_it_is_written_in(tmp_path: Path) -> None:
+    """What the page's ``grep`` finds in the page's settings is the whole of the format, and tells all that it should."""
+    (settings,) = re.findall(r"^```nginx\n# proxy\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)
+    commands = [shlex.split(command) for command in COMMAND.findall(PAGE.replace("\\\n", " "))]
+    (given,) = [command[command.index("--nginx") + 1] for command in commands if "--nginx" in command]
+    (tmp_path / "msgtrack.conf").write_text(settings)
+    found = subprocess.run(
+        ["sh", "-c", f'printf %s "{given.replace("/etc/nginx/conf.d", str(tmp_path))}"'],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    ).stdout
+    log_format = formats.nginx(found)
+    assert log_format.name == "msgtrack"
+    assert f"access_log /var/log/nginx/msgtrack.log {log_format.name};" in settings
+    becomes = {reads.becomes for reads in log_format.reads}
+    assert becomes == {"client_ip", "received_at", "request", "status", "referrer", "user_agent", "privacy", "purpose"}

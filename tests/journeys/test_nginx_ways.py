@@ -18,6 +18,7 @@ import pytest
 from msgtrack import Keyring, Tracker, open_store
 from msgtrack.hits import Hit
 from msgtrack.io import AccessLogFile, SegmentFolder
+from msgtrack.logs import formats
 from msgtrack.redirect import RedirectHandler, Request
 from msgtrack.redirect.pages import COMMON
 
@@ -132,6 +133,26 @@ def test_the_pixel_is_the_handlers(serve: Callable[..., Any], nginx_of_the_page:
     assert target in log.read_text()
 
 
+UNSEEN = 20
+
+
+def play_unseen(port: int, journey: Any) -> int:
+    """Browsers that fetch ahead, in each of the ways to say so, and as many that wish not to be followed."""
+    ahead = [
+        ("Sec-Purpose", "prefetch;prerender"),
+        ("Purpose", "prefetch"),
+        ("X-Purpose", "preview"),
+        ("X-Moz", "prefetch"),
+    ]
+    with closing(http.client.HTTPConnection("127.0.0.1", port, timeout=10)) as connection:
+        for number in range(UNSEEN):
+            shop, *_ = journey.paths_of(number + 1)
+            for name, value in (ahead[number % len(ahead)], ("Sec-GPC", "1")):
+                connection.request("GET", shop, headers={"User-Agent": f"Unseen/{number}", name: value})
+                connection.getresponse().read()
+    return 2 * UNSEEN
+
+
 @pytest.fixture
 def journey(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.syspath_prepend(str(Path(__file__).parent))
@@ -148,13 +169,24 @@ def test_three_ways_give_the_same_indicators(
             time.sleep(0.5)
         server = serve("--people=hash")
         nginx, log = nginx_of_the_page(server.port, **options)
-        requests = journey.play(nginx.port)
+        requests = journey.play(nginx.port) + play_unseen(nginx.port, journey)
         server.stop()
         nginx.stop()
         assert len(log.read_text().splitlines()) == requests
+        # The page's format, as the page's command finds it.
+        (written,) = re.findall(r"^log_format.*", (log.parent / "nginx.conf").read_text(), re.MULTILINE)
+        log_format = formats.nginx(written)
         with open_store("memory:") as store:
-            tables.append(journey.table_of(AccessLogFile(log), store))
-    assert tables[0] == tables[1] == tables[2]
+            tables.append(journey.table_of(AccessLogFile(log, format=log_format), store))
+        if not options:
+            with open_store("memory:") as store:
+                tables.append(journey.table_of(SegmentFolder(tmp_path / "segments"), store))
+            # What the format is there for: of its first fields alone, who fetched ahead clicked, and who is shy has a key.
+            with open_store("memory:") as store:
+                less = journey.table_of(AccessLogFile(log), store)
+            assert less["total_recipient_click"] == tables[0]["total_recipient_click"] + UNSEEN
+            assert less["person_click"] > tables[0]["person_click"]
+    assert tables[0] == tables[1] == tables[2] == tables[3]
     hits = [
         record
         for batch in SegmentFolder(tmp_path / "segments").read(None)

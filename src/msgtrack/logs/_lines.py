@@ -11,7 +11,7 @@ from attrs import field, frozen
 
 from msgtrack._borders import closed
 from msgtrack.errors import InvalidOption, InvalidValue
-from msgtrack.hits import MAX_HEADER, Hit, Rejected, prefetch_purpose
+from msgtrack.hits import MAX_HEADER, Hit, Rejected, prefetch_purpose, wants_privacy
 from msgtrack.logs._texts import plain
 
 __all__ = ["FIELDS", "ODD_VALUES", "LineReader", "LogFormat", "ParseLine", "Reads", "hit_of"]
@@ -95,6 +95,7 @@ FIELDS = (
     "referrer",
     "client_ip",
     "purpose",
+    "privacy",
     "source_id",
     "request_id",
 )
@@ -139,6 +140,8 @@ def hit_of(values: Mapping[str, str], at: datetime | None, line: str, number: in
             user_agent=values.get("user_agent", "")[:MAX_HEADER],
             referrer=values.get("referrer", "")[:MAX_HEADER],
             purpose=prefetch_purpose(values.get("purpose", "")),
+            # Which policy the server had is not in its log; this is what holds unless another was asked for.
+            privacy="no-key" if wants_privacy(values.get("privacy", "")) else "",
             client_ip=values.get("client_ip", ""),
             source_id=values.get("source_id") or None,
             status=int(status) if status else None,

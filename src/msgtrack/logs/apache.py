@@ -31,6 +31,7 @@ DIRECTIVES: dict[str, str] = {
     "%{purpose}i": "purpose",
     "%{x-purpose}i": "purpose",
     "%{x-moz}i": "purpose",
+    "%{sec-gpc}i": "privacy",
     "%{unique_id}e": "request_id",
     "%{unique_id}i": "request_id",
     "%L": "request_id",

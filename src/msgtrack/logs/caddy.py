@@ -21,6 +21,7 @@ FORMAT = json_lines.compile_format(
             "request.headers.X-Purpose",
             "request.headers.X-Moz",
         ),
+        "privacy": "request.headers.Sec-Gpc",
         "request_id": ("uuid", "request_id"),
     },
     name="caddy",

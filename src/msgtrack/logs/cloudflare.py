@@ -16,6 +16,7 @@ FORMAT = json_lines.compile_format(
         "referrer": "ClientRequestReferer",
         "client_ip": "ClientIP",
         "purpose": ("RequestHeaders.sec-purpose", "RequestHeaders.purpose"),
+        "privacy": "RequestHeaders.sec-gpc",
         "request_id": "RayID",
     },
     name="cloudflare",

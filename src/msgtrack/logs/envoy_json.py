@@ -16,6 +16,7 @@ FORMAT = json_lines.compile_format(
         "referrer": ("referer", "referrer"),
         "client_ip": ("downstream_remote_address", "x-forwarded-for", "x_forwarded_for"),
         "purpose": ("sec-purpose", "sec_purpose", "purpose"),
+        "privacy": ("sec-gpc", "sec_gpc"),
         "request_id": ("x-request-id", "request_id"),
     },
     name="envoy-json",

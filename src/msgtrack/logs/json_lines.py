@@ -31,8 +31,9 @@ def compile_format(
     Args:
         fields: by what a field becomes its name in the log, or several of which the first that is there counts. There are ``at`` for
             the moment, and ``request``, ``method``, ``url``, ``path``, ``query``, ``status``, ``user_agent``, ``referrer``, ``client_ip``,
-            ``purpose``, ``source_id``, ``request_id``. A name with dots also leads into objects within objects, whose keys fit
-            without regard to case: ``request.headers.User-Agent``. Of a list the first counts. An address may have its port behind it.
+            ``purpose``, ``privacy`` (of ``Sec-GPC``), ``source_id``, ``request_id``. A name with dots also leads into objects within
+            objects, whose keys fit without regard to case: ``request.headers.User-Agent``. Of a list the first counts. An address may
+            have its port behind it.
         name: of the format; a line that is no JSON object is rejected as ``not-`` and this name.
         description: a sentence.
         zone: of times that name none. Times are texts as in ISO 8601 or in the combined format, or numbers of seconds,

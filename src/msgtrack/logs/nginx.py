@@ -35,6 +35,7 @@ VARIABLES: dict[str, str] = {
     "http_purpose": "purpose",
     "http_x_purpose": "purpose",
     "http_x_moz": "purpose",
+    "http_sec_gpc": "privacy",
     "request_id": "request_id",
 }
 """What a variable becomes, if its format names nothing else."""

@@ -18,6 +18,7 @@ FORMAT = json_lines.compile_format(
         "referrer": ("http_referer", "http_referrer", "referrer", "referer"),
         "client_ip": ("remote_addr", "remote_ip", "clientip", "ip"),
         "purpose": ("http_sec_purpose", "http_purpose", "http_x_purpose", "http_x_moz"),
+        "privacy": "http_sec_gpc",
         "request_id": "request_id",
     },
     name="nginx-json",

@@ -16,6 +16,7 @@ FORMAT = json_lines.compile_format(
         "referrer": "request_Referer",
         "client_ip": "ClientHost",
         "purpose": ("request_Sec-Purpose", "request_Purpose"),
+        "privacy": "request_Sec-Gpc",
         "request_id": "request_X-Request-Id",
     },
     name="traefik-json",

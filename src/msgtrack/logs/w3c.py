@@ -28,6 +28,7 @@ NAMES: dict[str, str] = {
     "c-ip": "client_ip",
     "cs(sec-purpose)": "purpose",
     "cs(purpose)": "purpose",
+    "cs(sec-gpc)": "privacy",
     "x-edge-request-id": "request_id",
     "s-request-id": "request_id",
 }

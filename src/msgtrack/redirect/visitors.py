@@ -13,7 +13,7 @@ from attrs import evolve
 from msgtrack._trusted import trusted
 from msgtrack.decide import Meaning, Reason, person_key
 from msgtrack.errors import InvalidValue
-from msgtrack.hits import Hit
+from msgtrack.hits import Hit, wants_privacy
 from msgtrack.model import Consent, LinkType, PeoplePolicy, ResolutionOutcome
 from msgtrack.protocols import Resolver, Sessions
 from msgtrack.redirect.cookies import SOURCE_ID, TOKEN, attributes, cookie_of
@@ -107,7 +107,7 @@ class Visitors:
 
     def privacy(self, headers: Headers) -> str:
         """What the browser's wish comes to; see ``Hit.privacy``."""
-        if headers.first("sec-gpc").strip() != "1" or self.people.gpc == "ignore":
+        if not wants_privacy(headers.first("sec-gpc")) or self.people.gpc == "ignore":
             return ""
         return self.people.gpc
 

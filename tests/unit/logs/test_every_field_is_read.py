@@ -21,6 +21,7 @@ VALUES = {
     "user_agent": "Reader/1",
     "referrer": "https://mail.example/",
     "purpose": "prefetch",
+    "privacy": "1",
     "request_id": "r-77",
 }
 """What is written where a field becomes something, and what comes of it, if that is not the same."""
@@ -29,6 +30,7 @@ BECOMES = {
     "path": ("url", "/other"),
     "query": ("url", "/r?x=1"),
     "status": ("status", 302),
+    "privacy": ("privacy", "no-key"),
 }
 
 

@@ -390,7 +390,7 @@ def test_every_name_that_a_format_of_json_knows_is_read(name: str) -> None:
         "query": "x=1",
     }
     values |= {"status": "302", "user_agent": "Reader/1", "referrer": "https://mail.example/", "client_ip": "192.0.2.7"}
-    values |= {"purpose": "prefetch", "request_id": "r-77"}
+    values |= {"purpose": "prefetch", "privacy": "1", "request_id": "r-77"}
     by_meaning: dict[str, list[str]] = {}
     for reads in log_format.reads:
         by_meaning.setdefault(reads.becomes, []).append(reads.field)
@@ -405,6 +405,7 @@ def test_every_name_that_a_format_of_json_knows_is_read(name: str) -> None:
             hit = log_format.reader()(json.dumps(_nested(said)), 1)
             assert isinstance(hit, Hit), (one, hit)
             wanted = {"received_at": NOON, "status": 302, "url": "/r?x=1" if "query" in by_meaning else "/r"}
+            wanted["privacy"] = "no-key"
             if becomes not in ("request", "query"):
                 assert getattr(hit, becomes) == wanted.get(becomes, values[becomes]), one
 
