@@ -5,7 +5,7 @@ Only selects are written so; ClickHouse's drivers carry neither transactions nor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -28,7 +28,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import IdentifierPreparer, SQLCompiler
 from sqlalchemy.types import BigInteger, Integer, SmallInteger, TypeDecorator, TypeEngine
 
-from msgtrack.storage._operations import Execute, Operations, gathered_as
+from msgtrack.storage._operations import Ask, Execute, OfLink, Operations, gathered_as
 from msgtrack.storage._types import EventId, event_id_text
 
 __all__ = [
@@ -130,9 +130,11 @@ class ClickHouseOperations(Operations):
         """Versions of rows are not put together, for which the engine reads all of the table."""
         return rows.suffix_with(text("SETTINGS final = 0"))
 
-    def gathered(self, slots: Select[Any]) -> Select[Any]:
-        """Arrays."""
-        return gathered_as(slots, lambda slot, times: func.groupArrayArray(func.array(slot, func.toInt64(times))))
+    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+        """The numbers as arrays. Of few rows several threads would spend more time on sharing them than on adding up."""
+        arrays = gathered_as(slots, lambda slot, times: map(func.groupArray, (slot, times)))
+        rows: Iterable[Any] = ask(arrays.suffix_with(text("SETTINGS max_threads = 1")) if is_small else arrays)
+        return rows
 
     @contextmanager
     def base(self, execute: Execute | None, rows: Select[Any]) -> Iterator[FromClause]:

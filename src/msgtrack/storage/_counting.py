@@ -5,37 +5,31 @@ Deliveries, links and other facts are few and are read; messages and events are 
 
 from __future__ import annotations
 
-import json
-import struct
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Protocol
 
 from attrs import evolve
 
 from msgtrack._closing import OfEvents, closed, tracked
 from msgtrack._entries import UNREGISTERED, DeliveryEntry, LinkEntry, delivery_entry, link_entry
 from msgtrack._platform import Agent, agent_fields, applications_of, services_of
-from msgtrack.counts import REACTION_KINDS, SLOT_SECONDS, Counts, DeliveryCounts, Visits
+from msgtrack.counts import REACTION_KINDS, Counts, DeliveryCounts, Visits
 from msgtrack.events import Transaction
 from msgtrack.facts import Fact, delivery_of
 from msgtrack.model import Delivery, TrackedLink
-from msgtrack.protocols import Query, Slots
+from msgtrack.protocols import Query
 from msgtrack.storage._conditions import fits
 from msgtrack.storage._counting_reach import BaseOf, Reach, SlotRows, pieces_of
-from msgtrack.storage._counting_sql import MICROSECONDS, Scope, Statements
-from msgtrack.storage._counting_terms import Ask, ProfileRows, Terms, amount_of
-from msgtrack.storage._operations import Execute, Operations
-from msgtrack.storage._schema import Tables, microseconds
+from msgtrack.storage._counting_slots import MOST_IDS, all_slots, is_consolidated, narrowed, take_out_seeds
+from msgtrack.storage._counting_sql import Statements
+from msgtrack.storage._counting_terms import ProfileRows, Terms, amount_of
+from msgtrack.storage._operations import Ask, Execute, Operations
+from msgtrack.storage._schema import Tables
 
-__all__ = ["MOST_IDS", "Records", "counts_of", "slots_of"]
-
-MOST_IDS = 5000
-"""Ids that go into a statement; engines have limits of their own, the lowest of them at some 32000."""
-
-_DAY_SECONDS = 86400
+__all__ = ["Records", "counts_of"]
 
 
 class Records(Protocol):
@@ -81,21 +75,6 @@ def counts_of(
         return counting.counts(lambda rows: stack.enter_context(operations.base(execute, rows)))
 
 
-def slots_of(records: Records, ask: Ask, query: Query, tables: Tables, operations: Operations) -> Slots | None:
-    """The slots of those counts alone, without looking at a single event where consolidated ones answer; None as in
-    :func:`counts_of`.
-    """
-    if query.is_paged or not fits(query, MOST_IDS):
-        return None
-    rows = _Counting(records, ask, query, tables, operations).slots()
-    found: defaultdict[str, dict[str, dict[str, dict[int, int]]]] = defaultdict(dict)
-    for delivery_id in sorted(rows):
-        for kind, link_id in sorted(rows[delivery_id]):
-            if at := rows[delivery_id][kind, link_id]:
-                found[delivery_id].setdefault(kind, {})[link_id] = at
-    return dict(found)
-
-
 class _Counting:
     """One question, on its way."""
 
@@ -111,45 +90,18 @@ class _Counting:
             else:
                 self._deliveries[delivery.id] = delivery_entry(delivery)
         self._apart = apart
-        if query.delivery_ids is not None:
-            query = evolve(query, delivery_ids=[name for name in query.delivery_ids if name not in apart])
-        self._query = query
-        self._say = Statements(tables, operations, Scope(query, bool(apart) and query.delivery_ids is None))
+        scope = narrowed(query, apart)
+        self._query = scope.query
+        self._say = Statements(tables, operations, scope)
         self._terms = Terms(ask, self._say)
         self._operations = operations
-
-    def slots(self) -> SlotRows:
-        """Rows by delivery, kind and link, and slot."""
-        rows = self._all_slots()
-        if any(True for _ in self._ask(self._operations.glanced(self._say.seeds()))):
-            self._take_out_seeds(rows)
-        return rows
-
-    def _all_slots(self) -> SlotRows:
-        is_kept = self._operations.keeps_slots and _is_consolidated(self._query)
-        statement = self._say.kept_slots() if is_kept else self._say.slots()
-        numbers: defaultdict[tuple[str, str, str], list[int]] = defaultdict(list)
-        for delivery_id, kind, link_id, *written in self._ask(self._operations.gathered(statement)):
-            numbers[delivery_id or "", kind, link_id or ""] += _numbers(*written)
-        rows: SlotRows = defaultdict(dict)
-        for (delivery_id, kind, link_id), of_link in numbers.items():
-            if at := _by_slot(of_link):
-                rows[delivery_id][kind, link_id] = at
-        return rows
-
-    def _take_out_seeds(self, rows: SlotRows) -> None:
-        for delivery_id, kind, link_id, slot, times in self._ask(self._say.slots_of_seeds()):
-            at = rows[delivery_id or ""].setdefault((kind, link_id or ""), {})
-            at[int(slot)] = at.get(int(slot), 0) - int(times)
-            if not at[int(slot)]:
-                del at[int(slot)]
 
     def counts(self, base_of: BaseOf) -> Counts | None:
         """The numbers; ``base_of`` gives what to read rows from."""
         profiles = ProfileRows(self._ask, self._say, self._terms)
         if profiles.is_oversized:
             return None
-        slots = self._all_slots()
+        slots = all_slots(self._ask, self._say, self._query, self._operations)
         # Events of seeds alone make a delivery known, too.
         names = {*self._deliveries, *profiles.deliveries, *slots}
         facts: defaultdict[str, list[Fact]] = defaultdict(list)
@@ -162,7 +114,7 @@ class _Counting:
                 facts[delivery_id].append(fact)
         names.update(facts)
         if profiles.has_seeds:
-            self._take_out_seeds(slots)
+            take_out_seeds(self._ask, self._say, slots)
         links: defaultdict[str, dict[str, LinkEntry]] = defaultdict(dict)
         for link in self._records.links(self._named):
             if link.delivery_id in names:
@@ -209,7 +161,7 @@ class _Counting:
     def _agents(self, reach: Reach, *, has_seeds: bool) -> Mapping[str, Counter[tuple[Agent, str]]]:
         """Reactions by delivery, program and kind."""
         rows: defaultdict[str, Counter[tuple[int, str]]] = defaultdict(Counter)
-        if not (self._operations.keeps_slots and _is_consolidated(self._query, days=True)):
+        if not (self._operations.keeps_slots and is_consolidated(self._query, days=True)):
             rows = reach.rows_by_agent()
         else:
             for delivery_id, key, kind, times in self._ask(self._say.kept_agents()):
@@ -242,36 +194,3 @@ class _Counting:
             (day, agents[key], visitors, pages) for day, key, visitors, pages in rows
         ):
             yield Visits(day=day, **agent_fields(agent), visitors=visitors, pages=pages)
-
-
-def _numbers(*written: Any) -> Iterable[int]:
-    """Slots and times by turns, as :meth:`Operations.gathered` has them written."""
-    if len(written) == 2:
-        return map(int, written)
-    numbers: Iterable[int] | str | bytes = written[0]
-    if isinstance(numbers, bytes):
-        return struct.unpack(f">{len(numbers) // 8}q", numbers)
-    return json.loads(f"[{numbers}]") if isinstance(numbers, str) else numbers
-
-
-def _by_slot(numbers: Sequence[int]) -> dict[int, int]:
-    """Of slots and times by turns the times by slot, in order."""
-    slots, times = numbers[::2], numbers[1::2]
-    at = dict.fromkeys(sorted(slots), 0)
-    for slot, more in zip(slots, times, strict=True):
-        at[slot] += more
-    # What was rewritten may leave rows of no times.
-    return at if all(at.values()) else {slot: n for slot, n in at.items() if n}
-
-
-def _is_consolidated(query: Query, *, days: bool = False) -> bool:
-    """Whether what was consolidated, in slots or in days, answers the query."""
-    width = (_DAY_SECONDS if days else SLOT_SECONDS) * MICROSECONDS
-    edges = [microseconds(at) % width for at in (query.since, query.until) if at is not None]
-    return not (
-        any(edges)
-        or query.asks_messages
-        or query.asks_links
-        or query.message_ids is not None
-        or (days and query.link_ids is not None)
-    )

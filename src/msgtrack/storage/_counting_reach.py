@@ -17,7 +17,8 @@ from msgtrack.counts import MOBILE_CLICK, REACTION_KINDS, LinkFacts, Reached
 from msgtrack.events import Click
 from msgtrack.model import LinkType
 from msgtrack.storage._counting_sql import LINK_KEYS, NAMES, Piece, Statements
-from msgtrack.storage._counting_terms import Ask, Terms
+from msgtrack.storage._counting_terms import Terms
+from msgtrack.storage._operations import Ask
 from msgtrack.storage._rows import key_of
 
 __all__ = ["BaseOf", "Reach", "SlotRows", "pieces_of"]

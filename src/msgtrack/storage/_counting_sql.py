@@ -44,6 +44,7 @@ MICROSECONDS = 1_000_000
 _DAY_SECONDS = 86400
 _ONE: ColumnElement[int] = literal_column("1")
 """Not a parameter: an index on some rows only is used where the statement itself says which."""
+_ZERO: ColumnElement[int] = literal_column("0")
 _CLICK = NAMES.index(Click.kind)
 _MOBILE = NAMES.index(MOBILE_CLICK)
 _PAGES = sorted({*map(NAMES.index, PAGE_KINDS), _MOBILE})
@@ -126,9 +127,15 @@ class Statements:
         events = self._tables.events.c
         return tuple_(events.delivery_id, events.message_id).in_(self._seeds())
 
-    def seeds(self) -> Select[Any]:
-        """One row where some message is a seed's."""
-        return self._seeds().limit(1)
+    def kept_out(self) -> Select[Any]:
+        """(delivery, 0) of each proof or template, and one row (…, 1) where some message is a seed's: what may have to be kept out."""
+        deliveries, query = self._tables.deliveries.c, self._scope.query
+        asked = delivery_condition(deliveries.id, query.delivery_ids, query.except_delivery_ids)
+        apart = select(deliveries.id.label("of"), _ZERO.label("is_seed")).where(deliveries.is_apart == 1, *asked)
+        # Of seeds it is enough to know that there may be some, those of proofs among them.
+        seed = self._operations.glanced(self._seeds().limit(1)).subquery("seed").c
+        both = apart.union_all(select(seed.delivery_id, _ONE)).subquery("kept_out").c
+        return select(both.of, both.is_seed)
 
     def kept_slots(self) -> Select[Any]:
         """As :meth:`slots`, from what was consolidated; "" stands for no delivery and no link. A slot may have a row for each audience."""

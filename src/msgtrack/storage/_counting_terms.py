@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from typing import Any
-
-from sqlalchemy import Select
 
 from msgtrack._closing import OfMessages, Profile, handled_of
 from msgtrack._entries import NO_AGENT, NO_SLOT
@@ -17,12 +15,10 @@ from msgtrack.domains import OTHERS
 from msgtrack.errors import StoreError
 from msgtrack.model import MessageStatus
 from msgtrack.storage._counting_sql import Statements
+from msgtrack.storage._operations import Ask
 from msgtrack.storage._rows import OVERSIZE, key_of
 
-__all__ = ["Ask", "ProfileRows", "Terms", "amount_of"]
-
-Ask = Callable[[Select[Any]], Iterable[Sequence[Any]]]
-"""Runs a statement and gives its rows."""
+__all__ = ["ProfileRows", "Terms", "amount_of"]
 
 _MOST_KEYS = 500
 

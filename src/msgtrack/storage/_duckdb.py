@@ -30,7 +30,7 @@ from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
 
 from msgtrack.errors import InvalidValue, NotSupported, StoreError, UnknownOption
-from msgtrack.storage._operations import Operations, gathered_as
+from msgtrack.storage._operations import Ask, OfLink, Operations, gathered_as
 from msgtrack.storage._types import event_id_text
 
 __all__ = [
@@ -108,12 +108,16 @@ class DuckOperations(Operations):
     """What DuckDB writes differently when it counts."""
 
     divided_by = "//"
+    # A slot has a row for each audience and no more.
+    adds_up_slots = False
 
-    def gathered(self, slots: Select[Any]) -> Select[Any]:
-        """Lists."""
-        return gathered_as(
-            slots, lambda slot, times: func.flatten(func.list(func.list_value(slot, cast(times, BigInteger))))
-        )
+    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+        rows: Iterable[Any] = ask(self.of_links(slots))
+        return rows
+
+    def of_links(self, slots: Select[Any]) -> Select[Any]:
+        """A row for each link, with a list of its slots and one of their times."""
+        return gathered_as(slots, lambda slot, times: [func.list(slot), func.list(cast(times, BigInteger))])
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import json
+import struct
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
@@ -30,10 +33,18 @@ from sqlalchemy.sql.dml import Insert
 
 from msgtrack.errors import StoreError
 
-__all__ = ["Execute", "Operations", "gathered_as", "operations_for"]
+__all__ = ["Ask", "Execute", "OfLink", "Operations", "gathered_as", "operations_for"]
+
+Ask = Callable[[Select[Any]], Iterable[Sequence[Any]]]
+"""Runs a statement and gives its rows."""
 
 Execute = Callable[[Executable], Any]
 """Runs a statement in the transaction that is open."""
+
+OfLink = tuple[str | None, str, str | None, Sequence[int], Sequence[int]]
+"""What is counted of a link: (delivery, kind, link, slots, times). To each slot belong the times in the same place; they are in whatever
+order, and a slot may be there more than once, to be added up.
+"""
 
 
 class Operations:
@@ -51,12 +62,19 @@ class Operations:
     adds_up_slots = True
     """Whether the engine, and not who reads them, adds up the rows that a slot has for each audience."""
 
-    def gathered(self, slots: Select[Any]) -> Select[Any]:
-        """Of rows (of, kind, link_id, slot, times) those of a link as one, which is several times as fast to read: (of, kind, link_id,
-        numbers). The numbers are slot and times by turns: a list, a text with commas between them, or eight bytes for each, big-endian.
-        The rows as they are, of two numbers each, where the engine cannot write them so.
+    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+        """The answer to a statement whose rows are (of, kind, link_id, slot, times), gathered by what is counted. An engine does it itself
+        where it can: a row for each link is several times as fast to read as a row for each slot.
+
+        ``is_small``: the statement reads what was consolidated of deliveries that it names, thousands of rows and not millions.
         """
-        return slots
+        found: defaultdict[tuple[Any, ...], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
+        for *link, slot, times in ask(slots):
+            numbers = found[tuple(link)]
+            numbers[0].append(int(slot))
+            numbers[1].append(int(times))
+        for (of, kind, link_id), numbers in found.items():
+            yield of, kind, link_id, *numbers
 
     def glanced(self, rows: Select[Any]) -> Select[Any]:
         """Rows, and maybe others that were there once, where it takes time to tell them apart: if there are none, that is sure. No row
@@ -113,27 +131,43 @@ class Operations:
 
 
 def gathered_as(
-    slots: Select[Any], gather: Callable[[ColumnElement[Any], ColumnElement[Any]], ColumnElement[Any]]
+    slots: Select[Any], gather: Callable[[ColumnElement[Any], ColumnElement[Any]], Iterable[ColumnElement[Any]]]
 ) -> Select[Any]:
-    """The same with ``gather`` for what makes one value of the slots and times of a group."""
+    """The same rows, a row for each link: what is counted, and the values that ``gather`` makes of its slots and times."""
     c = slots.subquery("of_slots").c
     group = (c.of, c.kind, c.link_id)
-    return select(*group, gather(c.slot, c.times)).group_by(*group)
+    return select(*group, *gather(c.slot, c.times)).group_by(*group)
 
 
-def _packed(slot: ColumnElement[Any], times: ColumnElement[Any]) -> ColumnElement[Any]:
-    """The numbers of a group as bytes."""
+def _by_turns(rows: Iterable[Sequence[Any]], numbers: Callable[[Any], Sequence[int]]) -> Iterator[OfLink]:
+    """Rows whose last value holds slots and times by turns, as ``numbers`` reads it."""
+    for of, kind, link_id, written in rows:
+        of_link = numbers(written)
+        yield of, kind, link_id, of_link[::2], of_link[1::2]
+
+
+def _read(text: str) -> list[int]:
+    numbers: list[int] = json.loads(f"[{text}]")
+    return numbers
+
+
+def _unpacked(sent: bytes) -> list[int]:
+    return [*struct.unpack(f">{len(sent) // 8}q", sent)]
+
+
+def _packed(slot: ColumnElement[Any], times: ColumnElement[Any]) -> list[ColumnElement[Any]]:
     sent = [func.int8send(number, type_=LargeBinary) for number in (slot, times)]
-    return func.string_agg(sent[0].concat(sent[1]), literal_column("''::bytea"), type_=LargeBinary)
+    return [func.string_agg(sent[0].concat(sent[1]), literal_column("''::bytea"), type_=LargeBinary)]
 
 
 class _Sqlite(Operations):
     lays_aside = True
     adds_up_slots = False
 
-    def gathered(self, slots: Select[Any]) -> Select[Any]:
-        """A text."""
-        return gathered_as(slots, lambda slot, times: func.group_concat(slot.concat(",").concat(times)))
+    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+        """The numbers as a text, slots and times by turns."""
+        written = gathered_as(slots, lambda slot, times: [func.group_concat(slot.concat(",").concat(times))])
+        return _by_turns(ask(written), _read)
 
     def add_up(self, table: Table, rows: Select[Any]) -> Insert:
         insert = sqlite.insert(table).from_select([*table.c.keys()], rows)
@@ -147,9 +181,9 @@ class _Postgres(Operations):
     lays_aside = True
     adds_up_slots = False
 
-    def gathered(self, slots: Select[Any]) -> Select[Any]:
-        """Bytes, as the server would send each number; it takes longer to write them as text, and to read that."""
-        return gathered_as(slots, _packed)
+    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+        """The numbers as bytes, as the server would send each; it takes longer to write them as text, and to read that."""
+        return _by_turns(ask(gathered_as(slots, _packed)), _unpacked)
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))

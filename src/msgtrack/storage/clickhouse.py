@@ -33,7 +33,8 @@ from msgtrack.storage._clickhouse_places import placed
 from msgtrack.storage._clickhouse_tables import Layout, layout_of
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._core import kept_batches
-from msgtrack.storage._counting import counts_of, slots_of
+from msgtrack.storage._counting import counts_of
+from msgtrack.storage._counting_slots import slots_of
 from msgtrack.storage._event_rows import Commons, EventWriter
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._rows import (
@@ -210,7 +211,7 @@ class ClickHouseStore(ListingStore):
         """The slots of those, from the consolidated ones where they answer."""
         self.check_open()
         with self._link.session() as session:
-            slots = slots_of(self, _asked(session), query, self._settled(), ClickHouseOperations(session.run))
+            slots = slots_of(_asked(session), query, self._settled(), ClickHouseOperations(session.run))
         return super().live_slots(query) if slots is None else slots
 
     def _settled(self) -> Tables:

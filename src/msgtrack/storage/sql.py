@@ -19,7 +19,8 @@ from msgtrack.storage._asking import events_asked, fits_in_sql
 from msgtrack.storage._conditions import MAX_IN
 from msgtrack.storage._connections import Connections
 from msgtrack.storage._core import kept_batches
-from msgtrack.storage._counting import counts_of, slots_of
+from msgtrack.storage._counting import counts_of
+from msgtrack.storage._counting_slots import slots_of
 from msgtrack.storage._engines import SqlEngine, seconds_of
 from msgtrack.storage._event_rows import Commons, EventWriter
 from msgtrack.storage._listing import ListingStore
@@ -190,7 +191,7 @@ class SqlStore(ListingStore):
         """The slots of a query, from the consolidated ones where those answer."""
         self.check_open()
         with self.snapshot():
-            slots = slots_of(self, self._database.all, query, self._tables, self._operations)
+            slots = slots_of(self._database.all, query, self._tables, self._operations)
             return super().live_slots(query) if slots is None else slots
 
     def spans(self) -> Spans:

@@ -26,8 +26,9 @@ from msgtrack.testing import strategies as values
 
 sqlalchemy = pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
 
-from msgtrack.storage import _consolidated, _counting  # noqa: E402  # after the check
-from msgtrack.storage._counting import counts_of, slots_of  # noqa: E402
+from msgtrack.storage import _consolidated  # noqa: E402  # after the check
+from msgtrack.storage._counting import counts_of  # noqa: E402
+from msgtrack.storage._counting_slots import _by_slot, slots_of  # noqa: E402
 from msgtrack.storage._event_rows import EventWriter  # noqa: E402
 from msgtrack.storage._operations import Operations, operations_for  # noqa: E402
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES  # noqa: E402
@@ -89,7 +90,7 @@ class Engine:
         return counts_of(self.store, self.ask, query, self.tables, self.operations, execute=execute)
 
     def slots(self, query):
-        return slots_of(self.store, self.ask, query, self.tables, self.operations)
+        return slots_of(self.ask, query, self.tables, self.operations)
 
 
 @pytest.fixture
@@ -318,8 +319,35 @@ def test_rows_of_no_times_say_nothing_whatever_the_engine_writes_them_as(filled)
 
 
 def test_numbers_are_read_however_an_engine_writes_them():
-    numbers = [-62135596800, 1, 253402300500, 2**40, 0, -7]
-    for written in (numbers, ",".join(map(str, numbers)), struct.pack(">6q", *numbers)):
-        assert [*_counting._numbers(written)] == numbers
-    assert [*_counting._numbers(Decimal(-300), Decimal(5))] == [-300, 5]
-    assert [*_counting._by_slot([600, 1, -300, 2, 600, 4, 0, 0]).items()] == [(-300, 2), (600, 5)]
+    slots, times = [-62135596800, 253402300500, 0, -300], [1, 2**40, 0, -7]
+    by_turns = [number for pair in zip(slots, times, strict=True) for number in pair]
+    in_rows = [(None, "open", "2", Decimal(slot), Decimal(n)) for slot, n in zip(slots, times, strict=True)]
+    none = sqlalchemy.select(*map(sqlalchemy.column, ("of", "kind", "link_id", "slot", "times")))
+    for name, rows in (
+        ("sqlite", [(None, "open", "2", ",".join(map(str, by_turns)))]),
+        ("postgresql", [(None, "open", "2", struct.pack(">8q", *by_turns))]),
+        ("mariadb", in_rows),
+        ("mysql", in_rows),
+    ):
+        found = operations_for(name).gathered(lambda _, rows=rows: rows, none)
+        assert [*found] == [(None, "open", "2", slots, times)], name
+    assert [*_by_slot([600, -300, 600, 0], [1, 2, 4, 0]).items()] == [(-300, 2), (600, 5)]
+    assert [*_by_slot([600, -300], [1, 2]).items()] == [(-300, 2), (600, 1)]
+
+
+def test_slots_are_one_answer_after_one_look_at_what_to_leave_out(engine):
+    engine.put([Delivery(id="1"), Delivery(id="proof", is_proof=True), Message(id="m", delivery_id="1")])
+    engine.ingest([Open(occurred_at=NOON, delivery_id=name, message_id="m") for name in ("1", "proof")])
+    asked = []
+    ask = engine.ask
+    engine.ask = lambda statement: asked.append(statement) or ask(statement)
+    for query in (Query(), Query(delivery_ids=["1", "proof"])):
+        asked.clear()
+        assert [*engine.slots(query)] == ["1"]
+        assert len(asked) == 2
+    engine.put([Message(id="m", delivery_id="proof", is_seed=True)])
+    assert [*engine.slots(Query())] == ["1"]
+    engine.put([Message(id="m", delivery_id="1", is_seed=True)])
+    asked.clear()
+    assert engine.slots(Query()) == {}
+    assert len(asked) == 3

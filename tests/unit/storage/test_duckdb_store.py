@@ -392,6 +392,20 @@ def test_engine_slots_follow_the_events_after_a_rebuild(path):
         assert store.slots() == kept
 
 
+def test_slots_are_the_same_with_numpy_and_without(path, monkeypatch):
+    queries = [Query(), Query(delivery_ids="1"), Query(delivery_ids=()), Query(message_ids=["1", "2"]), Query(limit=1)]
+    with opened(path) as store:
+        store.ingest(a_few_events())
+        # Without a delivery and without a link, and earlier than what is there.
+        store.ingest([Click(occurred_at=at) for at in (NOON, NOON - timedelta(days=1))])
+        with_numpy = [store.slots(query) for query in queries]
+        monkeypatch.setattr(_duckdb_reading, "_NUMPY", None)
+        assert [store.slots(query) for query in queries] == with_numpy
+        assert [*with_numpy[0][""]["click"][""]] == [int((NOON - timedelta(days=days)).timestamp()) for days in (1, 0)]
+    times = [number for links in with_numpy[0]["1"].values() for at in links.values() for number in [*at, *at.values()]]
+    assert {*map(type, times)} == {int}
+
+
 def test_a_folder_of_parquet_answers_as_the_store_does(path, tmp_path):
     folder = tmp_path / "it's [a] *.?"
     with opened(path) as store:
