@@ -24,7 +24,9 @@ LONG = 1_040
 MESSAGES = 10
 """How many messages each delivery has: every count reads them all, and calls differ by none."""
 AT = program.NOON
-WRITING = ("ingest", "ingest_long", "put", "put_long", "revise", "rebuild", "erase", "purge")
+SOME = 400
+"""How many a call brings that is neither short nor long: PostgreSQL is sent so many straight into their table."""
+WRITING = ("ingest", "ingest_some", "ingest_long", "put", "put_long", "revise", "rebuild", "erase", "purge")
 
 
 class Calls:
@@ -51,6 +53,12 @@ class Calls:
 
     def ingest(self, number, count=40):
         self.store.ingest(iter(self.events(number, count)), Checkpoint(source="web", position=str(number)))
+
+    def ingest_some(self, number):
+        self.ingest(number, SOME)
+
+    def after_ingest_some(self, number):
+        return self.after_ingest(number, SOME)
 
     def ingest_long(self, number):
         self.ingest(number, LONG)
@@ -176,6 +184,7 @@ def lower_limits(put):
     put(sql, "EVENTS_AT_ONCE", 1_000)
     put(_writing, "_HELD_ROWS", 1_000)
     put(_writing, "_RECORDS_AT_ONCE", 200)
+    program.lower_limit_of_postgres(put)
 
 
 def lower_limits_of_clickhouse(put):

@@ -66,11 +66,12 @@ def tries(place):
     )
 
 
-@pytest.mark.parametrize("batch", [1, 3], ids=["short", "long"])
+@pytest.mark.parametrize("batch", [2, 1, 3], ids=["short", "middling", "long"])
 @pytest.mark.parametrize(
     ("place", "fault"), [(engine, fault) for engine, faults in GIVEN_UP.items() for fault in faults], indirect=["place"]
 )
-def test_a_call_that_the_server_gives_up_is_done_again(place, fault, batch, figures):
+def test_a_call_that_the_server_gives_up_is_done_again(place, fault, batch, figures, monkeypatch):
+    program.lower_limit_of_postgres(monkeypatch.setattr)
     statement = GIVEN_UP[place.engine][fault]
     with open_store(place.url) as store:
         store.put(program.records())
@@ -92,7 +93,7 @@ def test_a_call_that_the_server_gives_up_is_done_again(place, fault, batch, figu
         "calls given up by the server",
         engine=place.engine,
         fault=fault,
-        call="short" if batch == 1 else "long",
+        call={2: "short", 1: "middling", 3: "long"}[batch],
         **{"failed before it worked": again - 1, "tries before a StoreError": in_the_end},
     )
 

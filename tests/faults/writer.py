@@ -26,12 +26,21 @@ from msgtrack.storage import EVERYTHING, BaseStore
 
 SIZES = (40, 300, 25, 5200)
 """How many new events batches bring, in turn; the last is longer than what SQL stores hold in memory."""
+MOST_HELD = 1000
+"""How many a store on PostgreSQL is let hold in memory, which else would hold all of them."""
 OVERLAP = 30
 SHIFT = 2600
 """How far the events of one writer are behind those of the one before it."""
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 _KINDS = (Open, Click, Click, Bounced)
 _CLIENTS = (None, Client(browser="Firefox", os="Linux"), Client(browser="Edge", is_mobile=True))
+
+
+def lower_limit_of_postgres(put: Any) -> None:
+    """Let a store on PostgreSQL lay the longest batches aside; ``put`` is ``setattr``, or that of pytest, which takes it back."""
+    from msgtrack.storage._postgres import Postgres
+
+    put(Postgres, "held_events", MOST_HELD)
 
 
 def event_of(number: int) -> Event:
@@ -215,5 +224,7 @@ def late_count(url: str, first: str, second: str) -> None:
 
 
 if __name__ == "__main__":
+    if sys.argv[2].startswith("postgresql"):
+        lower_limit_of_postgres(setattr)
     programs = (write, one_of_many, many_in_one, look, break_clickhouse, late_count)
     {each.__name__: each for each in programs}[sys.argv[1]](*sys.argv[2:])

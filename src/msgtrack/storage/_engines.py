@@ -15,13 +15,23 @@ from msgtrack.protocols import Capabilities
 from msgtrack.storage._schema import Tables
 from msgtrack.storage._types import Convert
 
-__all__ = ["Columns", "Row", "SqlEngine", "check_address", "columns_of", "converted", "seconds_of"]
+__all__ = ["Columns", "HeldEvents", "Row", "SqlEngine", "check_address", "columns_of", "converted", "seconds_of"]
 
 Row = tuple[Any, ...]
 """A row as the writers of ``_rows`` make it: numbers, texts, bytes and None, whatever engine it goes to."""
 
 Columns = Sequence[Sequence[Any]]
 """Rows by column, all of one length, in the order of :func:`columns_of`."""
+
+
+class HeldEvents(ABC):
+    """Events of one call, ready to go into their table."""
+
+    @abstractmethod
+    def insert_new(self, connection: Connection) -> Sequence[int] | None:
+        """Keep those whose id is new, of several with one id the first, in a transaction that alone writes: the places of those that
+        were kept. None where the engine does not take them in this way; then nothing was kept.
+        """
 
 
 class SqlEngine(ABC):
@@ -52,6 +62,11 @@ class SqlEngine(ABC):
 
     staged_rows: ClassVar[float] = math.inf
     """Rows of a shorter call from which on it is treated as a long one."""
+
+    held_events: ClassVar[int] = 0
+    """Up to how many events of one call are held in memory, and then go into their table by :meth:`hold`; of a longer one all are laid
+    aside. 0: of any call, as of other rows.
+    """
 
     reading: ClassVar[dict[str, Any]] = {}
     """Execution options of connections that read."""
@@ -123,6 +138,10 @@ class SqlEngine(ABC):
         """Insert rows of distinct keys; where the key is there, add the ``times``, which is the last column."""
         sql = self.adding_sql(connection.dialect, table, "?")
         self.run_many(connection, sql, converted(connection.dialect, table, columns))
+
+    def hold(self, connection: Connection, table: Table, columns: Columns) -> HeldEvents:
+        """Make events of one call ready to go into ``table`` through this connection."""
+        raise TypeError(f"{type(self).__name__} holds no events")
 
     def make_stage(self, connection: Connection, table: Table) -> None:
         """Make a table that only this connection sees, to lay rows of ``table`` aside in."""

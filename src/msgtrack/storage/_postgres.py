@@ -21,6 +21,7 @@ from msgtrack.storage._engines import (
     unique_of,
     whole_milliseconds,
 )
+from msgtrack.storage._postgres_copy import EventsToCopy, copy_into, kinds_of, rows_to_copy
 from msgtrack.storage._schema import Tables
 from msgtrack.storage._sqlite import add_on_conflict, insert_on_conflict
 
@@ -64,6 +65,7 @@ class Postgres(SqlEngine):
     writing: ClassVar[dict[str, Any]] = {"isolation_level": "READ COMMITTED"}
 
     staged_rows: ClassVar[float] = 200
+    held_events: ClassVar[int] = 60_000
 
     def create(self, url: URL, busy_seconds: float) -> Engine:
         """An engine whose connections are looked at before they are used again."""
@@ -102,8 +104,12 @@ class Postgres(SqlEngine):
         """In one statement, to which each column is an array."""
         dialect = connection.dialect
         arrays = [*map(_array, converted(dialect, table, columns))]
-        source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in _kinds(dialect, table))})"
+        source = f"SELECT * FROM unnest({', '.join(f'%s::{kind}[]' for kind in kinds_of(dialect, table))})"
         connection.exec_driver_sql(self.adding_sql(dialect, table, source), (*arrays,))
+
+    def hold(self, connection: Connection, table: Table, columns: Columns) -> EventsToCopy:
+        """To be sent by COPY."""
+        return EventsToCopy(connection, table, columns)
 
     def make_stage(self, connection: Connection, table: Table) -> None:
         """A temporary table; rows lie in it in the order of arrival."""
@@ -115,15 +121,9 @@ class Postgres(SqlEngine):
         )
 
     def stage(self, connection: Connection, table: Table, columns: Columns) -> None:
-        """By COPY, binary: neither side has to write numbers as text, or to look for what would have to be escaped."""
-        dialect = connection.dialect
-        names = names_of(dialect, columns_of(table))
-        copy_in = f"COPY {_stage_name(dialect, table)} ({names}) FROM STDIN (FORMAT BINARY)"
-        driver: Any = connection.connection.driver_connection
-        with driver.cursor() as cursor, cursor.copy(copy_in) as copy:
-            copy.set_types(_kinds(dialect, table))
-            for row in zip(*converted(dialect, table, columns), strict=True):
-                copy.write_row(row)
+        """By COPY."""
+        rows = rows_to_copy(connection, table, converted(connection.dialect, table, columns))
+        copy_into(connection, _stage_name(connection.dialect, table), table, rows)
 
     def take_over(self, connection: Connection, table: Table, *, replace: bool, any_order: bool) -> int:
         """One insert; of events in the order of the index by message, most of whose pages it touches otherwise, and more than once."""
@@ -156,12 +156,6 @@ class Postgres(SqlEngine):
     def passes(self, error: BaseException) -> bool:
         """A deadlock, or a failure to serialise."""
         return getattr(error, "sqlstate", None) in _AGAIN
-
-
-def _kinds(dialect: Dialect, table: Table) -> list[str]:
-    """The types of the columns of a row, without lengths and collations."""
-    written = (dialect.type_compiler_instance.process(table.c[name].type) for name in columns_of(table))
-    return [kind.split()[0].partition("(")[0].lower() for kind in written]
 
 
 def _array(values: Iterable[Any]) -> str:

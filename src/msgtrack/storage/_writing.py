@@ -24,6 +24,8 @@ from msgtrack.storage._schema import Tables, pack_id
 __all__ = ["EVENTS_AT_ONCE", "Rows", "Writing", "batches_of", "rows_of_events", "rows_of_records"]
 
 _RECORDS_AT_ONCE = 1000
+"""Also how many rows of other tables events held in memory may bring along: those go in one by one."""
+
 EVENTS_AT_ONCE = 5000
 """Values of one call that are made into rows, and given to the engine, at a time: each statement has a price of its own."""
 
@@ -120,6 +122,55 @@ class Writing:
         if number >= self._kind.staged_rows:
             return self._write_staged(held)
         return self._database.attempt(lambda connection: self._apply(connection, held), self._tables) if held else 0
+
+    def ingest(self, batches: Iterator[list[Rows]]) -> int:
+        """The same, where most of the rows are events."""
+        if not self._kind.held_events:
+            return self.write(batches)
+        held: list[list[Rows]] = []
+        number = others = 0
+        for batch in batches:
+            held.append(batch)
+            of_events = sum(rows.number for rows in batch if rows.table is self._tables.events)
+            number += of_events
+            others += sum(rows.number for rows in batch) - of_events
+            if number > self._kind.held_events or others > _RECORDS_AT_ONCE:
+                return self._write_staged(chain(held, batches))
+        if number < self._kind.staged_rows:
+            return self.write(iter(held))
+        added = self._write_held(held)
+        return self._write_staged(held) if added is None else added
+
+    def _write_held(self, batches: Sequence[list[Rows]]) -> int | None:
+        """None where the engine does not take events so; then nothing was written."""
+        parts = [rows.columns for batch in batches for rows in batch if rows.table is self._tables.events]
+        others = [[rows for rows in batch if rows.table is not self._tables.events] for batch in batches]
+        columns = [[*chain.from_iterable(column)] for column in zip(*parts, strict=True)]
+        sums = Sums()
+        sums.add(columns)
+
+        def work(connection: Connection) -> int | None:
+            with self._database.errors():
+                before = self._last_number(connection)
+                new = held.insert_new(connection)
+            if new is None:
+                return None
+            self._apply(connection, others)
+            counted = sums
+            if len(new) < len(columns[0]):
+                counted = Sums()
+                counted.add([[column[place] for place in new] for column in columns])
+            with self._database.errors():
+                if len(counted) <= _MOST_SUMS:
+                    self._add_up(connection, counted)
+                else:
+                    self._note(connection, before)
+            return len(new)
+
+        with self._database.writer() as connection:
+            with self._database.errors():
+                held = self._kind.hold(connection, self._tables.events, columns)
+            return self._database.attempt(work, self._tables, connection)
 
     def _write_staged(self, batches: Iterable[list[Rows]]) -> int:
         with self._database.writer() as connection:

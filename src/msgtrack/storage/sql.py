@@ -133,7 +133,7 @@ class SqlStore(ListingStore):
             if checkpoint is not None:
                 yield [Rows(tables.checkpoints, [*zip(checkpoint_row(checkpoint), strict=True)], replace=True)]
 
-        added = self._writing.write(batches())
+        added = self._writing.ingest(batches())
         return Ingested(added=added, known=given - added)
 
     def revise(
