@@ -34,6 +34,10 @@ class Disk:
         """Give it room."""
         self._mount("-o", "remount,size=256m")
 
+    def remount(self, option: str) -> None:
+        """Such as ``ro``."""
+        self._mount("-o", f"remount,{option}")
+
     def remove(self) -> None:
         """Let go of it, even where a server still has a file of it open."""
         subprocess.run(["umount", "-l", str(self.folder)], check=True)

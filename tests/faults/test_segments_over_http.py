@@ -8,8 +8,10 @@ import contextlib
 import http.client
 import json
 import os
+import pathlib
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
@@ -29,6 +31,7 @@ TRACKER = Tracker("https://t.example.com", Keyring.from_secrets(SECRET))
 PAGE = TRACKER.compile(html='<a href="https://shop.example/">x</a>', delivery_id="spring")
 READERS = 4
 TIMEOUT_SECONDS = 60
+STARTED = []
 
 
 def path_of(message_id):
@@ -36,24 +39,55 @@ def path_of(message_id):
 
 
 class Server:
-    """The server as a process; it says on standard error what it lost."""
+    """The server as a process; it says on standard error what it lost. ``within`` is a command that starts it."""
 
-    def __init__(self, folder, keys, *options):
+    def __init__(self, folder, keys, *options, within=(), **variables):
         path = os.pathsep.join(part for part in sys.path if part)
-        command = [sys.executable, "-m", "msgtrack.cli", "serve", "--port=0", "--json", f"--keys={keys}", *options]
+        command = [
+            *within,
+            sys.executable,
+            "-m",
+            "msgtrack.cli",
+            "serve",
+            "--port=0",
+            "--json",
+            f"--keys={keys}",
+            *options,
+        ]
         self.process = subprocess.Popen(
             [*command, "--base-url=https://t.example.com", f"--segments={folder}"],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PYTHONPATH": path},
+            env={**os.environ, "PYTHONPATH": path, **variables},
             text=True,
         )
+        STARTED.append(self.process)
         said = ""
         while not said.endswith("}\n"):
             line = self.process.stdout.readline()
             assert line, self.process.stderr.read()
             said += line
-        self.port = json.loads(said)["port"]
+        self.said = json.loads(said)
+        self.port = self.said["port"]
+
+    def alarm(self):
+        return self._read(self.port, "/r/test")
+
+    def metric(self, name):
+        found = re.search(
+            rf"^{re.escape(name)} (\S+)$", self._read(self.said["metrics_port"], "/metrics"), re.MULTILINE
+        )
+        return float(found[1]) if found else 0.0
+
+    def _read(self, port, path):
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", port, timeout=20)) as connection:
+            connection.request("GET", path)
+            return connection.getresponse().read().decode()
+
+    def workers(self):
+        """Their processes."""
+        pids = pathlib.Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children").read_text().split()
+        return [int(pid) for pid in pids if b"spawn_main" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
 
     def kill(self):
         self.process.kill()
@@ -116,6 +150,15 @@ class Load:
         return self.answered
 
 
+@pytest.fixture(autouse=True)
+def _no_server_is_left():
+    yield
+    for process in STARTED:
+        process.kill()
+        process.wait()
+    STARTED.clear()
+
+
 @pytest.fixture
 def keys(tmp_path):
     path = tmp_path / "test.keys"
@@ -166,6 +209,155 @@ def test_a_full_disk_redirects_everybody_and_says_how_many_were_lost(tmp_path, k
         assert set(found) <= set(answered)
         assert len(answered) == len(found) + lost
     figures("a full disk under a server", answered=len(answered), collected=len(found), lost=lost)
+
+
+def fill(folder):
+    """Leave no room on a disk; gives what to remove for it to have some."""
+    filler = folder / "filler"
+    # In one that is not through a buffer, every byte that there is room for is taken.
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        for step in (4_096, 1):
+            with contextlib.suppress(OSError):
+                while file.write(b"x" * step):
+                    pass
+    return filler
+
+
+def lost_of(last_words):
+    """The numbers that a server said at its end: of hits that were lost, and of those that were removed."""
+    return [
+        sum(map(int, re.findall(rf"{what}.*: (\d+)$", last_words, re.MULTILINE)))
+        for what in ("could not be w", "removed")
+    ]
+
+
+@pytest.mark.parametrize("trouble", ["full", "read-only"])
+def test_a_server_that_starts_on_a_disk_in_trouble_counts_exactly_what_it_loses(tmp_path, keys, figures, trouble):
+    pytest.importorskip("prometheus_client")
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with small_disk(folder, "100k") as disk:
+        if trouble == "full":
+            fill(folder)
+        else:
+            disk.remount("ro")
+        server = Server(folder / "hits", keys, "--metrics-port=0")
+        assert "hits cannot be written to" in server.process.stderr.readline()
+        load = Load(server.port)
+        load.wait_for(200)
+        why = {"full": "No space left on device", "read-only": "Read-only file system"}[trouble]
+        assert re.search(rf"\d+ answered hits lost; {why}", server.alarm())
+        if trouble == "full":
+            disk.grow()
+        else:
+            disk.remount("rw")
+        load.wait_for(200)
+        answered = load.stop()
+        lost = int(server.metric("msgtrack_hits_lost_total"))
+        assert f"{lost} answered hits lost" in server.alarm()
+        assert why not in server.alarm()
+        assert lost_of(server.stop()) == [lost, 0]
+        assert server.process.returncode == 1
+        found = collected(folder / "hits")
+        assert lost >= 200
+        assert len(found) >= 200
+        assert set(found) <= set(answered)
+        assert len(answered) == len(found) + lost
+    figures(
+        "a server started on a disk in trouble", disk=trouble, answered=len(answered), collected=len(found), lost=lost
+    )
+
+
+def test_workers_killed_on_a_full_disk_leave_their_count_of_what_they_lost(tmp_path, keys, figures):
+    pytest.importorskip("prometheus_client")
+    folder, answered, kills = tmp_path / "disk", [], 3
+    folder.mkdir()
+    with small_disk(folder, "100k") as disk:
+        server = Server(folder / "hits", keys, "--metrics-port=0", "--workers=2")
+        fill(folder)
+        for life in range(kills):
+            load = Load(server.port, 1 + life * 10_000_000)
+            load.wait_for(100)
+            before = server.workers()
+            os.kill(before[0], signal.SIGKILL)
+            while len(set(server.workers()) - set(before)) < 1:
+                threading.Event().wait(0.05)
+            answered += load.stop()
+        disk.grow()
+        load = Load(server.port, 1 + kills * 10_000_000)
+        load.wait_for(200)
+        answered += load.stop()
+        lost = int(server.metric("msgtrack_hits_lost_total"))
+        server.stop()
+        found = collected(folder / "hits")
+    missing = len(answered) - len(set(answered) & set(found))
+    # Whoever was killed may have counted, or kept, a hit whose answer died with it: of each reader one.
+    assert missing <= lost <= missing + kills * READERS
+    assert len(set(found) - set(answered)) <= kills * READERS
+    assert len(found) == len(set(found)) >= 200
+    figures("workers killed on a full disk", kills=kills, answered=len(answered), collected=len(found), lost=lost)
+
+
+def test_a_folder_that_is_removed_on_a_full_disk_costs_what_is_said(tmp_path, keys, figures):
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    with small_disk(folder, "1m"):
+        server = Server(folder / "hits", keys)
+        load = Load(server.port)
+        load.wait_for(100)
+        filler = fill(folder)
+        load.wait_for(100)
+        shutil.rmtree(folder / "hits")
+        load.wait_for(100)
+        filler.unlink()
+        load.wait_for(100)
+        answered = load.stop()
+        lost, removed = lost_of(server.stop())
+        found = collected(folder / "hits")
+    assert set(found) <= set(answered)
+    assert removed > 0
+    assert len(answered) == len(found) + lost + removed
+    figures("a folder removed on a full disk", answered=len(answered), collected=len(found), lost=lost, removed=removed)
+
+
+# Memory for files is a small disk then, which the server alone sees.
+SMALL_MEMORY = ("unshare", "--mount", "sh", "-c", 'mount -t tmpfs -o size=$MEMORY tmpfs /dev/shm && exec "$@"', "sh")
+
+
+@pytest.mark.parametrize("memory", ["320k", "8k"])
+def test_nobody_waits_for_room_to_count_in(tmp_path, keys, figures, memory):
+    """Memory is full when the server has begun, or has too little from the start; the folder that is named for temporary
+    files is full in any case.
+    """
+    pytest.importorskip("prometheus_client")
+    tried = subprocess.run(
+        [*SMALL_MEMORY, "true"], env={**os.environ, "MEMORY": memory}, capture_output=True, check=False
+    )
+    if tried.returncode:
+        pytest.skip(f"no small disk can be mounted here (root may): {tried.stderr}")
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    with small_disk(temporary, "100k"):
+        fill(temporary)
+        options = ("--metrics-port=0", "--workers=2")
+        server = Server(tmp_path / "hits", keys, *options, within=SMALL_MEMORY, MEMORY=memory, TMPDIR=str(temporary))
+        fill(pathlib.Path(f"/proc/{server.process.pid}/root/dev/shm"))
+        load = Load(server.port)
+        load.wait_for(200)
+        before = server.workers()
+        os.kill(before[0], signal.SIGKILL)
+        while len(set(server.workers()) - set(before)) < 1:
+            threading.Event().wait(0.05)
+        answered = load.stop()
+        load = Load(server.port, 10_000_000)
+        load.wait_for(200)
+        answered += load.stop()
+        assert server.metric('msgtrack_answers_total{outcome="click"}') >= len(answered)
+        # Of the one that was killed, and of no other.
+        assert server.stop().count("ended with") == 1
+        assert server.process.returncode == 0
+    assert set(answered) <= set(collected(tmp_path / "hits"))
+    figures("no room to count in", memory=memory, answered=len(answered))
 
 
 def test_a_folder_that_is_removed_stops_nobody(tmp_path, keys, figures):

@@ -21,6 +21,9 @@ COMMAND = re.compile(
 @pytest.mark.parametrize("place", [0, 1], ids=["serve", "collect"])
 def test_the_units_on_the_page_are_some(place: int, tmp_path: Path) -> None:
     unit = re.findall(r"^```ini\n(.*?)^```", PAGE, re.MULTILINE | re.DOTALL)[place]
+    # Quick failures do not stop it for good.
+    assert {"Restart=always", "StartLimitIntervalSec=0"} <= set(unit.splitlines())
+    assert "RestartSec=" in unit
     # The program is nowhere on this machine, and the user is not known.
     (tmp_path / "msgtrack.service").write_text(
         unit.replace("/opt/msgtrack/bin/msgtrack", "/bin/true").replace("User=msgtrack\n", "")

@@ -8,7 +8,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -225,8 +225,9 @@ def printable(text: str) -> str:
 
 
 def complain(said: object) -> None:
-    """One line on standard error, whatever is said."""
-    print(f"msgtrack: {' '.join(str(said).split())}", file=sys.stderr, flush=True)
+    """One line on standard error, whatever is said; where that takes none, as a log on a full disk, nothing."""
+    with suppress(OSError):
+        print(f"msgtrack: {' '.join(str(said).split())}", file=sys.stderr, flush=True)
 
 
 def print_json(value: object) -> None:

@@ -25,6 +25,8 @@ _PAUSE_SECONDS = 1.0
 class Place:
     """What a worker knows of the process that started it."""
 
+    number: int
+    """Which of the workers it is, from 0; one that is started in the place of another has its number."""
     _line: Connection
 
     def ready(self) -> None:
@@ -78,7 +80,7 @@ class Workers:
         Raises:
             ServerError: one ended before it had.
         """
-        self._workers = [self._begun() for _ in range(self._count)]
+        self._workers = [self._begun(number) for number in range(self._count)]
         for worker in self._workers:
             try:
                 worker.line.recv_bytes()
@@ -98,9 +100,9 @@ class Workers:
             code = self._end()
         return code
 
-    def _begun(self) -> _Worker:
+    def _begun(self, number: int) -> _Worker:
         ours, theirs = self._context.Pipe()
-        process = self._context.Process(target=self._work, args=(Place(theirs),), daemon=False)
+        process = self._context.Process(target=self._work, args=(Place(number, theirs),), daemon=False)
         process.start()
         theirs.close()
         return _Worker(process, ours)
@@ -109,11 +111,11 @@ class Workers:
         # One that cannot start would otherwise be tried without a pause; and a signal may be for all of us.
         if self._woken.poll(_PAUSE_SECONDS):
             return
-        for place, worker in enumerate(self._workers):
+        for number, worker in enumerate(self._workers):
             if not worker.process.is_alive():
                 complain(f"worker {worker.process.pid} ended with {worker.process.exitcode}; another takes its place")
                 worker.line.close()
-                self._workers[place] = self._begun()
+                self._workers[number] = self._begun(number)
 
     def _end(self) -> int:
         for worker in self._workers:

@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,13 +29,13 @@ from msgtrack.cli._common import (
     print_json,
     tracker_of,
 )
+from msgtrack.cli._exposure import Exposure, exposed, metrics_of_worker
+from msgtrack.cli._ledger import Ledger
 from msgtrack.cli._proxies import add_proxies, proxies_of
 from msgtrack.errors import InvalidOption, MissingExtra, MsgtrackError, ServerError
 from msgtrack.model import PeoplePolicy
 
 if TYPE_CHECKING:
-    from msgtrack.hits import Hit
-    from msgtrack.io import SegmentWriter
     from msgtrack.web.metrics import RequestMetrics
 
 __all__ = ["NAME", "add", "run"]
@@ -44,7 +43,6 @@ __all__ = ["NAME", "add", "run"]
 NAME = "serve"
 _MAX_CLOCK_RATE = 1_000_000
 _MAX_WORKERS = 512
-_SHARED_COUNTS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def add(commands: Any) -> None:
@@ -107,13 +105,13 @@ def run(args: argparse.Namespace) -> int:
     for duration in (args.request_timeout, args.segment_age):
         duration_seconds(duration)  # What is none is refused before anything is begun.
     with ExitStack() as stack:
-        metrics_port, metrics = _exposed(args, stack)
+        exposure = exposed(args, stack)
         listening = stack.enter_context(_listen(args.host, args.port))
         complain_if_away(args)
         if args.workers > 1:
             tracker_of(args), proxies_of(args)  # What is wrong with them is better said once.
-            return _in_workers(args, listening, clock, metrics_port)
-        return _serve(args, listening, clock, metrics, partial(_say, args, listening, metrics_port))
+            return _in_workers(args, listening, clock, exposure)
+        return _serve(args, listening, clock, exposure.metrics, partial(_say, args, listening, exposure.port))
 
 
 def _serve(
@@ -140,14 +138,14 @@ def _serve(
         sync_seconds=args.sync_seconds,
         compress=args.compress,
     )
+    ledger = Ledger(writer, metrics)
     handler = RedirectHandler(
         tracker,
         people=PeoplePolicy(key=args.people),
         fallback_url=args.fallback_url,
         proxies=proxies,
-        health=lambda: writer.health().alarm,
+        health=ledger.alarm,
     )
-    ledger = _Ledger(writer, metrics)
     app = TrackingApp(
         handler,
         record=ledger.record,
@@ -189,24 +187,27 @@ def _serve(
 
 
 def _in_workers(
-    args: argparse.Namespace, listening: socket.socket, clock: Callable[[], datetime], metrics_port: int | None
+    args: argparse.Namespace, listening: socket.socket, clock: Callable[[], datetime], exposure: Exposure
 ) -> int:
-    workers = _workers.Workers(partial(_work, args, listening, clock), args.workers)
+    workers = _workers.Workers(partial(_work, args, listening, clock, exposure.folder), args.workers)
     with _signals_call(workers.stop):
         workers.start()
-        _say(args, listening, metrics_port)
+        _say(args, listening, exposure.port)
         if args.stop_with_stdin:
             threading.Thread(target=_wait_for_end_of_input, args=(workers.stop,), daemon=True).start()
         return workers.run()
 
 
 def _work(
-    args: argparse.Namespace, listening: socket.socket, clock: Callable[[], datetime], place: _workers.Place
+    args: argparse.Namespace,
+    listening: socket.socket,
+    clock: Callable[[], datetime],
+    counts: Path | None,
+    place: _workers.Place,
 ) -> None:
     """What each worker does, in a process of its own with segments of its own."""
     try:
-        metrics = None if args.metrics_port is None else _metrics()
-        code = _serve(args, listening, clock, metrics, place.ready, place)
+        code = _serve(args, listening, clock, metrics_of_worker(counts, place.number), place.ready, place)
     except MsgtrackError as error:
         complain(error)
         code = 2
@@ -216,108 +217,15 @@ def _work(
 def _say(args: argparse.Namespace, listening: socket.socket, metrics_port: int | None) -> None:
     host, port = listening.getsockname()[:2]
     folder = str(Path(args.segments))
-    if args.json:
-        said = {"host": host, "port": port, "segments": folder}
-        print_json(said if metrics_port is None else {**said, "metrics_port": metrics_port})
-    else:
-        also = "" if metrics_port is None else f", metrics are at {args.metrics_host}:{metrics_port}/metrics"
-        print(f"listening on {host}:{port}, hits go to {folder}{also}")
-    sys.stdout.flush()
-
-
-def _exposed(args: argparse.Namespace, stack: ExitStack) -> tuple[int | None, RequestMetrics | None]:
-    """The port at which metrics are served until the stack is left, and where to count them in this process.
-
-    Workers count in files of a folder that they share, by prometheus_client's way for several processes.
-    """
-    if args.metrics_port is None:
-        return None, None
-    try:
-        import prometheus_client
-        from prometheus_client.multiprocess import MultiProcessCollector
-    except ImportError as error:
-        raise MissingExtra(
-            "metrics need the package 'prometheus-client'", hint="pip install 'msgtrack[prometheus]'"
-        ) from error
-    if not 0 <= args.metrics_port <= 65_535:
-        raise InvalidOption(f"--metrics-port {args.metrics_port} is not between 0 and 65535")
-    registry = prometheus_client.CollectorRegistry()
-    metrics = None
-    if args.workers > 1:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="msgtrack-metrics-"))
-        stack.enter_context(_environment(_SHARED_COUNTS, folder))
-        MultiProcessCollector(registry, path=folder)  # type: ignore[no-untyped-call]  # it says nothing of its types
-    else:
-        metrics = _metrics(registry)
-    try:
-        server, _ = prometheus_client.start_http_server(args.metrics_port, args.metrics_host, registry)
-    except (OSError, UnicodeError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise ServerError(f"cannot serve metrics on {args.metrics_host} port {args.metrics_port}: {reason}") from error
-    stack.callback(server.server_close)
-    stack.callback(server.shutdown)
-    return server.server_port, metrics
-
-
-def _metrics(registry: Any = None) -> RequestMetrics:
-    import prometheus_client
-
-    from msgtrack.web.metrics import RequestMetrics
-
-    return RequestMetrics(registry or prometheus_client.CollectorRegistry())
-
-
-@contextmanager
-def _environment(name: str, value: str) -> Iterator[None]:
-    """The variable holds in processes that are started inside the block."""
-    before = os.environ.get(name)
-    os.environ[name] = value
-    try:
-        yield
-    finally:
-        if before is None:
-            del os.environ[name]
+    # To a log on a full disk nothing can be said, and readers wait.
+    with suppress(OSError):
+        if args.json:
+            said = {"host": host, "port": port, "segments": folder}
+            print_json(said if metrics_port is None else {**said, "metrics_port": metrics_port})
         else:
-            os.environ[name] = before
-
-
-class _Ledger:
-    """Writes hits, and tells of those that were lost: of the first at once, of their numbers at the end."""
-
-    def __init__(self, writer: SegmentWriter, metrics: RequestMetrics | None) -> None:
-        self._writer = writer
-        self._metrics = metrics
-        self._said = False
-        self._closed = False
-
-    def record(self, hit: Hit) -> None:
-        if self._writer.write(hit):
-            return
-        if self._metrics is not None:
-            self._metrics.lost()
-        if not self._said:
-            self._said = True
-            complain(f"a hit was answered but could not be written to {self._writer.folder}; redirects go on")
-
-    def close(self) -> None:
-        if self._closed:
-            return
-        self._closed = True
-        self._writer.close()
-        health = self._writer.health()
-        for count, what in (
-            (health.lost, "hits that were answered but could not be written"),
-            (health.removed, "hits that stood in a segment which was removed or cut while it was written"),
-            (health.in_doubt, "hits that were written to a disk which could not be synced"),
-        ):
-            if count:
-                complain(f"{what}: {count}")
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether all that was answered is in files."""
-        health = self._writer.health()
-        return not (health.lost or health.removed or health.in_doubt)
+            also = "" if metrics_port is None else f", metrics are at {args.metrics_host}:{metrics_port}/metrics"
+            print(f"listening on {host}:{port}, hits go to {folder}{also}")
+        sys.stdout.flush()
 
 
 @contextmanager

@@ -50,6 +50,6 @@ class RequestMetrics:
         answers.inc()
         self._seconds.observe(seconds)
 
-    def lost(self) -> None:
-        """Count one hit that could not be kept."""
-        self._lost.inc()
+    def lost(self, hits: int = 1) -> None:
+        """Count hits that could not be kept."""
+        self._lost.inc(hits)
