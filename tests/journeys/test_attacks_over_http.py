@@ -32,7 +32,7 @@ from forgeries import (
 from msgtrack import Keyring, Tracker
 from msgtrack.decide import decide
 from msgtrack.hits import Hit
-from msgtrack.io import SegmentFolder
+from msgtrack.io import ManifestRegistry, SegmentFolder
 from msgtrack.testing._frontend_http import Answer, Line
 
 site = pytest.importorskip("attacked_site", reason="the servers of the tests are not installed")
@@ -110,12 +110,13 @@ def harmless(answer: Answer, data: bytes) -> None:
 
 @pytest.fixture(params=["serve", "asgi", "wsgi"])
 def attacked(request: pytest.FixtureRequest, serve: Callable[..., Any], tmp_path: Path) -> Iterator[Attacked]:
-    """``msgtrack serve``, which knows signed links alone; and servers with every door open, in both formats of URLs."""
+    """``msgtrack serve`` with its links signed and registered; and servers with every door open, in both formats of URLs."""
     heard = tmp_path / "heard"
     with heard.open("w") as log:
         if request.param == "serve":
-            server = serve(stderr=log)
-            process, port, url_format = server.process, server.port, "compact"
+            made = site.Site("compact", ManifestRegistry(tmp_path / "links"))
+            server = serve(f"--registry={tmp_path / 'links'}", stderr=log)
+            process, port = server.process, server.port
         else:
             url_format = {"asgi": "compact", "wsgi": "campaign"}[request.param]
             command = [sys.executable, str(Path(site.__file__)), request.param, url_format, str(tmp_path / "segments")]
@@ -128,10 +129,11 @@ def attacked(request: pytest.FixtureRequest, serve: Callable[..., Any], tmp_path
                 text=True,
                 env={**os.environ, "PYTHONPATH": path},
             )
-            port = int(process.stdout.readline())
-        found = Attacked(port, site.Site(url_format), tmp_path / "segments")
+            made, port = site.Site(url_format), int(process.stdout.readline())
+        found = Attacked(port, made, tmp_path / "segments")
         try:
             yield found
+            # It is still there, and well.
             assert found.location(found.site.click) == site.DESTINATION
         finally:
             if process.stdin is not None:
@@ -236,6 +238,7 @@ def test_labels_and_ids_stand_in_no_answer(attacked: Attacked) -> None:
         (answer,) = attacked.ask(url)
         assert b"X-Evil" not in answer.body
         assert "Evil" not in str(answer.headers)
+    assert attacked.location(attacked.site.honest[0]) == site.DESTINATION
 
 
 def test_methods_versions_and_framings_that_nobody_should_send(attacked: Attacked) -> None:

@@ -15,6 +15,7 @@ from attrs import evolve, field, frozen
 from forgeries import OTHER_SECRET
 
 from msgtrack import Delivery, Keyring, TrackedLink, Tracker
+from msgtrack.io import ManifestRegistry
 from msgtrack.links import MemoryRegistry
 from msgtrack.links.tokens import LinkTexts
 from msgtrack.model import LinkType, Part, Resolution
@@ -80,7 +81,7 @@ class Site:
     """What the site signs and registers, in one format of URLs."""
 
     url_format: str
-    registry: MemoryRegistry = field(factory=MemoryRegistry, init=False)
+    registry: MemoryRegistry | ManifestRegistry = field(factory=MemoryRegistry)
     tracker: Tracker = field(init=False)
     click: str = field(init=False)
     """A click that leads to ``DESTINATION``; where the format can, without a registry."""
@@ -180,7 +181,7 @@ class Site:
         )
 
 
-def _tracker(secret: str, url_format: str, registry: MemoryRegistry) -> Tracker:
+def _tracker(secret: str, url_format: str, registry: MemoryRegistry | ManifestRegistry) -> Tracker:
     keys = Keyring.from_secrets(secret)
     return Tracker(BASE, keys, registry=registry, link_style="registered", url_format=url_format)
 
