@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import attrs
 import pytest
@@ -67,10 +68,10 @@ def serve(tmp_path: Path, key_file: Path) -> Iterator[Callable[..., Server]]:
     """Starts ``msgtrack serve`` on a free port, writing to ``segments`` under the test's folder."""
     servers: list[Server] = []
 
-    def start(*options: str) -> Server:
+    def start(*options: str, stderr: IO[str] | None = None) -> Server:
         command = [sys.executable, "-m", "msgtrack.cli", "serve", "--port=0", "--json", f"--keys={key_file}"]
         command += ["--base-url=https://t.example.com", f"--segments={tmp_path / 'segments'}", *options]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stderr, text=True)
         assert process.stdout is not None
         lines = []
         for line in process.stdout:
