@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from datetime import datetime
+from functools import lru_cache
 from typing import Any
 
 from attrs import evolve
@@ -132,6 +133,7 @@ def deliveries_of_facts_asked(tables: Tables) -> Select[Any]:
     return select(columns.delivery_id).where(columns.kind.in_(kinds)).distinct()
 
 
+@lru_cache(maxsize=32)
 def frozen_names_asked(tables: Tables, query: Query) -> Select[Any]:
     """The ids of deliveries with frozen counts; some more than pass where :func:`fits_in_sql` does not hold."""
     query = shortened(query)

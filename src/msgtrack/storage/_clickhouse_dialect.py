@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import (
     ClauseElement,
@@ -130,10 +131,17 @@ class ClickHouseOperations(Operations):
         """Versions of rows are not put together, for which the engine reads all of the table."""
         return rows.suffix_with(text("SETTINGS final = 0"))
 
-    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+    @property
+    def words(self) -> ClickHouseOperations:
+        return _WORDS
+
+    def by_link(self, slots: Select[Any], *, is_small: bool = False) -> Select[Any]:
         """The numbers as arrays. Of few rows several threads would spend more time on sharing them than on adding up."""
         arrays = gathered_as(slots, lambda slot, times: map(func.groupArray, (slot, times)))
-        rows: Iterable[Any] = ask(arrays.suffix_with(text("SETTINGS max_threads = 1")) if is_small else arrays)
+        return arrays.suffix_with(text("SETTINGS max_threads = 1")) if is_small else arrays
+
+    def gathered(self, ask: Ask, by_link: Select[Any]) -> Iterable[OfLink]:
+        rows: Iterable[Any] = ask(by_link)
         return rows
 
     @contextmanager
@@ -148,15 +156,24 @@ class ClickHouseOperations(Operations):
         self._run(f"DROP TEMPORARY TABLE {name}")
 
 
+_WORDS = ClickHouseOperations(str)
 _BASE = "msgtrack_reactions"
 _DIALECT = _Dialect()
 
 
 _EVENT_ID = EventId()
+# Some are asked again and again, and to write one takes as long as its answer.
+_WRITTEN: WeakKeyDictionary[ClauseElement, str] = WeakKeyDictionary()
 
 
 def text_of(statement: ClauseElement) -> str:
     """The text of a statement."""
+    if statement not in _WRITTEN:
+        _WRITTEN[statement] = _text_of(statement)
+    return _WRITTEN[statement]
+
+
+def _text_of(statement: ClauseElement) -> str:
     return str(statement.compile(dialect=_DIALECT, compile_kwargs={"literal_binds": True}))
 
 

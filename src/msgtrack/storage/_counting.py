@@ -90,9 +90,10 @@ class _Counting:
             else:
                 self._deliveries[delivery.id] = delivery_entry(delivery)
         self._apart = apart
-        scope = narrowed(query, apart)
-        self._query = scope.query
-        self._say = Statements(tables, operations, scope)
+        self._tables = tables
+        self._scope = narrowed(query, apart)
+        self._query = self._scope.query
+        self._say = Statements(tables, operations, self._scope)
         self._terms = Terms(ask, self._say)
         self._operations = operations
 
@@ -101,7 +102,7 @@ class _Counting:
         profiles = ProfileRows(self._ask, self._say, self._terms)
         if profiles.is_oversized:
             return None
-        slots = all_slots(self._ask, self._say, self._query, self._operations)
+        slots = all_slots(self._ask, self._tables, self._operations, self._scope)
         # Events of seeds alone make a delivery known, too.
         names = {*self._deliveries, *profiles.deliveries, *slots}
         facts: defaultdict[str, list[Fact]] = defaultdict(list)

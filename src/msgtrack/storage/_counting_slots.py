@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
+from functools import lru_cache
+from typing import Any
 
 from attrs import evolve
+from sqlalchemy import Select
 
 from msgtrack.counts import SLOT_SECONDS
 from msgtrack.protocols import Query, Slots
@@ -22,6 +25,7 @@ MOST_IDS = 5000
 """Ids that go into a statement; engines have limits of their own, the lowest of them at some 32000."""
 
 _DAY_SECONDS = 86400
+_REMEMBERED = 32
 
 
 def slots_of(ask: Ask, query: Query, tables: Tables, operations: Operations) -> Slots | None:
@@ -40,16 +44,15 @@ def slots_of(ask: Ask, query: Query, tables: Tables, operations: Operations) -> 
     if query.is_paged or not fits(query, MOST_IDS):
         return None
     apart, has_seeds = set(), False
-    for of, is_seed in ask(Statements(tables, operations, Scope(query, has_apart=False)).kept_out()):
+    for of, is_seed in ask(_kept_out(tables, operations.words, query)):
         if is_seed:
             has_seeds = True
         else:
             apart.add(of)
     scope = narrowed(query, apart)
-    say = Statements(tables, operations, scope)
-    rows = all_slots(ask, say, scope.query, operations)
+    rows = all_slots(ask, tables, operations, scope)
     if has_seeds:
-        take_out_seeds(ask, say, rows)
+        take_out_seeds(ask, Statements(tables, operations, scope), rows)
     found: dict[str, dict[str, dict[str, dict[int, int]]]] = {}
     for delivery_id in sorted(rows):
         by_kind: dict[str, dict[str, dict[int, int]]] = {}
@@ -68,13 +71,24 @@ def narrowed(query: Query, apart: AbstractSet[str]) -> Scope:
     return Scope(evolve(query, delivery_ids=[name for name in query.delivery_ids if name not in apart]), False)
 
 
-def all_slots(ask: Ask, say: Statements, query: Query, operations: Operations) -> SlotRows:
+# Who shows numbers asks for those of the same deliveries again and again.
+@lru_cache(maxsize=_REMEMBERED)
+def _kept_out(tables: Tables, operations: Operations, query: Query) -> Select[Any]:
+    return Statements(tables, operations, Scope(query, has_apart=False)).kept_out()
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _by_link(tables: Tables, operations: Operations, scope: Scope) -> Select[Any]:
+    say, query = Statements(tables, operations, scope), scope.query
+    if operations.keeps_slots and is_consolidated(query):
+        return operations.by_link(say.kept_slots(), is_small=query.delivery_ids is not None)
+    return operations.by_link(say.slots())
+
+
+def all_slots(ask: Ask, tables: Tables, operations: Operations, scope: Scope) -> SlotRows:
     """Rows by delivery, kind and link, and slot, those of seeds included."""
-    is_kept = operations.keeps_slots and is_consolidated(query)
-    statement = say.kept_slots() if is_kept else say.slots()
     numbers: dict[tuple[str, str, str], tuple[Sequence[int], Sequence[int]]] = {}
-    is_small = is_kept and query.delivery_ids is not None
-    for of, kind, link_id, slots, times in operations.gathered(ask, statement, is_small=is_small):
+    for of, kind, link_id, slots, times in operations.gathered(ask, _by_link(tables, operations.words, scope)):
         place = of or "", kind, link_id or ""
         # The row of an empty name and the row of none are one.
         before = numbers.get(place, ((), ()))

@@ -11,6 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from threading import Lock
 from typing import Any, TypeVar
+from weakref import WeakKeyDictionary
 
 import duckdb
 from sqlalchemy import (
@@ -70,10 +71,18 @@ class _Dialect(PGDialect):
 
 # Statements only become text here; DuckDB's own client runs them, and numbers its parameters.
 _DIALECT: PGDialect = _Dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]  # of SQLAlchemy
+# Some are asked again and again, and to write one takes as long as its answer.
+_WRITTEN: WeakKeyDictionary[Any, tuple[str, list[Any]]] = WeakKeyDictionary()
 
 
 def compiled(statement: Any) -> tuple[str, list[Any]]:
     """A statement as text, and its parameters in the order of their numbers."""
+    if statement not in _WRITTEN:
+        _WRITTEN[statement] = _compiled(statement)
+    return _WRITTEN[statement]
+
+
+def _compiled(statement: Any) -> tuple[str, list[Any]]:
     made = statement.compile(dialect=_DIALECT, compile_kwargs={"render_postcompile": True})
     given = made.params
     return str(made), [given[name] for name in made.positiontup or ()]
@@ -111,12 +120,12 @@ class DuckOperations(Operations):
     # A slot has a row for each audience and no more.
     adds_up_slots = False
 
-    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
-        rows: Iterable[Any] = ask(self.of_links(slots))
+    def gathered(self, ask: Ask, by_link: Select[Any]) -> Iterable[OfLink]:
+        rows: Iterable[Any] = ask(by_link)
         return rows
 
-    def of_links(self, slots: Select[Any]) -> Select[Any]:
-        """A row for each link, with a list of its slots and one of their times."""
+    def by_link(self, slots: Select[Any], *, is_small: bool = False) -> Select[Any]:
+        """The slots as a list, and the times as another."""
         return gathered_as(slots, lambda slot, times: [func.list(slot), func.list(cast(times, BigInteger))])
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:

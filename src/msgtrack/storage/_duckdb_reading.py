@@ -16,7 +16,7 @@ from msgtrack.protocols import Checkpoint, Query, Slots
 from msgtrack.storage._asking import events_asked, fits_in_sql
 from msgtrack.storage._counting import counts_of
 from msgtrack.storage._counting_slots import slots_of
-from msgtrack.storage._duckdb import DuckOperations, compiled, failures, shown_id
+from msgtrack.storage._duckdb import OPERATIONS, DuckOperations, compiled, failures, shown_id
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._operations import Ask, Execute, OfLink
 from msgtrack.storage._rows import EventReader, read_checkpoint
@@ -267,12 +267,16 @@ class _Frozen(DuckOperations):
     def __init__(self, frozen: State) -> None:
         self._frozen = frozen
 
-    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+    @property
+    def words(self) -> DuckOperations:
+        return OPERATIONS
+
+    def gathered(self, ask: Ask, by_link: Select[Any]) -> Iterable[OfLink]:
         """By column where numpy is installed: numbers leave the engine by blocks then, and not one by one."""
         if _NUMPY is None:
-            yield from super().gathered(ask, slots, is_small=is_small)
+            yield from super().gathered(ask, by_link)
             return
-        for *link, of_link, times in zip(*self._frozen.columns(self.of_links(slots)), strict=True):
+        for *link, of_link, times in zip(*self._frozen.columns(by_link), strict=True):
             order = of_link.argsort(kind="stable")
             yield *link, of_link[order].tolist(), times[order].tolist()
 

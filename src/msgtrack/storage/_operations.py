@@ -62,14 +62,23 @@ class Operations:
     adds_up_slots = True
     """Whether the engine, and not who reads them, adds up the rows that a slot has for each audience."""
 
-    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
-        """The answer to a statement whose rows are (of, kind, link_id, slot, times), gathered by what is counted. An engine does it itself
-        where it can: a row for each link is several times as fast to read as a row for each slot.
+    @property
+    def words(self) -> Operations:
+        """What writes the same statements and holds on to nothing, so that they may be kept with it."""
+        return self
 
-        ``is_small``: the statement reads what was consolidated of deliveries that it names, thousands of rows and not millions.
+    def by_link(self, slots: Select[Any], *, is_small: bool = False) -> Select[Any]:
+        """Of a statement whose rows are (of, kind, link_id, slot, times) what :meth:`gathered` asks: where the engine can do that, a row
+        for each link, which is several times as fast to read as a row for each slot.
+
+        ``is_small``: it reads what was consolidated of deliveries that it names, thousands of rows and not millions.
         """
+        return slots
+
+    def gathered(self, ask: Ask, by_link: Select[Any]) -> Iterable[OfLink]:
+        """The answer to a statement that :meth:`by_link` made, by what is counted."""
         found: defaultdict[tuple[Any, ...], tuple[list[int], list[int]]] = defaultdict(lambda: ([], []))
-        for *link, slot, times in ask(slots):
+        for *link, slot, times in ask(by_link):
             numbers = found[tuple(link)]
             numbers[0].append(int(slot))
             numbers[1].append(int(times))
@@ -164,10 +173,12 @@ class _Sqlite(Operations):
     lays_aside = True
     adds_up_slots = False
 
-    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+    def by_link(self, slots: Select[Any], *, is_small: bool = False) -> Select[Any]:
         """The numbers as a text, slots and times by turns."""
-        written = gathered_as(slots, lambda slot, times: [func.group_concat(slot.concat(",").concat(times))])
-        return _by_turns(ask(written), _read)
+        return gathered_as(slots, lambda slot, times: [func.group_concat(slot.concat(",").concat(times))])
+
+    def gathered(self, ask: Ask, by_link: Select[Any]) -> Iterable[OfLink]:
+        return _by_turns(ask(by_link), _read)
 
     def add_up(self, table: Table, rows: Select[Any]) -> Insert:
         insert = sqlite.insert(table).from_select([*table.c.keys()], rows)
@@ -181,9 +192,12 @@ class _Postgres(Operations):
     lays_aside = True
     adds_up_slots = False
 
-    def gathered(self, ask: Ask, slots: Select[Any], *, is_small: bool = False) -> Iterable[OfLink]:
+    def by_link(self, slots: Select[Any], *, is_small: bool = False) -> Select[Any]:
         """The numbers as bytes, as the server would send each; it takes longer to write them as text, and to read that."""
-        return _by_turns(ask(gathered_as(slots, _packed)), _unpacked)
+        return gathered_as(slots, _packed)
+
+    def gathered(self, ask: Ask, by_link: Select[Any]) -> Iterable[OfLink]:
+        return _by_turns(ask(by_link), _unpacked)
 
     def mask(self, bits: Sequence[tuple[ColumnElement[bool], int]]) -> ColumnElement[int]:
         found: ColumnElement[int] = func.bit_or(case(*bits, else_=0))
