@@ -22,6 +22,9 @@ IS_FULL = bool(os.environ.get("MSGTRACK_TEST_FULL"))
 class TestDuckDbStore(StoreSuite):
     """Every clause."""
 
+    # It takes twenty thousand at a time, and has the last ones while it takes the next.
+    events_at_once = 40_000
+
     @pytest.fixture
     def store_factory(self, tmp_path):
         return lambda: open_store(f"duckdb:///{tmp_path / 'store.duckdb'}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from database_servers import server
 from hypothesis import HealthCheck, settings
@@ -16,7 +18,7 @@ class TestMariadbStore(StoreSuite):
     @pytest.fixture
     def store_factory(self, mariadb):
         with mariadb.place() as url:
-            yield lambda: open_store(url)
+            yield partial(open_store, url)
 
 
 def test_it_says_exactly_what_it_can(mariadb, claims):

@@ -16,7 +16,9 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from msgtrack.testing import StoreAgreement
 
-BROKEN_STORES = [Path(__file__).with_name(name) for name in ("broken_stores.py", "broken_handles.py")]
+BROKEN_STORES = [
+    Path(__file__).with_name(name) for name in ("broken_stores.py", "broken_handles.py", "broken_sizes.py")
+]
 FAULTS = {name: fault for path in BROKEN_STORES for name, fault in runpy.run_path(str(path))["FAULTS"].items()}
 QUICK = settings(
     max_examples=150,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 from database_servers import server
 from hypothesis import HealthCheck, settings
@@ -38,7 +40,7 @@ class TestPostgresStore(StoreSuite):
     @pytest.fixture
     def store_factory(self, postgres, template):
         with postgres.place(template) as url:
-            yield lambda: open_store(url)
+            yield partial(open_store, url)
 
 
 class TestOlderPostgresStore(StoreSuite):
@@ -49,7 +51,7 @@ class TestOlderPostgresStore(StoreSuite):
         with create_engine(shared_database, poolclass=NullPool).begin() as connection:
             connection.execute(DropSchema(ODD_SCHEMA, cascade=True, if_exists=True))
             connection.execute(CreateSchema(ODD_SCHEMA))
-        return lambda: open_store(shared_database, schema=ODD_SCHEMA, prefix="m_")
+        return partial(open_store, shared_database, schema=ODD_SCHEMA, prefix="m_")
 
 
 def test_it_says_exactly_what_it_can(postgres, claims):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -20,7 +21,7 @@ class TestSqliteStore(StoreSuite):
 
     @pytest.fixture
     def store_factory(self, tmp_path):
-        return lambda: open_store(f"sqlite:///{tmp_path / 'store.db'}")
+        return partial(open_store, f"sqlite:///{tmp_path / 'store.db'}")
 
 
 def test_it_says_exactly_what_it_can(tmp_path, claims):

@@ -22,8 +22,12 @@ except ImportError as error:
     ) from error
 
 # Before the modules are imported: else a failure in somebody's own store would not show the values that were compared.
-_CLAUSES = ("record", "event", "page", "upkeep", "erasing")
-for _name in ("stores", "_agreement", "_frontend_suite", "_log_formats", *(f"_{_part}_clauses" for _part in _CLAUSES)):
+_CLAUSES = (
+    *(f"_{_part}_clauses" for _part in ("record", "event", "page", "upkeep", "erasing", "size")),
+    "_size_upkeep",
+    "_processes",
+)
+for _name in ("stores", "_agreement", "_frontend_suite", "_log_formats", *_CLAUSES):
     pytest.register_assert_rewrite(f"msgtrack.testing.{_name}")
 
 from msgtrack.testing import gateways, strategies  # noqa: E402

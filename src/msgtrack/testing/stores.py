@@ -30,24 +30,40 @@ from msgtrack.testing._cases import NOON, StoreFactory, click, needs, opened, wi
 from msgtrack.testing._erasing_clauses import ErasingClauses
 from msgtrack.testing._event_clauses import EventClauses
 from msgtrack.testing._page_clauses import PageClauses
+from msgtrack.testing._processes import ProcessClauses
 from msgtrack.testing._record_clauses import RecordClauses
+from msgtrack.testing._size_clauses import SizeClauses
+from msgtrack.testing._size_upkeep import SizeUpkeepClauses
 from msgtrack.testing._upkeep_clauses import UpkeepClauses
 
 __all__ = ["StoreSuite"]
 
 
-class StoreSuite(RecordClauses, EventClauses, PageClauses, UpkeepClauses, ErasingClauses):
+class StoreSuite(
+    RecordClauses,
+    EventClauses,
+    PageClauses,
+    UpkeepClauses,
+    ErasingClauses,
+    SizeClauses,
+    SizeUpkeepClauses,
+    ProcessClauses,
+):
     """Every clause of the contract, on a store of yours.
 
     - **Must override**: the fixture ``store_factory``.
-    - **May override**: the fixture ``store``, to do something before or after each test.
+    - **May override**: the fixture ``store``, to do something before or after each test; and ``events_at_once``, where a
+      store with ``streaming`` has more events of a call in memory at once than 10,000.
     - **Never touch**: the tests. What a store does not promise it says in its ``capabilities``;
       the tests that need it skip and say why.
     """
 
     @pytest.fixture
     def store_factory(self) -> StoreFactory:
-        """Must override: a function that opens one place, the same at each call; empty at first, and another for each test."""
+        """Must override: a function that opens one place, the same at each call; empty at first, and another for each test.
+
+        Where several processes may write (S39) it is best one that ``pickle`` can write: they open the place with it.
+        """
         pytest.fail(f"{type(self).__name__} must override the fixture store_factory")
 
     @pytest.fixture
