@@ -341,7 +341,7 @@ def test_nobody_waits_for_room_to_count_in(tmp_path, keys, figures, memory):
         fill(temporary)
         options = ("--metrics-port=0", "--workers=2")
         server = Server(tmp_path / "hits", keys, *options, within=SMALL_MEMORY, MEMORY=memory, TMPDIR=str(temporary))
-        fill(pathlib.Path(f"/proc/{server.process.pid}/root/dev/shm"))
+        fill(pathlib.Path("/proc", str(server.process.pid), "root", "dev", "shm"))
         load = Load(server.port)
         load.wait_for(200)
         before = server.workers()
