@@ -405,7 +405,9 @@ def test_what_a_part_needs_travels(tmp_path: Path) -> None:
     log = tmp_path / "access.log"
     log.write_bytes(log_of(0))
     with open_store(f"sqlite:///{tmp_path / 'a.db'}") as store:
-        bound = Tracker("https://t.example.com", keys, registry=StoreRegistry(store), link_style="registered")
+        bound = Tracker(
+            "https://t.example.com", keys, registry=StoreRegistry(store, wait_seconds=60), link_style="registered"
+        )
         with ProcessPoolExecutor(1) as pool, pytest.raises(InvalidOption, match="cannot be sent"):
             tally_logs({"web": log}, tracker=bound, executor=pool)
 

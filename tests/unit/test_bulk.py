@@ -418,7 +418,7 @@ def test_links_may_be_registered_in_the_store_that_is_written(tmp_path: Path, mo
     monkeypatch.setattr(bulk, "_LINES_AT_ONCE", 50)
     url = f"duckdb:///{tmp_path}/a.duckdb"
     with open_store(url) as store, open_store(url) as of_links, open_store("memory:") as other:
-        registry = StoreRegistry(of_links, keep=1)
+        registry = StoreRegistry(of_links, keep=1, wait_seconds=60)
         tracker = Tracker("https://t.example.com", KEYS, registry=registry, link_style="registered")
         paths = []
         for delivery in range(5):
