@@ -174,9 +174,11 @@ class OpenSegment:
         Raises:
             OSError: the disk is in trouble; those that are left are tried again.
         """
-        while self.unsynced_folders:
-            sync_folder(self.unsynced_folders[-1])
-            self.unsynced_folders.pop()
+        for folder in tuple(self.unsynced_folders):
+            sync_folder(folder)
+            # The thread and a writer may be at it at the same time.
+            with contextlib.suppress(ValueError):
+                self.unsynced_folders.remove(folder)
 
     def discard(self) -> None:
         """Close one without a hit, and leave no file of it."""

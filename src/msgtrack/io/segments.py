@@ -112,6 +112,7 @@ class SegmentWriter:
         self._write_error = ""
         self._sync_error = ""
         self._keeper: threading.Thread | None = None
+        self._syncing: OpenSegment | None = None
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
         self._retired: list[OpenSegment] = []
@@ -142,7 +143,9 @@ class SegmentWriter:
             self._write_error = ""
             if self._sync_seconds == 0:
                 # It may be another one by now.
-                self._sync(self._segment or segment)
+                segment = self._segment or segment
+                self._note(segment.unsynced, segment.sync())
+                segment.unsynced = 0
             elif self._sync_by is None:
                 self._sync_by = time.monotonic() + self._sync_seconds
                 self._ready.notify()
@@ -278,8 +281,10 @@ class SegmentWriter:
         if old is not None and self._retire(old) and (lines := self._unkept(old)):
             self._write_again(segment, lines)
         if len(self._retired) > _MAX_RETIRED:
-            oldest = self._retired.pop(0)
-            self._sync(oldest)
+            # The thread may be syncing the one that was retired first, and closes it itself then.
+            oldest = self._retired.pop(1 if self._retired[0] is self._syncing else 0)
+            if oldest.unsynced:
+                self._note(oldest.unsynced, oldest.sync())
             os.close(oldest.fd)
         self._rotate_past = self._max_bytes
         self._ready.notify()
@@ -342,7 +347,7 @@ class SegmentWriter:
         """Sync what was written, and close what was retired; syncing takes long, so writers go on meanwhile."""
         with self._lock:
             retired, self._retired = self._retired, []
-            self._sync_by = None
+            self._sync_by, self._syncing = None, self._segment
             work = [(it, it.unsynced) for it in (*retired, self._segment) if it is not None and it.unsynced]
             for segment, _ in work:
                 segment.unsynced = 0
@@ -350,16 +355,11 @@ class SegmentWriter:
             error = segment.sync()
             with self._lock:
                 self._note(hits, error)
+        self._syncing = None
         for segment in retired:
             os.close(segment.fd)
         if retired and self._packer is not None:
             self._packer.wake()
-
-    def _sync(self, segment: OpenSegment) -> None:
-        """Sync a segment that the thread has not come to."""
-        if segment.unsynced:
-            self._note(segment.unsynced, segment.sync())
-            segment.unsynced = 0
 
     def _note(self, hits: int, sync_error: str) -> None:
         self._sync_error = sync_error

@@ -698,6 +698,33 @@ def test_an_alarm_says_what_is_gone_for_ever_and_what_is_wrong_now() -> None:
     assert SegmentHealth(written=1, lost=0, removed=0, in_doubt=0, unsynced=1, error="").alarm == ""
 
 
+def test_a_segment_that_is_being_synced_is_not_closed_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As by a writer that begins one segment after another, while a slow disk syncs what was the current one."""
+    begun, go = threading.Event(), threading.Event()
+    name = "fdatasync" if hasattr(os, "fdatasync") else "fsync"
+    sync = getattr(os, name)
+
+    def slow(fd: int) -> None:
+        if not begun.is_set() and threading.current_thread() is not threading.main_thread():
+            place = os.fstat(fd).st_ino
+            begun.set()
+            assert go.wait(30)
+            assert os.fstat(fd).st_ino == place
+        sync(fd)
+
+    monkeypatch.setattr(os, name, slow)
+    with SegmentWriter(tmp_path, max_bytes=200, sync_seconds=0.001) as writer:
+        writer.write(hit(0))
+        assert begun.wait(30)
+        for number in range(1, 40):
+            writer.write(hit(number))
+        go.set()
+    assert (writer.health().in_doubt, writer.lost) == (0, 0)
+    assert sorted(numbers(tmp_path)) == [*range(40)]
+
+
 def test_nothing_is_left_open(tmp_path: Path) -> None:
     if not Path("/proc/self/fd").exists():
         pytest.skip("open files cannot be counted here")
