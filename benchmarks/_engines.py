@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any
 
 from attrs import frozen
-from sqlalchemy import Dialect
+from sqlalchemy import Dialect, make_url
 from sqlalchemy.schema import CreateIndex, CreateTable, ExecutableDDLElement
 from tests.servers import database_servers
 
 from benchmarks._hand_written import by_hand
-from benchmarks._processes import seconds_of_children
+from benchmarks._processes import seconds_of_children, seconds_of_process
 from msgtrack import open_store
 from msgtrack.storage._rows import EVENT_COLUMNS
 from msgtrack.storage._schema import tables_of
@@ -137,7 +137,7 @@ def _postgres(folder: Path) -> Iterator[Opened]:
                 store=store,
                 bare=_postgres_insert(bare, "bare"),
                 own=_postgres_insert(own, _EVENTS.name),
-                processor=_with_server(server),
+                processor=_with_server(server, seconds_of_children),
                 settle=lambda: reader.execute("analyze"),
                 hand_written=hand_written,
                 slots_of_events=slots,
@@ -145,9 +145,9 @@ def _postgres(folder: Path) -> Iterator[Opened]:
             )
 
 
-def _with_server(server: Any) -> Callable[[], float]:
-    """Seconds of processors in this process and in those of the server, which must be on this machine."""
-    spent = seconds_of_children(server.pid) if isinstance(server, database_servers.OwnServer) else None
+def _with_server(server: Any, seconds_of: Callable[[int], Callable[[], float]]) -> Callable[[], float]:
+    """Seconds of processors in this process and in what the server runs in, which must be on this machine."""
+    spent = seconds_of(server.pid) if isinstance(server, database_servers.OwnServer) else None
 
     def seconds() -> float:
         if spent is None:
@@ -171,6 +171,65 @@ def _postgres_insert(connection: Any, table: str) -> Insert:
                 f"insert into {table} ({_COLUMNS}) select {_COLUMNS} from stage on conflict (id) do nothing"
             )
             connection.execute("truncate stage")
+
+    return insert
+
+
+@contextlib.contextmanager
+def _mariadb(folder: Path) -> Iterator[Opened]:
+    import pymysql
+
+    server = database_servers.server("MariaDB")
+    # Reading goes past the system's own cache, so with what tests get all of it would be waiting for the disk.
+    server.execute("set global innodb_buffer_pool_size = 4294967296", "set global innodb_log_file_size = 1073741824")
+    with server.place() as url, server.place() as other, open_store(url) as store:
+
+        def connect(address: str) -> Any:
+            said = make_url(address)
+            return contextlib.closing(
+                pymysql.connect(host=said.host, port=said.port or 3306, user=said.username, database=said.database)
+            )
+
+        with connect(other) as bare, connect(other) as own, connect(url) as reader:
+
+            def ask(statement: str) -> Any:
+                cursor = reader.cursor()
+                cursor.execute(statement)
+                # Ids are bytes there.
+                return [
+                    tuple([value.decode() if isinstance(value, bytes) else value for value in row]) for row in cursor
+                ]
+
+            columns = _bare_columns("varbinary(65)", "text")
+            bare.cursor().execute(f"create table bare (seq bigint auto_increment primary key, {columns})")
+            inside: Any = store
+            for statement in _own_statements(inside._database.dialect):
+                own.cursor().execute(statement)
+            hand_written, slots = by_hand(ask, "div")
+            name = make_url(url).database
+            yield Opened(
+                store=store,
+                bare=_mariadb_insert(bare, "bare"),
+                own=_mariadb_insert(own, _EVENTS.name),
+                processor=_with_server(server, seconds_of_process),
+                settle=lambda: ask("analyze table msgtrack_events, msgtrack_messages, msgtrack_slots"),
+                hand_written=hand_written,
+                slots_of_events=slots,
+                size=lambda: int(
+                    ask(
+                        f"select sum(file_size) from information_schema.innodb_sys_tablespaces where name like '{name}/%'"
+                    )[0][0]
+                ),
+            )
+
+
+def _mariadb_insert(connection: Any, table: str) -> Insert:
+    statement = f"insert ignore into {table} ({_COLUMNS}) values ({', '.join(['%s'] * len(EVENT_COLUMNS))})"
+
+    def insert(rows: list[tuple[Any, ...]]) -> None:
+        # The driver joins the rows into statements of many.
+        connection.cursor().executemany(statement, rows)
+        connection.commit()
 
     return insert
 
@@ -307,6 +366,7 @@ def _clickhouse_insert(client: Any, table: str, names: list[str], kinds: list[st
 ENGINES = {
     "sqlite": Engine(name="sqlite", opened=_sqlite),
     "postgres": Engine(name="postgres", opened=_postgres),
+    "mariadb": Engine(name="mariadb", opened=_mariadb),
     "duckdb": Engine(name="duckdb", opened=_duckdb),
     "clickhouse": Engine(name="clickhouse", opened=_clickhouse),
 }

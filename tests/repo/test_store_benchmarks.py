@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -30,13 +31,20 @@ def test_no_event_is_lost_between_batches(root: Path, environment: dict[str, str
 
 
 @pytest.mark.parametrize(
-    ("engine", "more", "is_measured"), [("duckdb", (), True), ("sqlite", ("--alone", "--processor-time"), False)]
+    ("engine", "more", "is_measured"),
+    [
+        ("duckdb", (), True),
+        ("sqlite", ("--alone", "--processor-time"), False),
+        ("mariadb", ("--processor-time",), True),
+    ],
 )
 def test_both_limits_are_measured_unless_the_store_is_alone(
     engine: str, more: tuple[str, ...], is_measured: bool, root: Path, environment: dict[str, str]
 ) -> None:
     pytest.importorskip("sqlalchemy", reason="the extra 'sql' is not installed")
     pytest.importorskip("duckdb" if engine == "duckdb" else "sqlite3", reason="the extra 'duckdb' is not installed")
+    if engine == "mariadb" and shutil.which("mariadbd", path="/usr/sbin:/usr/bin:/usr/local/bin") is None:
+        pytest.skip("no mariadbd on this machine (Debian: apt-get install mariadb-server)")
     command = [sys.executable, "-m", "benchmarks.stores", engine, "--events", "700", "--batch", "200", "--json", *more]
     done = subprocess.run(command, cwd=root, capture_output=True, text=True, env=environment, check=False)
     assert done.returncode == 0, done.stderr

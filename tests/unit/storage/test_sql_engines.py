@@ -206,6 +206,21 @@ def test_a_newer_schema_and_tables_of_others_are_refused(server_url):
         open_store(server_url)
 
 
+@pytest.mark.parametrize("room", [4, 11, 64, 1024, 1 << 20])
+def test_slots_are_whole_however_short_the_texts_of_a_server_are(mariadb, room):
+    """MariaDB cuts a group's text to ``group_concat_max_len``, maybe within a number, and says so in a warning alone."""
+    events = [evolve(click, occurred_at=NOON + n % 97 * timedelta(minutes=5)) for n, click in enumerate(clicks(1300))]
+    with mariadb.place() as url, open_store("memory:") as memory:
+        engine = create_engine(url, connect_args={"init_command": f"SET SESSION group_concat_max_len = {room}"})
+        with SqlStore(engine=engine) as store:
+            for one in (store, memory):
+                one.put([Delivery(id="1")])
+                one.ingest(events)
+            for query in (Query(), Query(delivery_ids="1"), Query(message_ids=[str(n) for n in range(100)])):
+                assert store.slots(query) == memory.slots(query) != {}
+        engine.dispose()
+
+
 def test_making_tables_that_broke_off_is_gone_on_with(mariadb):
     with mariadb.place() as url:
         open_store(url).close()
