@@ -300,7 +300,8 @@ def mariadb_of_system(*, is_durable: bool = False) -> Server:
         first.chmod(0o644)
         command = [daemon, *plain, f"--socket={folder / 'socket'}", f"--port={port}", "--bind-address=127.0.0.1"]
         command += ["--skip-name-resolve", f"--init-file={first}", "--innodb-buffer-pool-size=64M", "--skip-log-bin"]
-        command += [f"--pid-file={folder / 'pid'}"]
+        # A server that starts removes all temporary tables that it finds there, those of its neighbours too.
+        command += [f"--pid-file={folder / 'pid'}", f"--tmpdir={folder}"]
         command += [] if is_durable else ["--innodb-flush-log-at-trx-commit=2", "--innodb-doublewrite=0"]
         return OwnServer(
             folder,
