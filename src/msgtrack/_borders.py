@@ -261,45 +261,53 @@ def switch(name: str, value: object) -> bool:
     raise InvalidOption(f"{name}={value!r:.80} must be True or False")
 
 
-def above_zero(name: str, value: object) -> None:
-    """Refuse an option that is no number above zero; infinity is one.
+def above_zero(**options: object) -> None:
+    """Refuse options that are no numbers above zero; infinity is one.
 
     Raises:
-        InvalidOption: it is none; the message names the option.
+        InvalidOption: one is none; the message names it.
     """
-    if not _is_number(value) or not value > 0:
-        raise InvalidOption(f"{name} must be a number above zero, not {shown(value)}")
+    for name, value in options.items():
+        if not _is_number(value) or not value > 0:
+            raise InvalidOption(f"{name} must be a number above zero, not {shown(value)}")
 
 
-def zero_or_more(name: str, value: object) -> None:
-    """Refuse an option that is no number from zero on.
+def zero_or_more(**options: object) -> None:
+    """Refuse options that are no numbers from zero on.
 
     Raises:
-        InvalidOption: it is none; the message names the option.
+        InvalidOption: one is none; the message names it.
     """
-    if not _is_number(value) or not value >= 0:
-        raise InvalidOption(f"{name} must be a number, zero or more, not {shown(value)}")
+    for name, value in options.items():
+        if not _is_number(value) or not value >= 0:
+            raise InvalidOption(f"{name} must be a number, zero or more, not {shown(value)}")
 
 
 def _is_number(value: object) -> TypeGuard[int | float]:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
-def function(name: str, value: object) -> None:
+def functions(**options: object) -> None:
     """Refuse what cannot be called, or is a coroutine function: what it does would wait for somebody who never comes.
 
     Raises:
-        InvalidOption: it is one of both; the message names the option.
+        InvalidOption: one is either; the message names it.
     """
-    if not callable(value):
-        raise InvalidOption(f"{name} must be a function, not {shown(value)}")
-    # Of an object that is called, it is its method that is asynchronous.
-    for called in (value, type(value).__call__):
-        if iscoroutinefunction(called) or isasyncgenfunction(called):
-            raise InvalidOption(
-                f"{name} must be a plain function, not an asynchronous one: nobody would await it",
-                hint="give a function that hands on to a queue or a task",
-            )
+    for name, value in options.items():
+        if not callable(value):
+            raise InvalidOption(f"{name} must be a function, not {shown(value)}")
+        # Of an object that is called, it is its method that is asynchronous.
+        for called in (value, type(value).__call__):
+            if iscoroutinefunction(called) or isasyncgenfunction(called):
+                raise InvalidOption(
+                    f"{name} must be a plain function, not an asynchronous one: nobody would await it",
+                    hint="give a function that hands on to a queue or a task",
+                )
+
+
+def optional_functions(**options: object) -> None:
+    """Like :func:`functions`; None is none and stays so."""
+    functions(**{name: value for name, value in options.items() if value is not None})
 
 
 def flag(value: bool) -> bool:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
-from msgtrack._borders import function, shown, utc
+from msgtrack._borders import functions, optional_functions, shown, utc
 from msgtrack._trusted import trusted
 from msgtrack.errors import InvalidValue
 from msgtrack.hits import Hit
@@ -92,11 +92,8 @@ class Edge:
     ) -> None:
         if isinstance(handler, type) or not callable(getattr(handler, "handle", None)):
             raise InvalidValue(f"handler must be a RedirectHandler, not {shown(handler)}")
-        for name, value in (("handler.handle", handler.handle), ("clock", clock)):
-            function(name, value)
-        for name, hook in (("record", record), ("observe", observe)):
-            if hook is not None:
-                function(name, hook)
+        functions(**{"handler.handle": handler.handle, "clock": clock})
+        optional_functions(record=record, observe=observe)
         self._handle = handler.handle
         # Whoever answers in a way of their own is asked about each request.
         shortcut = handler.shortcut if type(handler) is RedirectHandler else None

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from msgtrack._borders import above_zero, function
+from msgtrack._borders import above_zero, optional_functions
 from msgtrack.hits import Hit
 from msgtrack.redirect import Headers, RedirectHandler, Response
 from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, promised, utc_now
@@ -53,9 +53,8 @@ class TrackingApp:
         observe: Observer | None = None,
     ) -> None:
         self._edge = Edge(handler, record=record, clock=clock, observe=observe)
-        if on_shutdown is not None:
-            function("on_shutdown", on_shutdown)
-        above_zero("body_seconds", body_seconds)
+        optional_functions(on_shutdown=on_shutdown)
+        above_zero(body_seconds=body_seconds)
         self._on_shutdown = on_shutdown
         self._body_seconds = body_seconds
 
