@@ -47,8 +47,8 @@ class SegmentCounts:
     def _begin_counting(self) -> None:
         self.written = 0
         self.lost = 0
-        self._removed = 0
-        self._in_doubt = 0
+        self.removed = 0
+        self.in_doubt = 0
         self._write_error = ""
         self._sync_error = ""
 
@@ -62,14 +62,14 @@ class SegmentCounts:
         """Note how a sync of so many hits went."""
         self._sync_error = sync_error
         if sync_error:
-            self._in_doubt += hits
+            self.in_doubt += hits
 
     def _health(self, unsynced: int) -> SegmentHealth:
         return SegmentHealth(
             written=self.written,
             lost=self.lost,
-            removed=self._removed,
-            in_doubt=self._in_doubt,
+            removed=self.removed,
+            in_doubt=self.in_doubt,
             unsynced=unsynced,
             error=self._write_error or self._sync_error,
         )

@@ -252,7 +252,7 @@ class SegmentWriter(SegmentCounts):
     def _unkept(self, segment: OpenSegment) -> list[bytes]:
         """The lines that a segment did not keep, as far as they are remembered; the others are counted."""
         lines, others = segment.take_unkept()
-        self._removed += others
+        self.removed += others
         return lines
 
     def _renew(self) -> OpenSegment:
