@@ -12,7 +12,8 @@ from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from enum import Enum, IntEnum
 from functools import wraps
-from typing import Any, NoReturn, TypeVar
+from inspect import isasyncgenfunction, iscoroutinefunction
+from typing import Any, NoReturn, TypeGuard, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import NOTHING, fields
@@ -258,6 +259,55 @@ def switch(name: str, value: object) -> bool:
     if isinstance(value, bool):
         return value
     raise InvalidOption(f"{name}={value!r:.80} must be True or False")
+
+
+def above_zero(**options: object) -> None:
+    """Refuse options that are no numbers above zero; infinity is one.
+
+    Raises:
+        InvalidOption: one is none; the message names it.
+    """
+    for name, value in options.items():
+        if not _is_number(value) or not value > 0:
+            raise InvalidOption(f"{name} must be a number above zero, not {shown(value)}")
+
+
+def zero_or_more(**options: object) -> None:
+    """Refuse options that are no numbers from zero on.
+
+    Raises:
+        InvalidOption: one is none; the message names it.
+    """
+    for name, value in options.items():
+        if not _is_number(value) or not value >= 0:
+            raise InvalidOption(f"{name} must be a number, zero or more, not {shown(value)}")
+
+
+def _is_number(value: object) -> TypeGuard[int | float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def functions(**options: object) -> None:
+    """Refuse what cannot be called, or is a coroutine function: what it does would wait for somebody who never comes.
+
+    Raises:
+        InvalidOption: one is either; the message names it.
+    """
+    for name, value in options.items():
+        if not callable(value):
+            raise InvalidOption(f"{name} must be a function, not {shown(value)}")
+        # Of an object that is called, it is its method that is asynchronous.
+        for called in (value, type(value).__call__):
+            if iscoroutinefunction(called) or isasyncgenfunction(called):
+                raise InvalidOption(
+                    f"{name} must be a plain function, not an asynchronous one: nobody would await it",
+                    hint="give a function that hands on to a queue or a task",
+                )
+
+
+def optional_functions(**options: object) -> None:
+    """Like :func:`functions`; None is none and stays so."""
+    functions(**{name: value for name, value in options.items() if value is not None})
 
 
 def flag(value: bool) -> bool:

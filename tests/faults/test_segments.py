@@ -147,6 +147,30 @@ def test_a_full_disk_is_counted_exactly_and_left_behind(tmp_path, figures):
         figures("a full disk under segments", written=written, lost=lost)
 
 
+@pytest.mark.faults
+def test_a_disk_that_segments_filled_has_room_when_they_are_removed(tmp_path, figures):
+    """As by somebody who helps with ``rm``: the system keeps the room of an open file until its writer lets go of it."""
+    folder, rounds = tmp_path / "disk", 10
+    folder.mkdir()
+    with small_disk(folder, "16k"):
+        writing = Writing(folder / "hits")
+        for again in range(rounds):
+            writing.wait_for("lost", 100)
+            for path in (folder / "hits").iterdir():
+                path.unlink(missing_ok=True)
+            if again % 2:
+                writing.health()
+            writing.wait_for("answered", 100)
+        written, lost, removed, _ = writing.finish()
+        numbers, rejected, _ = read(folder / "hits")
+        assert not rejected
+        assert len(numbers) == len(set(numbers))
+        assert set(numbers) <= set(writing.said["answered"])
+        # Closed ones are nobody's to count, and the first removal of each round may find some.
+        assert len(numbers) <= written - removed
+        figures("segments removed from a full disk", rounds=rounds, written=written, lost=lost, removed=removed)
+
+
 def test_files_that_may_not_grow_lose_nothing(tmp_path):
     pytest.importorskip("resource", reason="no limits of file sizes on this system")
     writing = Writing(tmp_path, limit=5_000)

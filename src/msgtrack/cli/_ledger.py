@@ -17,7 +17,7 @@ __all__ = ["Ledger"]
 
 class Ledger:
     """Writes hits, and tells of those that were lost: of the first at once, of their numbers at the end, and of each to
-    the metrics. A disk that is not well at the start is told of, too.
+    the metrics, as of those that were removed or are in doubt. A disk that is not well at the start is told of, too.
     """
 
     def __init__(self, writer: SegmentWriter, metrics: RequestMetrics | None) -> None:
@@ -25,7 +25,8 @@ class Ledger:
         self._metrics = metrics
         self._said = False
         self._closed = False
-        self._counted = 0
+        self._counted = {"lost": 0, "removed": 0, "in_doubt": 0}
+        self._gone = 0
         self._counting = threading.Lock()
         if error := writer.health().error:
             complain(
@@ -34,17 +35,19 @@ class Ledger:
 
     def record(self, hit: Hit) -> None:
         """Keep a hit, or tell that it is lost."""
-        if self._writer.write(hit):
-            return
-        self._count_lost()
-        if not self._said:
+        writer = self._writer
+        is_kept = writer.write(hit)
+        # Hits that were written before may be gone, or in doubt, since the last look.
+        if not is_kept or writer.removed + writer.in_doubt != self._gone:
+            self._count()
+        if not is_kept and not self._said:
             self._said = True
             complain(f"a hit was answered but could not be written to {self._writer.folder}; redirects go on")
 
     def alarm(self) -> str:
         """What somebody should know, empty for nothing."""
         said = self._writer.health().alarm
-        self._count_lost()
+        self._count()
         return said
 
     def close(self) -> None:
@@ -53,7 +56,7 @@ class Ledger:
             return
         self._closed = True
         self._writer.close()
-        self._count_lost()
+        self._count()
         health = self._writer.health()
         for count, what in (
             (health.lost, "hits that were answered but could not be written"),
@@ -69,12 +72,14 @@ class Ledger:
         health = self._writer.health()
         return not (health.lost or health.removed or health.in_doubt)
 
-    def _count_lost(self) -> None:
-        # By the writer's own number: it may lose several at once, and some when nobody writes.
-        if self._metrics is None:
-            return
+    def _count(self) -> None:
+        # By the writer's own numbers: it may lose several at once, and some when nobody writes.
+        writer, metrics = self._writer, self._metrics
         with self._counting:
-            more = self._writer.lost - self._counted
-            self._counted += more
-        if more:
-            self._metrics.lost(more)
+            now = {"lost": writer.lost, "removed": writer.removed, "in_doubt": writer.in_doubt}
+            more = {name: count - self._counted[name] for name, count in now.items()}
+            self._counted, self._gone = now, now["removed"] + now["in_doubt"]
+        if metrics is not None:
+            for name, count in (("lost", metrics.lost), ("removed", metrics.removed), ("in_doubt", metrics.in_doubt)):
+                if more[name]:
+                    count(more[name])

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from attrs import define, field
 
+from msgtrack._borders import shown
+from msgtrack.errors import InvalidValue
 from msgtrack.io._handing import write
 
 __all__ = [
@@ -23,6 +25,7 @@ __all__ = [
     "UNWELL",
     "OpenSegment",
     "begin_segment",
+    "folder_path",
     "segment_name",
     "sync_folder",
     "take_lock",
@@ -61,6 +64,21 @@ else:
 
     def _lock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def folder_path(value: object) -> Path:
+    """The path of a folder, from text or what stands for a path.
+
+    Raises:
+        InvalidValue: it is none, or holds what no system has in a path.
+    """
+    try:
+        path = Path(value)  # type: ignore[arg-type]  # what is no path is an error below
+    except TypeError:
+        raise InvalidValue(f"a folder is text or a path, not {shown(value)}") from None
+    if "\0" in str(path):
+        raise InvalidValue(f"a path holds no NUL character, this one does: {shown(value)}")
+    return path
 
 
 def take_lock(fd: int) -> bool:
@@ -110,6 +128,16 @@ class OpenSegment:
             self._append_rest(line, done)
         self.size += len(line)
 
+    def append_again(self, lines: list[bytes], at: float) -> None:
+        """Begin it with lines that another one did not keep.
+
+        Raises:
+            OSError: none of them was taken.
+        """
+        self.append(b"".join(lines))
+        self.first_at, self.unchecked = at, lines
+        self.hits = self.unsynced = len(lines)
+
     def _append_rest(self, line: bytes, done: int) -> None:
         try:
             while done < len(line):
@@ -147,15 +175,24 @@ class OpenSegment:
         except OSError:
             return False
 
-    def take_unkept(self) -> list[bytes]:
-        """The unchecked lines of one that is not whole, to be written elsewhere: here they stand no more."""
+    def is_gone(self) -> bool:
+        """Whether somebody took a watched one away: what room it takes is free when it is closed, and not before."""
+        return self.is_watched and not self.is_in_place()
+
+    def take_unkept(self) -> tuple[list[bytes], int]:
+        """The lines that it did not keep, as far as they are remembered, to be written elsewhere: here they stand no more;
+        and the number of the others.
+        """
+        if not self.is_watched or self.is_whole():
+            return [], 0
         lines, self.unchecked = self.unchecked, []
         with contextlib.suppress(OSError):
             state = os.fstat(self.fd)
             if lines and state.st_nlink:
                 # It was cut, and may hold the last of them behind what was left of it.
                 os.ftruncate(self.fd, max(0, state.st_size - sum(map(len, lines))))
-        return lines
+        others, self.hits, self.unsynced = self.hits - len(lines), 0, 0
+        return lines, others
 
     def sync(self) -> str:
         """Make it durable; gives why it could not be, empty when it was."""
@@ -179,6 +216,11 @@ class OpenSegment:
             # The thread and a writer may be at it at the same time.
             with contextlib.suppress(ValueError):
                 self.unsynced_folders.remove(folder)
+
+    def close(self) -> None:
+        """Close one that nobody else has in hand; whoever asks later finds it gone, and not what opens under its number."""
+        os.close(self.fd)
+        self.fd = -1
 
     def discard(self) -> None:
         """Close one without a hit, and leave no file of it."""

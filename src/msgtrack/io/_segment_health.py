@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-__all__ = ["SegmentHealth"]
+__all__ = ["SegmentCounts", "SegmentHealth"]
 
 
 @frozen(kw_only=True)
@@ -36,3 +36,40 @@ class SegmentHealth:
         }
         said = [f"{count} {what}" for what, count in counts.items() if count]
         return "; ".join([*said, self.error] if self.error else said)
+
+
+class SegmentCounts:
+    """What a writer counts. Whoever calls a method holds the writer's lock."""
+
+    def __init__(self) -> None:
+        self._begin_counting()
+
+    def _begin_counting(self) -> None:
+        self.written = 0
+        self.lost = 0
+        self.removed = 0
+        self.in_doubt = 0
+        self._write_error = ""
+        self._sync_error = ""
+
+    def _lose(self, lines: list[bytes], error: OSError) -> None:
+        """Count lines as lost that were counted as written."""
+        self.written -= len(lines)
+        self.lost += len(lines)
+        self._write_error = error.strerror or str(error)
+
+    def _note(self, hits: int, sync_error: str) -> None:
+        """Note how a sync of so many hits went."""
+        self._sync_error = sync_error
+        if sync_error:
+            self.in_doubt += hits
+
+    def _health(self, unsynced: int) -> SegmentHealth:
+        return SegmentHealth(
+            written=self.written,
+            lost=self.lost,
+            removed=self.removed,
+            in_doubt=self.in_doubt,
+            unsynced=unsynced,
+            error=self._write_error or self._sync_error,
+        )

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from msgtrack.errors import SourceError
-from msgtrack.io._segment_files import MAX_HEADER, PACKED, SUFFIX, segment_name, sync_folder, take_lock
+from msgtrack.io._segment_files import MAX_HEADER, PACKED, SUFFIX, folder_path, segment_name, sync_folder, take_lock
 
 __all__ = ["Packer", "compress_segments", "unpacked_bytes"]
 
@@ -30,8 +30,9 @@ def compress_segments(folder: str | os.PathLike[str]) -> list[Path]:
 
     Raises:
         SourceError: the folder is missing, a file cannot be read or written, or the file system knows no locks.
+        InvalidValue: ``folder`` is no path.
     """
-    return _compress(Path(folder), lambda: False)
+    return _compress(folder_path(folder), lambda: False)
 
 
 def unpacked_bytes(path: Path) -> int:

@@ -13,9 +13,10 @@ from typing import IO, cast
 
 from attrs import evolve, frozen
 
+from msgtrack._borders import above_zero, shown
 from msgtrack.errors import MsgtrackError, SourceError
 from msgtrack.hits import Hit, Rejected
-from msgtrack.io._segment_files import MAX_HEADER, MAX_LINE, PACKED, SUFFIX, segment_name
+from msgtrack.io._segment_files import MAX_HEADER, MAX_LINE, PACKED, SUFFIX, folder_path, segment_name
 from msgtrack.io._segment_packing import unpacked_bytes
 from msgtrack.protocols import Batch
 from msgtrack.records import from_json
@@ -40,7 +41,8 @@ class SegmentFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, batch_lines: int = 5_000) -> None:
-        self.folder = Path(folder)
+        self.folder = folder_path(folder)
+        above_zero(batch_lines=batch_lines)
         self._batch_lines = batch_lines
 
     def read(self, position: str | None) -> Iterator[Batch]:
@@ -220,9 +222,11 @@ def _position(places: _Places) -> str:
 
 
 def _places(position: str | None) -> _Places:
-    if not position:
+    if position is None or position == "":
         return {}
     try:
+        if not isinstance(position, str):
+            raise TypeError
         return {name: (int(offset), int(line)) for name, (offset, line) in json.loads(position).items()}
-    except (ValueError, TypeError, AttributeError):
-        raise SourceError(f"not a position in a folder of segments: {position:.80}") from None
+    except (ValueError, TypeError, AttributeError, OverflowError, RecursionError):
+        raise SourceError(f"not a position in a folder of segments: {shown(position)}") from None

@@ -12,14 +12,14 @@ import os
 import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Self
 
-from msgtrack.errors import InvalidOption, SourceError
+from msgtrack._borders import above_zero, functions, switch, zero_or_more
+from msgtrack.errors import SourceError
 from msgtrack.hits import Hit
 from msgtrack.io._forks import call_when_forked
-from msgtrack.io._segment_files import FULL, MAX_LINE, UNWELL, OpenSegment, begin_segment
-from msgtrack.io._segment_health import SegmentHealth
+from msgtrack.io._segment_files import FULL, MAX_LINE, UNWELL, OpenSegment, begin_segment, folder_path
+from msgtrack.io._segment_health import SegmentCounts, SegmentHealth
 from msgtrack.io._segment_packing import Packer, compress_segments
 from msgtrack.io._segment_reading import SegmentFolder
 from msgtrack.records import to_json
@@ -33,18 +33,18 @@ _MAX_RETIRED = 4
 _LONGEST_WAIT_SECONDS = 3_600.0
 
 
-class SegmentWriter:
+class SegmentWriter(SegmentCounts):
     """Appends hits to a segment of its own in a folder, and starts a new one when it has grown or aged.
 
-    ``write`` hands the line to the operating system before it returns: a killed process loses nothing that was
-    answered. A thread makes files durable, all hits of a stretch of time at once: a lost machine loses at most
-    ``sync_seconds`` (and what the disk takes to sync). When the disk is full the hit is lost, counted in ``lost``,
-    and nothing is raised: the reader's answer matters more. Half a line is taken back. A writer that begins on a disk which
-    is full, read-only or broken says so in ``health()``, and each hit tries anew.
+    ``write`` hands the line to the operating system before it returns: a killed process loses nothing that was answered. A
+    thread makes files durable, all hits of a stretch of time at once: a lost machine loses at most ``sync_seconds`` (and what
+    the disk takes to sync). When the disk is full the hit is lost, counted in ``lost``, and nothing is raised: the reader's
+    answer matters more. Half a line is taken back. A writer that begins on a disk which is full, read-only or broken says so
+    in ``health()``, and each hit tries anew.
 
-    A segment that was removed, renamed with its folder, or cut under our hands is left alone and the next one is
-    begun in the folder, which is made again. Somebody looks after ``check_hits`` and with each sync; what was written since the
-    last look goes to the next segment.
+    A segment that was removed, renamed with its folder, or cut under our hands is left alone and the next one is begun in the
+    folder, which is made again. Somebody looks after ``check_hits``, with each sync, and when the disk is full, whose room
+    comes back so; what was written since the last look goes to the next segment.
 
     Args:
         folder: where segments live; made if missing.
@@ -58,7 +58,8 @@ class SegmentWriter:
 
     Raises:
         SourceError: the folder cannot be made or written, and its disk is not the reason.
-        InvalidOption: a size, a time or a number is not above zero.
+        InvalidOption: a size, a time or a number is not above zero, or another option is not what it must be.
+        InvalidValue: ``folder`` is no path.
 
     One writer may be used from many threads; all those of the process wait while the disk takes a line. A process that is
     forked goes on with a segment of its own, and counts anew.
@@ -76,23 +77,20 @@ class SegmentWriter:
         compress: bool = False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        numbers = {"sync_hits": sync_hits, "check_hits": check_hits}
-        for name, value in {"max_bytes": max_bytes, "max_age_seconds": max_age_seconds, **numbers}.items():
-            if not value > 0:
-                raise InvalidOption(f"{name} must be above zero, not {value!r:.40}")
-        if not sync_seconds >= 0:
-            raise InvalidOption(f"sync_seconds must be zero or more, not {sync_seconds!r:.40}")
-        self.folder = Path(folder)
-        self._max_bytes = max_bytes
+        above_zero(max_bytes=max_bytes, max_age_seconds=max_age_seconds, sync_hits=sync_hits, check_hits=check_hits)
+        zero_or_more(sync_seconds=sync_seconds)
+        functions(clock=clock)
+        self.folder = folder_path(folder)
+        self._rotate_past = self._max_bytes = max_bytes
         self._max_age_seconds = max_age_seconds
         self._sync_seconds = sync_seconds
         self._sync_hits = sync_hits
         self._check_hits = check_hits if sync_seconds else 1
-        self._compress = compress
+        self._compress = switch("compress", compress)
         self._clock = clock
         self._closed = False
-        self._begin_counting()
         self._segment: OpenSegment | None = None
+        super().__init__()
         try:
             first = self._begin_first()
             # Others may write into a folder that was made here, long before a hit comes to us.
@@ -105,19 +103,13 @@ class SegmentWriter:
         call_when_forked(self, SegmentWriter._forked)
 
     def _begin_counting(self) -> None:
-        self.written = 0
-        self.lost = 0
-        self._removed = 0
-        self._in_doubt = 0
-        self._write_error = ""
-        self._sync_error = ""
+        super()._begin_counting()
         self._keeper: threading.Thread | None = None
         self._syncing: OpenSegment | None = None
         self._lock = threading.Lock()
         self._ready = threading.Condition(self._lock)
         self._retired: list[OpenSegment] = []
         self._sync_by: float | None = None
-        self._rotate_past = self._max_bytes
 
     def _start_threads(self) -> None:
         self._packer = Packer(self.folder) if self._compress else None
@@ -154,25 +146,12 @@ class SegmentWriter:
                 self._ready.notify()
             return True
 
-    def _lose(self, lines: list[bytes], error: OSError) -> None:
-        """Count lines as lost that were counted as written."""
-        self.written -= len(lines)
-        self.lost += len(lines)
-        self._write_error = error.strerror or str(error)
-
     def health(self) -> SegmentHealth:
         """What was counted up to now, and whether the last write and the last sync went well."""
         with self._lock:
             self._look_after()
             segments = [*self._retired, self._segment]
-            return SegmentHealth(
-                written=self.written,
-                lost=self.lost,
-                removed=self._removed,
-                in_doubt=self._in_doubt,
-                unsynced=sum(segment.unsynced for segment in segments if segment is not None),
-                error=self._write_error or self._sync_error,
-            )
+            return self._health(sum(segment.unsynced for segment in segments if segment is not None))
 
     def close(self) -> None:
         """Sync and close; may be called again. A segment without a hit leaves no file."""
@@ -217,10 +196,13 @@ class SegmentWriter:
         try:
             segment.append(line)
         except OSError as error:
-            # What ails this file need not ail another; but no file has room on a full disk.
-            if error.errno in FULL:
+            # What ails this file need not ail another; but no file has room on a full disk, unless we hold what fills it.
+            if error.errno not in FULL:
+                segment = self._renew()
+            elif segment.is_gone():
+                segment = self._replace(segment)
+            else:
                 raise
-            segment = self._renew()
             segment.append(line)
         return segment
 
@@ -242,6 +224,8 @@ class SegmentWriter:
             try:
                 segment = self._renew()
             except OSError:
+                if self._segment is None:
+                    raise
                 # The old segment may still take what a new one cannot; another try comes when it has grown, or aged,
                 # as much again.
                 self._rotate_past = segment.size + self._max_bytes
@@ -267,17 +251,19 @@ class SegmentWriter:
 
     def _unkept(self, segment: OpenSegment) -> list[bytes]:
         """The lines that a segment did not keep, as far as they are remembered; the others are counted."""
-        if not segment.is_watched or segment.is_whole():
-            return []
-        lines = segment.take_unkept()
-        self._removed += segment.hits - len(lines)
-        segment.hits = segment.unsynced = 0
+        lines, others = segment.take_unkept()
+        self.removed += others
         return lines
 
     def _renew(self) -> OpenSegment:
         """A new segment in place of the one that is written; that one is left to the thread."""
-        segment, old = begin_segment(self.folder), self._segment
-        self._segment = segment
+        old = self._segment
+        try:
+            segment = self._segment = begin_segment(self.folder)
+        except OSError as error:
+            if error.errno in FULL and old is not None and old.is_gone():
+                return self._replace(old)
+            raise
         if old is not None and self._retire(old) and (lines := self._unkept(old)):
             self._write_again(segment, lines)
         if len(self._retired) > _MAX_RETIRED:
@@ -290,15 +276,30 @@ class SegmentWriter:
         self._ready.notify()
         return segment
 
+    def _replace(self, gone: OpenSegment) -> OpenSegment:
+        """A new segment in place of one that was taken away, and is let go of first: nobody else can free its room."""
+        lines, self._segment = self._unkept(gone), None
+        if gone.unsynced or gone is self._syncing:
+            # The thread has its descriptor in hand, or what was only moved is to be synced: it closes it soon.
+            self._retired.append(gone)
+            self._ready.notify()
+        else:
+            gone.close()
+        try:
+            segment = self._begin_first()
+        except OSError as error:
+            self._lose(lines, error)
+            raise
+        if lines:
+            self._write_again(segment, lines)
+        return segment
+
     def _write_again(self, segment: OpenSegment, lines: list[bytes]) -> None:
         try:
-            segment.append(b"".join(lines))
+            segment.append_again(lines, self._clock())
         except OSError as error:
             self._lose(lines, error)
             return
-        segment.first_at = self._clock()
-        segment.unchecked = lines
-        segment.hits = segment.unsynced = len(lines)
         if self._sync_by is None:
             self._sync_by = time.monotonic() + self._sync_seconds
 
@@ -311,6 +312,7 @@ class SegmentWriter:
         return True
 
     def _begin_first(self) -> OpenSegment:
+        self._rotate_past = self._max_bytes
         try:
             segment = self._segment = begin_segment(self.folder)
         except OSError as error:
@@ -361,11 +363,6 @@ class SegmentWriter:
         if retired and self._packer is not None:
             self._packer.wake()
 
-    def _note(self, hits: int, sync_error: str) -> None:
-        self._sync_error = sync_error
-        if sync_error:
-            self._in_doubt += hits
-
     def _look_after(self) -> None:
         """Notice what happened to the segment while nobody wrote: it aged, or it was removed or moved away."""
         segment = self._segment
@@ -378,8 +375,11 @@ class SegmentWriter:
             if not segment.is_whole():
                 if segment.unchecked:
                     self._look_at(segment)
-                else:
+                elif self._closed or not segment.is_gone():
                     self._unkept(segment)
+                else:
+                    with contextlib.suppress(OSError):
+                        self._replace(segment)
                 return
             segment.is_spoilt = segment.is_spoilt or not segment.is_in_place()
         if segment.first_at is not None and self._clock() - segment.first_at >= self._max_age_seconds:

@@ -1,6 +1,6 @@
 """What every edge does with a request once it has it: decide, record, then answer. One place, so that no two differ.
 
-What failed behind the handler is told to the log ``msgtrack.web``.
+What failed behind the handler, or in ``record`` and ``observe``, is told to the log ``msgtrack.web``.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
-from msgtrack._borders import utc
+from msgtrack._borders import functions, optional_functions, shown, utc
 from msgtrack._trusted import trusted
+from msgtrack.errors import InvalidValue
 from msgtrack.hits import Hit
-from msgtrack.redirect import Headers, RedirectHandler, Request, Response
+from msgtrack.redirect import Failure, Headers, RedirectHandler, Request, Response
+from msgtrack.redirect.guarding import tried
 from msgtrack.redirect.shortcut import Settled
 
 __all__ = ["GONE", "MAX_BODY", "NO_LENGTH", "TOO_MUCH", "TOO_SLOW", "Edge", "Observer", "promised", "utc_now"]
@@ -37,6 +39,10 @@ NO_LENGTH = Response(status=411, headers=_PLAIN, body=b"The length of this is no
 """The answer to a body in chunks, of a server that cannot read them."""
 
 _LOG = logging.getLogger("msgtrack.web")
+_SAID = {
+    "record": "a reader was answered, and the hit is lost because of %s",
+    "observe": "an answer was not counted because of %s",
+}
 
 made_request = trusted(Request, received_at=None)
 """A request of fields that hold already: text, header names in lower case, a moment in UTC."""
@@ -65,6 +71,13 @@ class Edge:
         record: takes each hit before the answer leaves; None keeps nothing.
         clock: gives the present.
         observe: is told of each answer; see :data:`Observer`.
+
+    What ``record`` or ``observe`` raises (an ``Exception``) keeps no reader from the answer: the log says where, and the class
+    of the error, and the hit that ``record`` raised for is lost.
+
+    Raises:
+        InvalidValue: ``handler`` has no ``handle``.
+        InvalidOption: ``record``, ``clock`` or ``observe`` is no function, or an asynchronous one.
     """
 
     __slots__ = ("_clock", "_find", "_handle", "_observe", "_record")
@@ -77,6 +90,10 @@ class Edge:
         clock: Callable[[], datetime] = utc_now,
         observe: Observer | None = None,
     ) -> None:
+        if isinstance(handler, type) or not callable(getattr(handler, "handle", None)):
+            raise InvalidValue(f"handler must be a RedirectHandler, not {shown(handler)}")
+        functions(**{"handler.handle": handler.handle, "clock": clock})
+        optional_functions(record=record, observe=observe)
         self._handle = handler.handle
         # Whoever answers in a way of their own is asked about each request.
         shortcut = handler.shortcut if type(handler) is RedirectHandler else None
@@ -101,10 +118,20 @@ class Edge:
         if found is None:
             return None
         settled, hit, cookie = found
+        failures: tuple[Failure, ...] = ()
+        # Not by tried(): another call is felt here.
         if self._record is not None:
-            self._record(hit)
+            try:
+                self._record(hit)
+            except Exception as error:  # noqa: BLE001  # see tried()
+                failures = (Failure(where="record", error=error),)
         if self._observe is not None:
-            self._observe(settled.reason, time.perf_counter() - began)
+            try:
+                self._observe(settled.reason, time.perf_counter() - began)
+            except Exception as error:  # noqa: BLE001  # see tried()
+                failures += (Failure(where="observe", error=error),)
+        if failures:
+            _tell(failures)
         return settled, cookie
 
     def answer(self, request: Request) -> tuple[Response, int]:
@@ -118,17 +145,28 @@ class Edge:
             length = len(self._handle(evolve(request, method="GET")).response.body)
             if response.body:
                 response = evolve(response, body=b"")
+        failures = outcome.failures
         if outcome.hit is not None and self._record is not None:
-            self._record(outcome.hit)
-        for failure in outcome.failures:
-            # What it says names neither a token nor an address; its error might.
-            _LOG.error("a reader was answered without the help of %s", failure)
+            kept = tried("record", self._record, outcome.hit)
+            failures += (kept,) if isinstance(kept, Failure) else ()
         if self._observe is not None:
-            self._observe(outcome.reason, time.perf_counter() - began)
+            failures += self._unobserved(outcome.reason, time.perf_counter() - began)
+        _tell(failures)
         return response, length
 
     def refuse(self, response: Response) -> Response:
         """The answer to a body that is too large or too slow; nothing is recorded."""
         if self._observe is not None:
-            self._observe("too-large" if response.status == 413 else "too-slow", 0.0)
+            _tell(self._unobserved("too-large" if response.status == 413 else "too-slow", 0.0))
         return response
+
+    def _unobserved(self, reason: str, seconds: float) -> tuple[Failure, ...]:
+        """Tell the observer of an answer; gives how it failed."""
+        done = None if self._observe is None else tried("observe", self._observe, reason, seconds)
+        return (done,) if isinstance(done, Failure) else ()
+
+
+def _tell(failures: tuple[Failure, ...]) -> None:
+    # What a failure says names neither a token nor an address; its error might, and so might a traceback.
+    for failure in failures:
+        _LOG.error(_SAID.get(failure.where, "a reader was answered without the help of %s"), str(failure))

@@ -9,6 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
+from msgtrack._borders import above_zero, optional_functions
 from msgtrack.hits import Hit
 from msgtrack.redirect import Headers, RedirectHandler, Response
 from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, promised, utc_now
@@ -27,13 +28,18 @@ class TrackingApp:
     Args:
         handler: decides what each request means.
         record: takes each hit before the answer leaves, such as ``SegmentWriter(...).write``; None keeps nothing.
-            It must not raise for trouble of its own: the reader's answer does not wait for it to be well.
+            When it raises, the reader is answered all the same: the hit is lost, and the log ``msgtrack.web`` says so. It is
+            no coroutine function, which nobody would await.
             A request with too large a body (over :data:`MAX_BODY`) is refused and not recorded.
         on_shutdown: called when the server says goodbye, such as ``SegmentWriter(...).close``.
         body_seconds: how long a posted body may take to come; then the answer is 408, and the request is not recorded.
             It holds on servers that run on asyncio, as all but a few do.
         clock: gives the present; another clock lets a test or a demonstration run on a time scale of its own.
         observe: is told of each answer: its reason and the seconds it took, such as ``RequestMetrics(...).observe``.
+
+    Raises:
+        InvalidValue: ``handler`` has no ``handle``.
+        InvalidOption: a function is none, or an asynchronous one; ``body_seconds`` is not above zero.
     """
 
     def __init__(
@@ -47,6 +53,8 @@ class TrackingApp:
         observe: Observer | None = None,
     ) -> None:
         self._edge = Edge(handler, record=record, clock=clock, observe=observe)
+        optional_functions(on_shutdown=on_shutdown)
+        above_zero(body_seconds=body_seconds)
         self._on_shutdown = on_shutdown
         self._body_seconds = body_seconds
 

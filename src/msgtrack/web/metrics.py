@@ -1,4 +1,5 @@
-"""What a redirect server did, counted for Prometheus: answers by outcome, the time they took, hits that were lost.
+"""What a redirect server did, counted for Prometheus: answers by outcome, the time they took, hits that were lost,
+removed or are in doubt.
 
 Needs the extra ``prometheus``. No label holds anything that a client sent: no URL, no token, no address.
 """
@@ -26,6 +27,8 @@ class RequestMetrics:
     - ``msgtrack_answers_total{outcome}``: answers by the handler's reason; ``too-large`` and ``too-slow`` for bodies that were refused.
     - ``msgtrack_answer_seconds``: histogram of the time from a whole request to its answer, its hit being recorded.
     - ``msgtrack_hits_lost_total``: hits that were answered and could not be kept, as far as :meth:`lost` is told.
+    - ``msgtrack_hits_removed_total``: hits that stood in a segment which was removed or cut while it was written, see :meth:`removed`.
+    - ``msgtrack_hits_in_doubt_total``: hits that were written to a disk which could not be synced, see :meth:`in_doubt`.
 
     Args:
         registry: where the metrics are registered; ``prometheus_client.REGISTRY`` is the one of the whole process.
@@ -40,6 +43,12 @@ class RequestMetrics:
             buckets=_SECONDS,
         )
         self._lost = Counter("msgtrack_hits_lost", "Hits answered that could not be kept.", registry=registry)
+        self._removed = Counter(
+            "msgtrack_hits_removed", "Hits written to a segment that was removed or cut.", registry=registry
+        )
+        self._in_doubt = Counter(
+            "msgtrack_hits_in_doubt", "Hits written to a disk that could not be synced.", registry=registry
+        )
         self._by_outcome: dict[str, Counter] = {}
 
     def observe(self, reason: str, seconds: float) -> None:
@@ -53,3 +62,11 @@ class RequestMetrics:
     def lost(self, hits: int = 1) -> None:
         """Count hits that could not be kept."""
         self._lost.inc(hits)
+
+    def removed(self, hits: int = 1) -> None:
+        """Count hits whose segment was removed or cut; what a collector had read of them is not lost."""
+        self._removed.inc(hits)
+
+    def in_doubt(self, hits: int = 1) -> None:
+        """Count hits of which the disk said that it could not keep them."""
+        self._in_doubt.inc(hits)

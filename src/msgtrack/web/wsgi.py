@@ -23,13 +23,18 @@ class TrackingApp:
     Args:
         handler: decides what each request means.
         record: takes each hit before the answer leaves, such as ``SegmentWriter(...).write``; None keeps nothing.
-            It must not raise for trouble of its own: the reader's answer does not wait for it to be well.
+            When it raises, the reader is answered all the same: the hit is lost, and the log ``msgtrack.web`` says so. It is
+            no coroutine function, which nobody would await.
             A request with too large a body (over :data:`MAX_BODY`) is refused and not recorded.
         clock: gives the present; another clock lets a test run on a time scale of its own.
         observe: is told of each answer: its reason and the seconds it took, such as ``RequestMetrics(...).observe``.
 
     WSGI knows no goodbye: close what records by ``atexit`` or the server's own hook. A server that hands on neither
     ``RAW_URI`` nor ``REQUEST_URI`` has decoded the path already; the hit then holds it encoded anew.
+
+    Raises:
+        InvalidValue: ``handler`` has no ``handle``.
+        InvalidOption: a function is none, or an asynchronous one.
     """
 
     def __init__(

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
 from msgtrack.cli._exposure import _places, metrics_of_worker, shared_folder
+from msgtrack.cli._ledger import Ledger
+from msgtrack.hits import Hit
+from msgtrack.io import SegmentWriter
 
 pytest.importorskip("prometheus_client")
+from msgtrack.web.metrics import RequestMetrics
+
 ROOM = {"counter_0.db", "histogram_0.db", "counter_1.db", "histogram_1.db"}
 COUNTING = """
 import sys
@@ -133,3 +140,38 @@ def test_a_worker_that_has_no_room_goes_without_counting(tmp_path: Path, capsys:
     (tmp_path / "counter_0.db").write_bytes(b"\xff" * 65_536)
     run("import sys, pathlib; from msgtrack.cli._exposure import metrics_of_worker\n"
         "assert metrics_of_worker(pathlib.Path(sys.argv[1]), 0) is None", tmp_path)  # fmt: skip
+
+
+def test_each_hit_that_is_not_kept_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from prometheus_client import CollectorRegistry
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    registry = CollectorRegistry()
+
+    def counted() -> list[float | None]:
+        return [registry.get_sample_value(f"msgtrack_hits_{name}_total") for name in ("lost", "removed", "in_doubt")]
+
+    hit = Hit(method="GET", url="/a", received_at=datetime(2026, 3, 1, tzinfo=UTC))
+    ledger = Ledger(SegmentWriter(tmp_path, sync_seconds=0), RequestMetrics(registry))
+    ledger.record(hit)
+    assert counted() == [0, 0, 0]
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fdatasync", broken, raising=False)
+        patch.setattr(os, "fsync", broken)
+        ledger.record(hit)
+        assert counted() == [0, 0, 1]
+        ledger.record(hit)
+    assert counted() == [0, 0, 2]
+    ledger.record(hit)
+    for path in tmp_path.iterdir():
+        os.truncate(path, 0)
+    ledger.alarm()
+    # Of the open one; nobody looks at those that are closed.
+    assert counted() == [0, 1, 2]
+    ledger.close()
+    ledger.record(hit)
+    ledger.alarm()
+    assert counted() == [1, 1, 2]
+    assert not ledger.is_whole

@@ -157,6 +157,26 @@ def test_lost_hits_are_counted_for_prometheus(started: Callable[..., Started]) -
     assert metrics_of(said["metrics_port"])["msgtrack_hits_lost_total"] == 3
 
 
+@pytest.mark.skipif(os.name != "posix", reason="open files cannot be removed on this system")
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_removed_hits_are_counted_for_prometheus(started: Callable[..., Started], tmp_path: Path, workers: str) -> None:
+    pytest.importorskip("prometheus_client")
+    _, said = started("--metrics-port=0", f"--workers={workers}")
+    folder, port = tmp_path / "segments", said["metrics_port"]
+    assert [click(said["port"], number) for number in range(30)] == [302] * 30
+    counted = metrics_of(port)
+    assert counted["msgtrack_hits_removed_total"] == counted["msgtrack_hits_in_doubt_total"] == 0
+    for path in folder.iterdir():
+        path.unlink()
+    clicks, deadline = 30, time.monotonic() + 30
+    while (removed := metrics_of(port)["msgtrack_hits_removed_total"]) + len(kept(folder)) != clicks:
+        assert time.monotonic() < deadline
+        assert click(said["port"], clicks) == 302
+        clicks += 1
+    assert 0 < removed <= 30
+    assert metrics_of(port)["msgtrack_hits_lost_total"] == 0
+
+
 @pytest.mark.parametrize("workers", ["1", "2"])
 def test_who_is_being_answered_is_waited_for(started: Callable[..., Started], tmp_path: Path, workers: str) -> None:
     process, said = started(f"--workers={workers}")

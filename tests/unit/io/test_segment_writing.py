@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import shutil
 import subprocess
@@ -12,14 +13,15 @@ import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msgtrack.errors import InvalidOption, SourceError
+from msgtrack.errors import InvalidOption, InvalidValue, SourceError
 from msgtrack.hits import Hit, Rejected
-from msgtrack.io import SegmentFolder, SegmentHealth, SegmentWriter, _segment_files
+from msgtrack.io import SegmentFolder, SegmentHealth, SegmentWriter, _segment_files, compress_segments
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="open files cannot be removed or moved on this system")
@@ -67,8 +69,9 @@ class Disk:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.room = 1 << 40
         self.error = errno.ENOSPC
-        self._write, self._truncate = os.write, os.ftruncate
+        self._write, self._truncate, self._close = os.write, os.ftruncate, os.close
         monkeypatch.setattr(os, "write", self._written)
+        monkeypatch.setattr(os, "close", self._closed)
         monkeypatch.setattr(_segment_files, "write", self._written)
         monkeypatch.setattr(os, "ftruncate", self._truncated)
 
@@ -82,6 +85,12 @@ class Disk:
     def _truncated(self, fd: int, size: int) -> None:
         self.room += max(0, os.fstat(fd).st_size - size)
         self._truncate(fd, size)
+
+    def _closed(self, fd: int) -> None:
+        state = os.fstat(fd)
+        if not state.st_nlink:
+            self.room += state.st_size
+        self._close(fd)
 
 
 @pytest.fixture
@@ -198,6 +207,107 @@ def test_a_hit_that_no_reader_would_take_is_lost(tmp_path: Path) -> None:
         assert "too long" in writer.health().error
         assert writer.write(hit(2))
     assert (writer.lost, numbers(tmp_path)) == (1, [2])
+
+
+@POSIX
+@pytest.mark.parametrize("check_hits", [1, 4, 6])
+@pytest.mark.parametrize("looks", [False, True])
+def test_a_full_disk_has_room_when_the_segment_that_filled_it_is_removed(
+    tmp_path: Path, disk: Disk, check_hits: int, looks: bool
+) -> None:
+    with SegmentWriter(tmp_path, sync_seconds=600, check_hits=check_hits) as writer:
+        disk.room = 2_000
+        kept = 0
+        while writer.write(hit(kept)):
+            kept += 1
+        segments(tmp_path)[0].unlink()
+        # What nobody had looked at goes to the next one.
+        again = kept % check_hits
+        if looks:
+            health = writer.health()
+            assert (health.written, health.removed, health.lost) == (kept, kept - again, 1)
+            assert len(segments(tmp_path)) == 1
+        assert writer.write(hit(1_000))
+        health = writer.health()
+        assert (health.written, health.removed, health.lost, health.error) == (kept + 1, kept - again, 1, "")
+    assert numbers(tmp_path) == [*range(kept - again, kept), 1_000]
+
+
+@POSIX
+def test_a_segment_is_removed_from_a_full_disk_while_it_is_synced(
+    tmp_path: Path, disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its descriptor is the thread's until then, and so is its room."""
+    begun, go = threading.Event(), threading.Event()
+
+    def slow(fd: int) -> None:
+        if not begun.is_set():
+            place = os.fstat(fd).st_ino
+            begun.set()
+            assert go.wait(30)
+            assert os.fstat(fd).st_ino == place
+
+    monkeypatch.setattr(os, "fdatasync", slow, raising=False)
+    with SegmentWriter(tmp_path, sync_seconds=0.001, check_hits=100) as writer:
+        disk.room = 1_000
+        assert writer.write(hit(0))
+        assert begun.wait(30)
+        kept = 1
+        while writer.write(hit(kept)):
+            kept += 1
+        segments(tmp_path)[0].unlink()
+        assert not any(writer.write(hit(number)) for number in range(100, 110))
+        health = writer.health()
+        # Lines that nobody had looked at had no place to go to.
+        assert (health.written, health.removed, health.lost) == (0, 0, kept + 11)
+        go.set()
+        wait_until(lambda: writer.write(hit(200)))
+    health = writer.health()
+    assert (health.written, health.removed, health.in_doubt) == (1, 0, 0)
+    assert numbers(tmp_path) == [200]
+
+
+@POSIX
+@settings(max_examples=60)
+@given(
+    steps=st.lists(st.sampled_from(["write", "write", "write", "fill", "remove", "move", "look", "age"]), max_size=25),
+    room=st.integers(60, 1_500),
+    options=st.fixed_dictionaries(
+        {
+            "sync_seconds": st.sampled_from([0, 600]),
+            "check_hits": st.sampled_from([1, 3, 100]),
+            "max_bytes": st.sampled_from([300, 1 << 20]),
+        }
+    ),
+)
+def test_counts_are_exact_whatever_is_taken_from_a_full_disk(
+    tmp_path_factory: pytest.TempPathFactory, steps: list[str], room: int, options: dict[str, float]
+) -> None:
+    folder, away, clock = tmp_path_factory.mktemp("hits"), tmp_path_factory.mktemp("away"), Clock()
+    with pytest.MonkeyPatch.context() as patch:
+        disk, tried = Disk(patch), 0
+        with SegmentWriter(folder, max_age_seconds=100, clock=clock, **options) as writer:  # type: ignore[arg-type]
+            disk.room = room
+            for step in [*steps, "look"]:
+                if step == "write":
+                    writer.write(hit(tried))
+                    tried += 1
+                elif step == "fill":
+                    while tried < 200 and writer.write(hit(tried)):
+                        tried += 1
+                elif step == "look":
+                    writer.health()
+                elif step == "age":
+                    clock.now += 100
+                elif found := segments(folder):
+                    path = found[tried % len(found)]
+                    # The closed ones would have to be counted by whoever removes them.
+                    if writer._segment is not None and path == writer._segment.path:
+                        path.unlink() if step == "remove" else path.rename(away / path.name)
+            assert writer.written + writer.lost >= tried
+    found = numbers(folder) + numbers(away)
+    health = writer.health()
+    assert len(found) == len(set(found)) == health.written - health.removed
 
 
 # A disk that is not well when a writer begins ------------------------------------------------------------------------------
@@ -668,20 +778,33 @@ def test_forked_processes_write_segments_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "options",
+    ("name", "value"),
     [
-        {"max_bytes": 0},
-        {"max_age_seconds": 0},
-        {"max_age_seconds": float("nan")},
-        {"sync_seconds": -1},
-        {"sync_hits": 0},
+        ("max_bytes", 0),
+        ("sync_seconds", -1),
+        *itertools.product(
+            ["max_bytes", "max_age_seconds", "sync_seconds", "sync_hits", "check_hits"],
+            [float("nan"), -1, None, "1h", [], True],
+        ),
+        *itertools.product(["max_age_seconds", "sync_hits", "check_hits"], [0]),
+        ("clock", 5),
+        ("clock", None),
+        ("compress", "x"),
+        ("compress", None),
     ],
     ids=str,
 )
-def test_bad_options_are_named(tmp_path: Path, options: dict[str, float]) -> None:
-    with pytest.raises(InvalidOption, match=next(iter(options))):
-        SegmentWriter(tmp_path / "hits", **options)  # type: ignore[arg-type]
+def test_bad_options_are_named(tmp_path: Path, name: str, value: object) -> None:
+    with pytest.raises(InvalidOption, match=name):
+        SegmentWriter(tmp_path / "hits", **{name: value})  # type: ignore[arg-type]
     assert not (tmp_path / "hits").exists()
+
+
+@pytest.mark.parametrize("folder", [None, 5, b"hits", [], "hits\0here", Path("hits\0here")], ids=repr)
+@pytest.mark.parametrize("user", [SegmentWriter, SegmentFolder, compress_segments], ids=lambda user: user.__name__)
+def test_what_is_no_folder_is_named(user: Callable[[Any], object], folder: object) -> None:
+    with pytest.raises(InvalidValue, match=r"folder is text|no NUL"):
+        user(folder)
 
 
 def test_health_counts_from_the_start(tmp_path: Path) -> None:

@@ -8,12 +8,13 @@ import shutil
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from msgtrack.errors import SourceError
+from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.hits import Hit, Rejected
 from msgtrack.io import SegmentFolder, SegmentWriter
 
@@ -225,10 +226,20 @@ def test_closing_twice_is_fine(tmp_path: Path) -> None:
     writer.close()
 
 
-@pytest.mark.parametrize("position", ["x", "[]", '{"a": "b"}', "12"])
-def test_foreign_positions_are_refused(tmp_path: Path, position: str) -> None:
-    with pytest.raises(SourceError, match="position"):
+@pytest.mark.parametrize(
+    "position",
+    ["x", "[]", '{"a": "b"}', "12", '{"a": [1e999, 1]}', "[" * 100_000, 5, 0, b"x", b"{}", b"", True, {}, float("nan")],
+    ids=lambda position: repr(position)[:20],
+)
+def test_foreign_positions_are_refused(tmp_path: Path, position: Any) -> None:
+    with pytest.raises(SourceError, match="not a position"):
         list(SegmentFolder(tmp_path).read(position))
+
+
+@pytest.mark.parametrize("batch_lines", [0, -1, "5", None])
+def test_a_batch_holds_something(tmp_path: Path, batch_lines: Any) -> None:
+    with pytest.raises(InvalidOption, match="batch_lines"):
+        SegmentFolder(tmp_path, batch_lines=batch_lines)
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

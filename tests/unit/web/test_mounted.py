@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import importlib
+import logging
 import re
 import sys
 import types
@@ -100,9 +101,16 @@ def call(app: Any, target: str, **environ: Any) -> tuple[int, str | None]:
     return int(said[0].split()[0]), headers.get("location")
 
 
+class Breaking(list[Hit]):
+    """Takes no hit, and says in its error what nobody should read."""
+
+    def append(self, hit: Hit) -> None:
+        raise RuntimeError(f"no room for {hit.url}")
+
+
 @pytest.fixture(params=[by_flask, by_starlette, by_django], ids=lambda made: made.__name__)
 def mounted(request: pytest.FixtureRequest) -> Any:
-    hits: list[Hit] = []
+    hits: list[Hit] = Breaking() if "breaking" in request.fixturenames else []
     conf = sys.modules.get("django.conf")
     before = conf.settings._wrapped if conf is not None else None
     yield request.param(hits), hits
@@ -117,6 +125,26 @@ def test_it_answers_under_its_prefix_and_nothing_else(mounted: tuple[Ask, list[H
     assert ask("/t/nothing/here")[0] == 404
     assert [(hit.url, hit.received_at) for hit in hits] == [(CLICK, AT), ("/t/nothing/here", AT)]
     assert hits[0].received_at.tzinfo is UTC
+
+
+@pytest.fixture
+def breaking() -> None:
+    """What records in the test raises."""
+
+
+@pytest.mark.usefixtures("breaking")
+def test_a_record_that_raises_costs_the_hit_and_not_the_answer(
+    mounted: tuple[Ask, list[Hit]], caplog: pytest.LogCaptureFixture
+) -> None:
+    """R24: nor do frameworks hear of it, some of which write addresses to their own logs."""
+    ask, hits = mounted
+    with caplog.at_level(logging.DEBUG):
+        assert ask(CLICK) == (302, "https://shop.example/lamps")
+        assert ask("/t/nothing/here")[0] == 404
+    assert hits == []
+    ours = [record.getMessage() for record in caplog.records if record.name == "msgtrack.web"]
+    assert ours == ["a reader was answered, and the hit is lost because of record: RuntimeError"] * 2
+    assert "no room for" not in caplog.text
 
 
 def test_a_decoded_path_is_encoded_once_more() -> None:
