@@ -41,10 +41,14 @@ class TestStarlette(FrontendSuite):
         from msgtrack.web.starlette import tracking_mount
 
         def serving(handler, record, clock):
-            mount = tracking_mount("", handler, record=record, clock=clock)
+            mount = tracking_mount(self.prefix, handler, record=record, clock=clock)
             return servers.uvicorn_serving(applications.Starlette(routes=[mount]))
 
         return serving
+
+
+class TestStarletteMounted(TestStarlette):
+    prefix = "/t"
 
 
 class TestFlask(FrontendSuite):
@@ -57,10 +61,15 @@ class TestFlask(FrontendSuite):
 
         def serving(handler, record, clock):
             app = flask.Flask("shop")
-            app.register_blueprint(tracking_blueprint(handler, record=record, clock=clock))
+            blueprint = tracking_blueprint(handler, record=record, clock=clock)
+            app.register_blueprint(blueprint, url_prefix=self.prefix or None)
             return servers.waitress_serving(app)
 
         return serving
+
+
+class TestFlaskMounted(TestFlask):
+    prefix = "/t"
 
 
 @pytest.fixture
@@ -160,7 +169,9 @@ def test_a_server_that_can_less_is_known_by_name():
         "TestDjango": joined,
         "TestDjangoByAsgi": joined,
         "TestFlask": joined,
+        "TestFlaskMounted": joined,
         "TestStarlette": set(),
+        "TestStarletteMounted": set(),
         "TestWsgiOnGranian": {"any_bytes", "raw_paths", "separate_headers", "tells_cut_chunks"},
         "TestWsgiOnWaitress": joined,
     }

@@ -223,6 +223,21 @@ def test_the_suite_catches_the_fault(fault):
         FAULTS[fault](frontend)
 
 
+class LosesThePrefix(Faulty):
+    def change(self, scope):
+        scope["raw_path"] = scope["raw_path"].removeprefix(b"/t")
+
+
+def test_a_prefix_that_is_lost_is_caught():
+    def frontend(handler, record, clock):
+        return servers.uvicorn_serving(LosesThePrefix(handler, record, clock))
+
+    suite = FrontendSuite()
+    suite.prefix = "/t"
+    with pytest.raises(CAUGHT, match="other hits"):
+        suite.test_F1_every_answer_is_the_handlers(frontend)
+
+
 def test_every_test_of_the_suite_catches_something():
     caught = {test.__name__ for test in FAULTS.values()} | {"test_F9_requests_that_follow_each_other_are_told_apart"}
     # The same as of bodies whose length is not said.

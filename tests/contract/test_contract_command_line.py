@@ -38,9 +38,9 @@ def test_every_command_has_an_example_and_json(name: str, capsys: pytest.Capture
 
 OPTIONS = {
     "demo": ["--html", "--recipients", "--store", "--seed", "--open"],
-    "compile": ["--registry"],
-    "collect": ["--every", "--registry"],
-    "logs": ["--registry"],
+    "compile": ["--registry", "--url-format"],
+    "collect": ["--every", "--registry", "--url-format"],
+    "logs": ["--registry", "--url-format"],
     "serve": [
         "--segments",
         "--sync-seconds",
@@ -50,6 +50,11 @@ OPTIONS = {
         "--workers",
         "--trust-proxy",
         "--registry",
+        "--url-format",
+        "--access-log",
+        "--cookie-domain",
+        "--gpc",
+        "--client-ip",
     ],
 }
 

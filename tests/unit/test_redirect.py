@@ -269,6 +269,7 @@ def test_service_pages() -> None:
     """R43, R44."""
     health = ask("/r/test")
     assert (health.response.status, health.hit, health.reason) == (200, None, "health")
+    # The whole of it: neither build nor hosts nor addresses.
     assert health.response.body == b"<redir status='OK' date='2026-11-21 10:00:00.000Z'/>\n"
     robots = ask("/robots.txt")
     assert (robots.response.body, robots.hit) == (b"User-agent: *\nDisallow: /\n", None)

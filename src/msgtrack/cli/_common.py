@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from msgtrack.cli._charsets import UTF_8, Encoding, detect
-from msgtrack.errors import InvalidOption, UnreadableInput
+from msgtrack.errors import InvalidOption, InvalidValue, UnreadableInput
 from msgtrack.links import Keyring, Tracker
+from msgtrack.links.formats import base_of
 from msgtrack.links.tokens import KEY_LENGTH
 
 if TYPE_CHECKING:
     from msgtrack.io import ManifestRegistry
 
 __all__ = [
+    "URL_FORMATS",
     "Page",
     "add_tracker",
     "command",
@@ -30,6 +32,7 @@ __all__ = [
     "complain_if_away",
     "duration_seconds",
     "make_folder",
+    "named",
     "print_json",
     "printable",
     "progress",
@@ -42,6 +45,7 @@ __all__ = [
 ]
 
 _MAX_DURATION_SECONDS = 366 * 86_400
+URL_FORMATS = ("compact", "campaign")
 _LOOK_UP = "the folder where registered links are looked up"
 
 
@@ -75,19 +79,43 @@ def add_tracker(parser: argparse.ArgumentParser, *, registry: str = _LOOK_UP) ->
     parser.add_argument("--keys", required=True, metavar="FILE", help="secrets, one a line; the first one signs")
     parser.add_argument("--realm", default="", metavar="NAME", help="the tenant, bound in the keys (default: none)")
     parser.add_argument("--registry", metavar="DIR", help=registry)
+    parser.add_argument(
+        "--url-format",
+        default="compact",
+        choices=URL_FORMATS,
+        help="how tracked URLs look; campaign needs --registry (default: compact)",
+    )
 
 
 def tracker_of(args: argparse.Namespace, *, publishes: bool = False) -> Tracker:
     """The tracker that the arguments describe; one that publishes, and has a registry, writes links that need it.
 
     Raises:
-        InvalidOption: an option is unfit.
+        InvalidOption: an option is unfit, or lacks another one.
         UnreadableInput: the key file cannot be read, or the registry not be made.
         WeakSecret: a secret is too short.
     """
+    with named("base_url"):
+        base_url = base_of(args.base_url)
+    is_campaign = args.url_format == "campaign"
+    if is_campaign and args.registry is None:
+        raise InvalidOption("--url-format campaign needs --registry: such URLs hold no destinations")
     keyring, registry = read_keys(args.keys), _registry_of(args, publishes=publishes)
-    style = "registered" if publishes and registry is not None else "stateless"
-    return Tracker(args.base_url, keyring, registry, style, realm=args.realm)
+    style = "registered" if is_campaign or (publishes and registry is not None) else "stateless"
+    return Tracker(base_url, keyring, registry, style, args.url_format or "compact", realm=args.realm)
+
+
+@contextmanager
+def named(option: str) -> Iterator[None]:
+    """Name the option, as it is called in arguments, in what the library says of its value.
+
+    Raises:
+        InvalidValue: as in the block.
+    """
+    try:
+        yield
+    except InvalidValue as error:
+        raise type(error)(f"--{option.replace('_', '-')}: {error.message}", hint=error.hint) from None
 
 
 def _registry_of(args: argparse.Namespace, *, publishes: bool = False) -> ManifestRegistry | None:
@@ -95,17 +123,11 @@ def _registry_of(args: argparse.Namespace, *, publishes: bool = False) -> Manife
 
     if args.registry is None:
         return None
-    if not args.registry:
-        raise InvalidOption("--registry names no folder")
     return ManifestRegistry(args.registry, make=publishes)
 
 
 def complain_if_away(args: argparse.Namespace) -> None:
-    """Say so if the registry cannot be read now. That ends nothing: it may be there when a link needs it.
-
-    Raises:
-        InvalidOption: it has no name.
-    """
+    """Say so if the registry cannot be read now. That ends nothing: it may be there when a link needs it."""
     registry = _registry_of(args)
     if registry is None:
         return

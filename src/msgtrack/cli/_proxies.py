@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from msgtrack.cli._common import named
 from msgtrack.errors import InvalidOption
 
 if TYPE_CHECKING:
@@ -39,7 +40,10 @@ def proxies_of(args: argparse.Namespace) -> TrustedProxies | None:
 
     if args.trust_proxy:
         header = _HEADER if args.proxy_header is None else args.proxy_header
-        return TrustedProxies(networks=args.trust_proxy, header=header)
+        with named("proxy_header"):
+            TrustedProxies(header=header)
+        with named("trust_proxy"):
+            return TrustedProxies(networks=args.trust_proxy, header=header)
     if args.proxy_header is not None:
         raise InvalidOption(
             f"--proxy-header {args.proxy_header} does nothing without --trust-proxy: no proxy is believed",

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from msgtrack._borders import MAX_ID_BYTES, text_id
-from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, progress, tracker_of
+from msgtrack.cli._common import add_tracker, command, complain, duration_seconds, named, progress, tracker_of
 from msgtrack.cli._log_formats import add_log_format, log_format_of
 from msgtrack.errors import InvalidOption, StoreError, UnreadableInput
 from msgtrack.model import PeoplePolicy
@@ -74,9 +74,12 @@ def run(args: argparse.Namespace) -> int:
     from msgtrack.workflow import collect
 
     sources = _sources(args)
-    tracker, people = tracker_of(args), PeoplePolicy(key=args.people)
+    tracker = tracker_of(args)
+    with named("people"):
+        people = PeoplePolicy(key=args.people)
     clients = ClientReader() if args.clients else None
-    pause = duration_seconds(args.every) if args.every else None
+    with named("every"):
+        pause = duration_seconds(args.every) if args.every else None
     with ExitStack() as stack:
         # What does not open the first time is bad input; later it is a trouble that may pass.
         store: BaseStore | None = stack.enter_context(open_store(args.store))
@@ -129,8 +132,6 @@ def _named(argument: str) -> tuple[str, str]:
         if not path:
             raise InvalidOption(f"the source {argument!a:.80} names no path")
         return text_id(name), path
-    if not argument:
-        raise InvalidOption("a source has no path")
     try:
         whole = Path(argument).resolve()
     except (OSError, RuntimeError):  # a circle of links, or a working folder that is gone

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import evolve
 
-from msgtrack.cli._common import command, complain, print_json, printable, progress, tracker_of
+from msgtrack.cli._common import URL_FORMATS, command, complain, print_json, printable, progress, tracker_of
 from msgtrack.cli._log_formats import add_log_format, log_format_of
 from msgtrack.clients import ClientReader
 from msgtrack.decide import decide
@@ -33,7 +33,7 @@ __all__ = ["NAME", "add", "run"]
 NAME = "logs"
 
 _ACTIONS = ("parse", "detect", "rejects")
-_ONLY_PARSE = ("rejects", "rotated", "follow", "base_url", "keys", "realm", "registry", "clients")
+_ONLY_PARSE = ("rejects", "rotated", "follow", "base_url", "keys", "realm", "registry", "url_format", "clients")
 _EXAMPLES = 3
 _WIDTH = 200
 
@@ -73,6 +73,11 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--registry", metavar="DIR", help="parse: the folder where registered links are looked up")
     parser.add_argument(
+        "--url-format",
+        choices=URL_FORMATS,
+        help="parse: how tracked URLs look; campaign needs --registry (default: compact)",
+    )
+    parser.add_argument(
         "--clients",
         action="store_true",
         help="parse: read browser, system and device out of user agents, for events; needs the extra agents",
@@ -98,9 +103,9 @@ def _parse(args: argparse.Namespace) -> int:
     if (args.base_url is None) != (args.keys is None):
         raise InvalidOption("events need both --base-url and --keys", hint="leave both out for hits")
     tracker = None if args.base_url is None else tracker_of(args)
-    for_events = [name for name in ("clients", "registry") if getattr(args, name)]
+    for_events = [name for name in ("clients", "registry", "url_format") if getattr(args, name)]
     if for_events and tracker is None:
-        raise InvalidOption(f"--{for_events[0]} is for events, which need --base-url and --keys")
+        raise InvalidOption(f"--{for_events[0].replace('_', '-')} is for events, which need --base-url and --keys")
     clients = ClientReader() if args.clients else None
     paths = _paths(args.paths)
     if args.follow and (len(paths) > 1 or paths == ["-"]):

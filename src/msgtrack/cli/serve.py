@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import socket
@@ -26,16 +27,18 @@ from msgtrack.cli._common import (
     complain,
     complain_if_away,
     duration_seconds,
+    named,
     print_json,
     tracker_of,
 )
 from msgtrack.cli._exposure import Exposure, exposed, metrics_of_worker
 from msgtrack.cli._ledger import Ledger
+from msgtrack.cli._people import add_people, people_of
 from msgtrack.cli._proxies import add_proxies, proxies_of
 from msgtrack.errors import InvalidOption, MissingExtra, MsgtrackError, ServerError
-from msgtrack.model import PeoplePolicy
 
 if TYPE_CHECKING:
+    from msgtrack.redirect import RedirectHandler
     from msgtrack.web.metrics import RequestMetrics
 
 __all__ = ["NAME", "add", "run"]
@@ -43,6 +46,7 @@ __all__ = ["NAME", "add", "run"]
 NAME = "serve"
 _MAX_CLOCK_RATE = 1_000_000
 _MAX_WORKERS = 512
+_MAX_SYNC_SECONDS = 3_600
 
 
 def add(commands: Any) -> None:
@@ -75,7 +79,12 @@ def add(commands: Any) -> None:
         "--fallback-url", metavar="URL", help="where links lead that expired, or whose registry is away"
     )
     add_proxies(parser)
-    parser.add_argument("--people", default="cookie", metavar="KEY", help="cookie, hash or none (default: cookie)")
+    add_people(parser)
+    parser.add_argument(
+        "--access-log",
+        action="store_true",
+        help="one line a request on standard output; they hold addresses and tracked URLs",
+    )
     parser.add_argument(
         "--metrics-port", type=int, metavar="PORT", help="serve metrics for Prometheus there; 0 takes a free one"
     )
@@ -102,14 +111,18 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.workers <= _MAX_WORKERS:
         raise InvalidOption(f"--workers {args.workers} is not between 1 and {_MAX_WORKERS}")
     clock = _clock(args)
-    for duration in (args.request_timeout, args.segment_age):
-        duration_seconds(duration)  # What is none is refused before anything is begun.
+    # What is wrong is refused before anything is begun.
+    if not 0 <= args.sync_seconds <= _MAX_SYNC_SECONDS:
+        raise InvalidOption(f"--sync-seconds {args.sync_seconds} is not between 0 and {_MAX_SYNC_SECONDS}")
+    for duration in ("request_timeout", "segment_age"):
+        with named(duration):
+            duration_seconds(getattr(args, duration))
     with ExitStack() as stack:
         exposure = exposed(args, stack)
         listening = stack.enter_context(_listen(args.host, args.port))
         complain_if_away(args)
         if args.workers > 1:
-            tracker_of(args), proxies_of(args)  # What is wrong with them is better said once.
+            _answering(args)  # What is wrong with it is better said once.
             return _in_workers(args, listening, clock, exposure)
         return _serve(args, listening, clock, exposure.metrics, partial(_say, args, listening, exposure.port))
 
@@ -126,11 +139,10 @@ def _serve(
     import uvicorn
 
     from msgtrack.io import SegmentWriter
-    from msgtrack.redirect import RedirectHandler
     from msgtrack.web._uvicorn import impatient
     from msgtrack.web.asgi import TrackingApp
 
-    tracker, proxies = tracker_of(args), proxies_of(args)
+    handler_with = _answering(args)
     patience = duration_seconds(args.request_timeout)
     writer = SegmentWriter(
         args.segments,
@@ -139,15 +151,8 @@ def _serve(
         compress=args.compress,
     )
     ledger = Ledger(writer, metrics)
-    handler = RedirectHandler(
-        tracker,
-        people=PeoplePolicy(key=args.people),
-        fallback_url=args.fallback_url,
-        proxies=proxies,
-        health=ledger.alarm,
-    )
     app = TrackingApp(
-        handler,
+        handler_with(health=ledger.alarm),
         record=ledger.record,
         on_shutdown=ledger.close,
         body_seconds=patience,
@@ -160,13 +165,18 @@ def _serve(
         http=impatient(2 * patience),
         ws="none",
         log_level="warning",
-        access_log=False,
+        access_log=args.access_log,
         lifespan="on",
         server_header=False,
         # Uvicorn would believe whoever connects from this machine.
         proxy_headers=False,
         timeout_graceful_shutdown=max(1, ceil(2 * patience)),
     )
+    if args.access_log:
+        # Its lines are news, and only warnings are wanted of all else. One that cannot be written is left out: to say so
+        # of each request would fill another log.
+        logging.getLogger("uvicorn.access").setLevel(logging.INFO)
+        logging.raiseExceptions = False
     server = uvicorn.Server(config)
 
     def stop() -> None:
@@ -184,6 +194,22 @@ def _serve(
             # A server that had to hurry has not said goodbye to the application.
             ledger.close()
     return 0 if ledger.is_whole else 1
+
+
+def _answering(args: argparse.Namespace) -> Callable[..., RedirectHandler]:
+    """What makes the handler, of arguments that are fit for one."""
+    from msgtrack.redirect import RedirectHandler
+
+    handler_with = partial(
+        RedirectHandler,
+        tracker_of(args),
+        people=people_of(args),
+        fallback_url=args.fallback_url,
+        proxies=proxies_of(args),
+    )
+    with named("fallback_url"):
+        handler_with()
+    return handler_with
 
 
 def _in_workers(

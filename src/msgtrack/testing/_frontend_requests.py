@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import cache
 from random import Random
 
 from attrs import evolve
@@ -24,6 +25,7 @@ __all__ = [
     "beyond_ascii",
     "clicks",
     "cut",
+    "handlers",
     "methods",
     "ordinary",
     "paths",
@@ -38,7 +40,8 @@ ONE_CLICK = b"List-Unsubscribe=One-Click"
 FORM = (("Content-Type", "application/x-www-form-urlencoded"),)
 
 _BASE = "https://t.example.com"
-_TRACKER = Tracker(_BASE, Keyring.from_secrets("the secret of frontends under test"))
+_KEYRING = Keyring.from_secrets("the secret of frontends under test")
+_TRACKER = Tracker(_BASE, _KEYRING)
 _PAGE = _TRACKER.compile(
     html='<a href="https://shop.example/">a</a>'
     '<a href="https://SHOP.Example/Caf%C3%A9/ä?q=[1]&amp;r=%252F;x\'(2)#Frag">b</a>'
@@ -82,18 +85,26 @@ class _Twice(RedirectHandler):
 
 
 _DELIVERIES = {"autumn": Delivery(id="autumn", expired_url="https://shop.example/gone")}
-HANDLERS: dict[str, RedirectHandler] = {
-    "cookie": RedirectHandler(
-        _TRACKER,
-        deliveries=_DELIVERIES,
-        mirror=lambda resolution: f"<p>{resolution.message_id} café</p>",
-        preferences=lambda resolution: "https://shop.example/preferences",
-        new_source_id=_person,
-    ),
-    "hash": RedirectHandler(_TRACKER, people=PeoplePolicy(key="hash"), new_source_id=_person),
-    "twice": _Twice(_TRACKER, new_source_id=_person),
-}
-"""Each answers the same whenever it is asked, in this process or another."""
+
+
+@cache
+def handlers(prefix: str) -> dict[str, RedirectHandler]:
+    """Handlers of what is mounted there, by name; each answers the same whenever it is asked, in any process."""
+    tracker = Tracker(_BASE + prefix, _KEYRING)
+    return {
+        "cookie": RedirectHandler(
+            tracker,
+            deliveries=_DELIVERIES,
+            mirror=lambda resolution: f"<p>{resolution.message_id} café</p>",
+            preferences=lambda resolution: "https://shop.example/preferences",
+            new_source_id=_person,
+        ),
+        "hash": RedirectHandler(tracker, people=PeoplePolicy(key="hash"), new_source_id=_person),
+        "twice": _Twice(tracker, new_source_id=_person),
+    }
+
+
+HANDLERS = handlers("")
 
 
 def ordinary() -> list[Asked]:
@@ -245,9 +256,10 @@ def posted(*, chunked: bool) -> list[Asked]:
     return found
 
 
-def cut(*, chunked: bool) -> list[tuple[str, bytes]]:
+def cut(prefix: str, *, chunked: bool) -> list[tuple[str, bytes]]:
     """What is sent of requests whose body breaks off, each with a name; what a one-click needs has come by then."""
-    asked = Asked(name="", method="POST", target=OPT_OUT, headers=FORM, body=ONE_CLICK + b"&x=y", chunked=chunked)
+    target, body = prefix + OPT_OUT, ONE_CLICK + b"&x=y"
+    asked = Asked(name="", method="POST", target=target, headers=FORM, body=body, chunked=chunked)
     head, rest = asked.head(), asked.rest()
     so_far = head + rest[: rest.index(ONE_CLICK) + len(ONE_CLICK)]
     if not chunked:

@@ -48,10 +48,13 @@ class FrontendSuite:
     """What every server around the handler must do, over real HTTP: say what the handler says, and keep what it keeps.
 
     - **Must override**: the fixture ``frontend``.
-    - **May override**: ``raw_paths``, ``separate_headers``, ``any_bytes``, ``takes_chunks`` and ``tells_cut_chunks``,
-      where the server beneath cannot do better.
+    - **May override**: ``prefix``, where the frontend is mounted below the root; and ``raw_paths``, ``separate_headers``,
+      ``any_bytes``, ``takes_chunks`` and ``tells_cut_chunks``, where the server beneath cannot do better.
     - **Never touch**: the tests.
     """
+
+    prefix: str = ""
+    """Where it is mounted, such as ``/t``: stands before each path that is asked, and ends the tracker's ``base_url``."""
 
     raw_paths: bool = True
     """Whether the server hands on the path as it was sent; if not, it is compared as decoded once and encoded again."""
@@ -115,8 +118,8 @@ class FrontendSuite:
 
     def test_F5_the_answer_to_HEAD_has_no_body_and_the_length_of_that_of_GET(self, frontend: Frontend) -> None:
         """F5."""
-        with frontend(requests.HANDLERS["cookie"], list[Hit]().append, _clock) as port:
-            for asked in requests.ordinary():
+        with frontend(self._handler("cookie"), list[Hit]().append, _clock) as port:
+            for asked in self._under(requests.ordinary()):
                 if asked.method != "HEAD":
                     continue
                 with Line(port) as line:
@@ -134,36 +137,36 @@ class FrontendSuite:
 
     def test_F6_so_do_bodies_whose_length_is_not_said(self, frontend: Frontend) -> None:
         """F6."""
-        asked = requests.posted(chunked=True)
         if self.takes_chunks:
-            self._compare(frontend, asked)
+            self._compare(frontend, requests.posted(chunked=True))
             return
+        asked = self._under(requests.posted(chunked=True))
         hits: list[Hit] = []
-        with frontend(requests.HANDLERS["cookie"], hits.append, _clock) as port:
+        with frontend(self._handler("cookie"), hits.append, _clock) as port:
             for each, answer in zip(asked, ask_all(port, asked), strict=True):
                 assert 400 <= answer.status < 500, f"{each.name}: a body that is not read is answered {answer.status}"
         assert hits == []
 
     def test_F7_who_leaves_before_the_end_has_asked_nothing(self, frontend: Frontend) -> None:
         """F7."""
-        asked = requests.posted(chunked=False)[0]
+        (asked,) = self._under(requests.posted(chunked=False)[:1])
         hits: list[Hit] = []
-        with frontend(requests.HANDLERS["cookie"], hits.append, _clock) as port:
+        with frontend(self._handler("cookie"), hits.append, _clock) as port:
             with Line(port) as line:
                 line.send(asked.head() + asked.body[:-1])
             time.sleep(0.3)
-            ask_all(port, [requests.ordinary()[0]])
+            ask_all(port, self._under(requests.ordinary()[:1]))
         assert [hit.method for hit in hits] == ["GET"]
 
     def test_F7_so_has_who_sends_less_than_was_said(self, frontend: Frontend) -> None:
         """F7: whoever still listens hears 400, or nothing."""
-        self._break_off(frontend, requests.cut(chunked=False))
+        self._break_off(frontend, requests.cut(self.prefix, chunked=False))
 
     def test_F7_so_has_who_sends_chunks_without_their_end(self, frontend: Frontend) -> None:
         """F7."""
         if not self.tells_cut_chunks:
             pytest.skip("this server does not tell chunks that break off from those that are whole")
-        self._break_off(frontend, requests.cut(chunked=True))
+        self._break_off(frontend, requests.cut(self.prefix, chunked=True))
 
     def test_F8_a_hit_is_recorded_before_its_answer_leaves(self, frontend: Frontend) -> None:
         """F8: however long that takes."""
@@ -173,22 +176,18 @@ class FrontendSuite:
             time.sleep(0.1)
             hits.append(hit)
 
-        with frontend(requests.HANDLERS["cookie"], slowly, _clock) as port:
-            for number, asked in enumerate(requests.ordinary()[:3], start=1):
+        with frontend(self._handler("cookie"), slowly, _clock) as port:
+            for number, asked in enumerate(self._under(requests.ordinary()[:3]), start=1):
                 ask_all(port, [asked])
                 assert len(hits) == number, f"{asked.name}: answered before it was recorded"
 
     def test_F9_requests_that_follow_each_other_are_told_apart(self, frontend: Frontend) -> None:
         """F9: sent at once on one connection, each is answered in its turn, or not at all."""
-        asked = [
-            *requests.ordinary()[:6],
-            requests.posted(chunked=False)[0],
-            *requests.methods()[:5],
-            *requests.ordinary(),
-        ]
+        posted = requests.posted(chunked=False)[0]
+        asked = self._under([*requests.ordinary()[:6], posted, *requests.methods()[:5], *requests.ordinary()])
         hits: list[Hit] = []
         answers: list[Answer] = []
-        with frontend(requests.HANDLERS["cookie"], hits.append, _clock) as port, Line(port) as line:
+        with frontend(self._handler("cookie"), hits.append, _clock) as port, Line(port) as line:
             line.send(b"".join(each.head() + each.rest() for each in asked))
             for each in asked:
                 answers.append(line.receive(each.method))
@@ -200,7 +199,7 @@ class FrontendSuite:
     def test_F9_many_at_once_are_not_mixed_up(self, frontend: Frontend) -> None:
         """F9."""
         told = [
-            [Asked(name=f"message {number}", target=target) for target in requests.clicks(number)]
+            self._under([Asked(name=f"message {number}", target=target) for target in requests.clicks(number)])
             for number in range(100, 124)
         ]
         hits: list[Hit] = []
@@ -210,16 +209,22 @@ class FrontendSuite:
             with lock:
                 hits.append(hit)
 
-        with frontend(requests.HANDLERS["cookie"], record, _clock) as port, ThreadPoolExecutor(6) as pool:
+        with frontend(self._handler("cookie"), record, _clock) as port, ThreadPoolExecutor(6) as pool:
             answers = list(pool.map(lambda asked: ask_all(port, asked), told))
         for asked, got in zip(told, answers, strict=True):
             urls = {self._request(each).url for each in asked}
             self._judge(asked, got, [hit for hit in hits if hit.url in urls], "cookie")
         assert len(hits) == sum(map(len, told))
 
+    def _handler(self, name: str) -> RedirectHandler:
+        return requests.handlers(self.prefix)[name]
+
+    def _under(self, asked: Sequence[Asked]) -> list[Asked]:
+        return [evolve(each, target=self.prefix + each.target) for each in asked]
+
     def _break_off(self, frontend: Frontend, sent: Sequence[tuple[str, bytes]]) -> None:
         hits: list[Hit] = []
-        with frontend(requests.HANDLERS["cookie"], hits.append, _clock) as port:
+        with frontend(self._handler("cookie"), hits.append, _clock) as port:
             for name, data in sent:
                 with Line(port) as line:
                     line.send(data)
@@ -228,14 +233,15 @@ class FrontendSuite:
                         status = line.receive("POST").status
                     except (OSError, http.client.HTTPException):
                         status = None
-                ask_all(port, [requests.ordinary()[0]])
+                ask_all(port, self._under(requests.ordinary()[:1]))
                 assert status in {None, 400}, f"{name}: answered with {status}"
                 assert [hit.method for hit in hits] == ["GET"], f"{name}: a request that broke off was recorded"
                 hits.clear()
 
     def _compare(self, frontend: Frontend, asked: Sequence[Asked], *, handler: str = "cookie") -> None:
+        asked = self._under(asked)
         hits: list[Hit] = []
-        with frontend(requests.HANDLERS[handler], hits.append, _clock) as port:
+        with frontend(self._handler(handler), hits.append, _clock) as port:
             try:
                 answers = ask_all(port, asked)
             except (OSError, http.client.HTTPException) as error:
@@ -243,7 +249,7 @@ class FrontendSuite:
         self._judge(asked, answers, hits, handler)
 
     def _judge(self, asked: Sequence[Asked], answers: Sequence[Answer], hits: Sequence[Hit], handler: str) -> None:
-        expected = [self._expected(each, requests.HANDLERS[handler]) for each in asked]
+        expected = [self._expected(each, self._handler(handler)) for each in asked]
         for each, answer, outcome in zip(asked, answers, expected, strict=True):
             if outcome is None:
                 assert answer.status == 413, f"{each.name}: too large a body is answered with {answer.status}"

@@ -83,7 +83,7 @@ def test_a_source_may_be_named(tmp_path: Path, tracked: list[str], capsys: pytes
         (["/tmp/x\udcff"], "no UTF-8"),
         (["x\udcff=a"], "no UTF-8"),
         (["web="], "names no path"),
-        ([""], "no path"),
+        ([""], "--segments names no folder"),
         (["x" * 65 + "=a"], "64 bytes"),
     ],
 )

@@ -127,7 +127,7 @@ def bad_inputs(tmp_path: Path, keys: str, page: str) -> dict[str, tuple[list[str
             ["serve", "--segments", str(tmp_path / "s"), "--people", "dna", *tracker(keys)], "dna"
         ),
         "a negative wait": (
-            ["serve", "--port=0", "--segments", str(tmp_path / "s"), "--sync-seconds", "-1", *tracker(keys)], "sync_seconds"
+            ["serve", "--port=0", "--segments", str(tmp_path / "s"), "--sync-seconds", "-1", *tracker(keys)], "--sync-seconds -1.0"
         ),
         "a bad age": (
             ["serve", "--segments", str(tmp_path / "s"), "--segment-age", "old", *tracker(keys)], "old"

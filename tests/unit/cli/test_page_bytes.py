@@ -50,7 +50,8 @@ def test_the_authors_bytes_stay(name: str, tmp_path: Path) -> None:
         assert written != PAGES[name]
     import argparse
 
-    tracker = tracker_of(argparse.Namespace(keys=str(keys), base_url="https://t.example.com", realm="", registry=None))
+    given = {"base_url": "https://t.example.com", "realm": "", "registry": None, "url_format": None}
+    tracker = tracker_of(argparse.Namespace(keys=str(keys), **given))
     compiled = tracker.compile(html=read_html(str(page)).text, delivery_id="spring")
     again = read_html(str(out))
     assert again.encoding == encoding
