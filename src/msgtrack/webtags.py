@@ -159,8 +159,9 @@ class WebTags:
         track_visitors: whether browsers that followed no message get a person key; in an anonymous mode only.
         hex_job_ids: whether ``jobid`` is a delivery's number in hex, as in the reference, or its id as it is.
         identify: who the recipient of ``rcpid`` is: a function from :class:`TagRequest` to a
-            :class:`~msgtrack.model.Resolution` with outcome, delivery, message and policy, or None. Where a URL has
-            ``rcpid``, no session is looked at.
+            :class:`~msgtrack.model.Resolution` with outcome, delivery, message and policy, or None. One that is neither
+            ``valid`` nor ``anonymous``, or names nothing, is as None. Where a URL has ``rcpid``, no session is looked at;
+            without this function ``rcpid`` says nothing, and the session is.
     """
 
     tags: Mapping[str, WebTag] = field(default=(), converter=_by_identifier)
