@@ -328,7 +328,7 @@ def optional_amount(value: object) -> Decimal | None:
         return None
     try:
         amount = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):
         raise InvalidValue(f"expected an amount, got {shown(value)}") from None
     if not amount.is_finite():
         raise InvalidValue(f"expected a finite amount, got {shown(value)}")

@@ -627,8 +627,77 @@ def test_the_code_for_a_page_says_what_was_meant(identifier: str, kind: str, val
     assert quote(identifier, safe="") in code.split("</script>")[0]
 
 
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**14), max_value=10**14)
+    | st.integers(0, 10**14)
+    | st.floats(0.001, 1e14).map(lambda number: round(number, 4)),
+    st.integers(0, 10**14),
+)
+def test_numbers_are_read_as_they_were_given(amount: Decimal | float, article: int) -> None:
+    """R36."""
+    for number in (article, float(article)):
+        asked = TAGS.read(
+            Sources(tag_code("https://t.example.com/", PAID, {"amount": amount, "article": number})).sources[0]
+        )
+        assert asked is not None
+        assert (asked.amount, asked.article) == (Decimal(str(amount)), article)
+
+
+def test_code_for_a_page_is_made_of_what_is_fit() -> None:
+    """R36."""
+    assert "&amp;amount=12.5&amp;article=3" in tag_code(
+        "https://t.example.com", PAID, [("amount", 12.5), ("article", 3)]
+    )
+    for base in (
+        "javascript:alert(1)",
+        "//t.example.com/",
+        "t.example.com",
+        "",
+        "https://",
+        "https://t.example.com/?a",
+        None,
+        5,
+        "https://t.example.com/#",
+        'https://t.example.com/"',
+        "https://[::1",
+        "https://t.example.com/ a",
+        b"https://a",
+    ):
+        with pytest.raises(InvalidValue, match="base_url"):
+            tag_code(base, HOME)  # type: ignore[arg-type]
+    for tag in ("home", None, 5, WebTag):
+        with pytest.raises(InvalidValue, match="must be a WebTag"):
+            tag_code("https://t.example.com", tag)  # type: ignore[arg-type]
+    for bad in (
+        None,
+        5,
+        "amount",
+        b"a",
+        [5],
+        ["ab"],
+        [("a",)],
+        {5: "a"},
+        {"": "a"},
+        {"a": None},
+        {"a": True},
+        {"a": b"x"},
+        {"a": [1]},
+        {"a": float("nan")},
+        {"a": float("inf")},
+        {"a": Decimal("sNaN")},
+        {"a": 10**5_000},
+        {"a": "\ud800"},
+        {"\ud800": "a"},
+    ):
+        with pytest.raises(InvalidValue):
+            tag_code("https://t.example.com", HOME, bad)  # type: ignore[arg-type]
+
+
 def test_tags_are_checked() -> None:
     """R1, R39."""
+    for url in (None, 5, b"/r/1?tagid=home", ["tagid="]):
+        with pytest.raises(InvalidValue, match="must be text"):
+            TAGS.read(url)  # type: ignore[arg-type]
     for bad in ("", " a", "a|b", "x" * (MAX_TAG_BYTES + 1), "a\n"):
         with pytest.raises(InvalidValue, match="identifier"):
             WebTag(identifier=bad)
