@@ -6,7 +6,7 @@ attrs runs them as field converters, so a value that exists is a value that hold
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
@@ -81,6 +81,16 @@ def _refuse_wrong_names(cls: type, args: tuple[object, ...], given: dict[str, ob
     missing = [name for name, attribute in known.items() if attribute.default is NOTHING and name not in given]
     if missing:
         raise _MissingField(f"{cls.__name__} needs {', '.join(missing)}") from None
+
+
+def refuse_unknown(where: str, unknown: Mapping[str, object]) -> None:
+    """For what takes options: those that came by other names than it has.
+
+    Raises:
+        UnknownOption: there are any.
+    """
+    if unknown:
+        raise UnknownOption(f"{where} has no option {', '.join(map(repr, unknown))}")
 
 
 def text_id(value: object) -> str:
@@ -368,7 +378,7 @@ def optional_amount(value: object) -> Decimal | None:
         return None
     try:
         amount = value if isinstance(value, Decimal) else Decimal(str(value))
-    except InvalidOperation:
+    except (InvalidOperation, ValueError):
         raise InvalidValue(f"expected an amount, got {shown(value)}") from None
     if not amount.is_finite():
         raise InvalidValue(f"expected a finite amount, got {shown(value)}")

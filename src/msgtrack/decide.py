@@ -7,12 +7,14 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+from collections.abc import Callable
 from enum import StrEnum
 from typing import Any
 
 from attrs import evolve, frozen
 
 from msgtrack._trusted import trusted
+from msgtrack.errors import HookError
 from msgtrack.events import (
     Click,
     Event,
@@ -152,10 +154,13 @@ def decide(
         source: the name of the source, kept in the event.
         tags: the web tags there are, and whose visits are kept; None knows no tags.
 
-    Any hit gives a decision; nothing is raised. A hit means an event only when a reader asked (``GET``, no
+    Any hit gives a decision, whatever a client sent. A hit means an event only when a reader asked (``GET``, no
     prefetch), the URL is ours and not expired, the server that took it did not answer with an error, and the
     recipient's policy admits it. A ``POST`` means one on our own opt-out alone: ``Unsubscribed``, which names the
     message whatever the policy, because it is the recipient's own wish.
+
+    Raises:
+        HookError: ``identify`` of the web tags raised, or gave what is no Resolution.
     """
     found = meaning_of(hit, resolver, tags)
     event = None
@@ -279,8 +284,8 @@ def _unasked(hit: Hit, tag: WebTag) -> Reason | None:
 
 def _visitor(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> Resolution | None:
     """The message whose recipient visits, if it is known: by the page's own word, by the session, or by an earlier one."""
-    if asked.recipient is not None:
-        return None if tags.identify is None else tags.identify(asked)
+    if asked.recipient is not None and tags.identify is not None:
+        return _identified_by(tags.identify, asked)
     if hit.privacy or not isinstance(resolver, Sessions):
         return None
     if hit.session and (who := resolver.read_session(hit.session)).outcome is _VALID:
@@ -294,6 +299,22 @@ def _visitor(hit: Hit, resolver: Resolver, tags: WebTags, asked: TagRequest) -> 
         # The visit is of another delivery, of which no message of this recipient is known.
         return evolve(who, delivery_id=asked.delivery_id, message_id=None, pseudonym=None)
     return who
+
+
+def _identified_by(identify: Callable[[TagRequest], Resolution | None], asked: TagRequest) -> Resolution | None:
+    """What the application knows of whom a page names; None where that is nobody."""
+    try:
+        said: object = identify(asked)
+    except Exception as error:
+        raise HookError(
+            f"identify, of the web tags, raised {type(error).__name__}", hint="None is for those whom it does not know"
+        ) from error
+    if said is None:
+        return None
+    if not isinstance(said, Resolution):
+        raise HookError(f"identify, of the web tags, must give a Resolution or None, not {type(said).__name__}")
+    is_somebody = any(each is not None for each in (said.delivery_id, said.message_id, said.pseudonym))
+    return said if is_somebody and said.outcome in (_VALID, _ANONYMOUS) else None
 
 
 def _consent(resolution: Resolution, hit: Hit) -> Consent:

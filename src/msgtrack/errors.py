@@ -23,6 +23,7 @@
     │   ├── StoreClosed                   a store used after ``close``
     │   ├── EventsPurged                  a question that only events which were purged could answer
     │   └── SchemaMismatch                a database written by another version of the schema
+    ├── HookError                         a function of the application's that raised, or gave what it must not
     ├── SourceError                       a source of hits that cannot be read
     └── ServerError                       a server that cannot start (a busy port)
 
@@ -35,6 +36,7 @@ from __future__ import annotations
 __all__ = [
     "CompileError",
     "EventsPurged",
+    "HookError",
     "InvalidId",
     "InvalidOption",
     "InvalidValue",
@@ -215,6 +217,12 @@ class SchemaMismatch(StoreError):
     """A database was written by a version of the schema that this version does not read."""
 
     code = "schema-mismatch"
+
+
+class HookError(MsgtrackError):
+    """A function of the application's that raised (``__cause__`` says what), or gave what it must not."""
+
+    code = "hook"
 
 
 class SourceError(MsgtrackError):

@@ -16,7 +16,7 @@ from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from attrs import evolve, field, fields, frozen
 
@@ -159,8 +159,9 @@ class WebTags:
         track_visitors: whether browsers that followed no message get a person key; in an anonymous mode only.
         hex_job_ids: whether ``jobid`` is a delivery's number in hex, as in the reference, or its id as it is.
         identify: who the recipient of ``rcpid`` is: a function from :class:`TagRequest` to a
-            :class:`~msgtrack.model.Resolution` with outcome, delivery, message and policy, or None. Where a URL has
-            ``rcpid``, no session is looked at.
+            :class:`~msgtrack.model.Resolution` with outcome, delivery, message and policy, or None. One that is neither
+            ``valid`` nor ``anonymous``, or names nothing, is as None. Where a URL has ``rcpid``, no session is looked at;
+            without this function ``rcpid`` says nothing, and the session is.
     """
 
     tags: Mapping[str, WebTag] = field(default=(), converter=_by_identifier)
@@ -176,7 +177,13 @@ class WebTags:
         return partial(WebTags, **said | {"tags": tuple(self.tags.values())}), ()
 
     def read(self, url: str) -> TagRequest | None:
-        """What a URL says as that of a tag; None when it is none. Any text may be asked for."""
+        """What a URL says as that of a tag; None when it is none. Any text may be asked for.
+
+        Raises:
+            InvalidValue: it is no text.
+        """
+        if not isinstance(url, str):
+            raise InvalidValue(f"the URL of a tag must be text, not {shown(url)}")
         if "tagid=" not in url:
             return None
         place = _PLACE.search(url[:_MAX_URL])
@@ -223,22 +230,30 @@ class WebTags:
         return said if is_id else None
 
 
-def tag_code(base_url: str, tag: WebTag, parameters: Mapping[str, str] | Iterable[tuple[str, str]] = ()) -> str:
+def tag_code(
+    base_url: str,
+    tag: WebTag,
+    parameters: Mapping[str, str | float | Decimal] | Iterable[tuple[str, str | float | Decimal]] = (),
+) -> str:
     """HTML for the tagged page: a script that loads the tag past every cache, and an image where no scripts run.
 
     Args:
         base_url: that of the tracker.
         tag: the tag.
-        parameters: more of them, such as ``amount``; their values are fixed text.
+        parameters: more of them, such as ``amount``, as a mapping or as pairs; their values are fixed text or numbers.
 
     >>> print(tag_code("https://t.example.com/", WebTag(identifier="home")).splitlines()[-1])
     <noscript><img src="https://t.example.com/r/0?tagid=home%7Cw" width="1" height="1" alt=""></noscript>
+
+    Raises:
+        InvalidValue: the base URL is not http(s), the tag is no WebTag, or a parameter is neither text nor a number.
     """
+    base = _base(base_url) + "/r/"
+    if not isinstance(tag, WebTag):
+        raise InvalidValue(f"a tag must be a WebTag, not {shown(tag)}", hint="WebTag(identifier=...)")
     letter = "t" if tag.type is LinkType.TRANSACTION else "w"
-    given = parameters.items() if isinstance(parameters, Mapping) else parameters
-    pairs = [("tagid", f"{tag.identifier}|{letter}"), *given]
+    pairs = [("tagid", f"{tag.identifier}|{letter}"), *_pairs(parameters)]
     query = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in pairs)
-    base = base_url.rstrip("/") + "/r/"
     # Text of a script: what could end it, or is no line of it, is written as an escape.
     start, rest = (json.dumps(text).replace("<", "\\u003c") for text in (base, "?" + query))
     image = html.escape(f"{base}0?{query}")
@@ -246,3 +261,47 @@ def tag_code(base_url: str, tag: WebTag, parameters: Mapping[str, str] | Iterabl
         f"<script>new Image().src={start}+Math.random().toString(36).slice(2)+{rest}</script>\n"
         f'<noscript><img src="{image}" width="1" height="1" alt=""></noscript>'
     )
+
+
+def _base(base_url: str) -> str:
+    try:
+        parts = urlsplit(base_url if isinstance(base_url, str) else "")
+        is_fit = parts.scheme in ("http", "https") and bool(parts.hostname) and base_url.isprintable()
+    except ValueError:
+        is_fit = False
+    if not is_fit or not set(base_url).isdisjoint(' ?#"<>\\'):
+        raise InvalidValue(
+            f"base_url={shown(base_url)} is no http(s) URL without a query", hint="such as https://t.example.com"
+        )
+    return base_url.rstrip("/")
+
+
+def _pairs(parameters: object) -> list[tuple[str, str]]:
+    given: Any = parameters.items() if isinstance(parameters, Mapping) else parameters
+    found = []
+    for pair in items(given):
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise InvalidValue(f"parameters must be a mapping, or pairs of name and value, not {shown(pair)}")
+        name, value = pair
+        if not isinstance(name, str) or not name:
+            raise InvalidValue(f"the name of a parameter must be text, not {shown(name)}")
+        found.append((_encodable(name), _encodable(_written(name, value))))
+    return found
+
+
+def _written(name: str, value: object) -> str:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise InvalidValue(f"the parameter {shown(name)} must be text or a number, not {shown(value)}")
+    amount = optional_amount(value)
+    # As a float a whole number has a decimal, which a number of items must not have.
+    return f"{amount:f}".removesuffix(".0") if isinstance(value, float) else f"{amount:f}"
+
+
+def _encodable(text: str) -> str:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise InvalidValue(f"a parameter must be text that UTF-8 can write: {shown(text)}") from None
+    return text

@@ -16,7 +16,7 @@ from msgtrack._borders import text_id, utc
 from msgtrack._collecting import Collecting
 from msgtrack.clients import ClientReader
 from msgtrack.decide import Reason
-from msgtrack.errors import InvalidValue, NotSupported, SourceError
+from msgtrack.errors import HookError, InvalidValue, NotSupported, SourceError
 from msgtrack.events import Event, event_id
 from msgtrack.hits import Hit, Rejected
 from msgtrack.identity import Ordinals
@@ -61,7 +61,8 @@ def collect(
 
     Events and checkpoint of a batch move together, so a run may be killed anywhere and run again. Opens of one
     message within one calendar minute count once. A source that cannot be read fails the run, which says so; the
-    other sources are read all the same.
+    other sources are read all the same. So does one whose hits ``identify`` of the web tags raises for: it is read no
+    further than to the batch before, and that batch again by the next run.
 
     Returns:
         the record of the run, kept in the store too.
@@ -95,7 +96,7 @@ def run_of(sources: Mapping[str, Source | Iterable[Hit | Event | Rejected]], col
     for name, reader in readers.items():
         try:
             collector.read(name, reader)
-        except SourceError as error:
+        except (SourceError, HookError) as error:
             errors.append(f"{name}: {error}")
     same_start = sum(1 for _ in takewhile(lambda run: run.started_at >= started_at, store.runs()))
     record = WorkflowRun(

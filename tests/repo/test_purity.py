@@ -36,6 +36,7 @@ ALLOWED: dict[tuple[str, str], str] = {
 }
 # Who may catch whatever is raised, and why.
 CATCHES_ALL: dict[str, str] = {
+    "decide.py": "a function of the application raises what it likes, and is told as an error of ours that names it",
     "redirect/guarding.py": "functions and registries of the application raise what they like, and no reader is left with a 500",
     "io/_patience.py": "what a question raises in its thread is raised again in the thread that waits for the answer",
     "web/_edge.py": "what records and counts raises what it likes too, and another call for each click would be felt",

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from msgtrack import Delivery, Keyring, Policy, Tracker
 from msgtrack.decide import decide
-from msgtrack.errors import InvalidOption, InvalidValue, NaiveDatetime
+from msgtrack.errors import InvalidOption, InvalidValue, NaiveDatetime, UnknownOption
 from msgtrack.links import MemoryRegistry
 from msgtrack.redirect import PIXEL, Outcome, PeoplePolicy, RedirectHandler, Request
 
@@ -275,6 +275,17 @@ def test_service_pages() -> None:
     assert (robots.response.body, robots.hit) == (b"User-agent: *\nDisallow: /\n", None)
 
 
+def test_a_resolver_of_ones_own_will_do() -> None:
+    """R1."""
+
+    class Plain:
+        resolve, person_salt = TRACKER.resolve, TRACKER.person_salt
+
+    assert ask(CLICK, RedirectHandler(Plain(), new_source_id=lambda: "fresh-person-1")) == ask(CLICK)
+    with pytest.raises(InvalidValue, match="links cannot be given to a Plain"):
+        RedirectHandler(Plain(), MemoryRegistry())
+
+
 def test_bad_arguments_are_named() -> None:
     """R1."""
     with pytest.raises(NaiveDatetime):
@@ -287,6 +298,28 @@ def test_bad_arguments_are_named() -> None:
         RedirectHandler(TRACKER, fallback_url=5)  # type: ignore[arg-type]
     with pytest.raises(InvalidValue, match="PeoplePolicy"):
         RedirectHandler(TRACKER, people="hash")  # type: ignore[arg-type]
+    for tracker in (None, 5, "x", Tracker, object(), {}):
+        for links in (None, {}):
+            with pytest.raises(InvalidValue, match="tracker must be"):
+                RedirectHandler(tracker, links)  # type: ignore[arg-type]
+    for name, bad in (
+        ("links", 5),
+        ("links", {}),
+        ("links", MemoryRegistry),
+        ("deliveries", [1]),
+        ("deliveries", "x"),
+        ("new_source_id", 5),
+        ("new_source_id", None),
+        ("health", 5),
+        ("app_links", 5),
+        ("texts", 5),
+        ("texts", "en"),
+        ("texts", [5]),
+    ):
+        with pytest.raises(InvalidValue, match="sequence" if name == "texts" and bad != [5] else name):
+            RedirectHandler(TRACKER, **{name: bad})  # type: ignore[arg-type]
+    with pytest.raises(UnknownOption, match="RedirectHandler has no option 'fallback'"):
+        RedirectHandler(TRACKER, fallback="https://late.example/")  # type: ignore[arg-type]
     for bad in (None, 5, [("a",)], [("a", 5)], "text"):
         with pytest.raises(InvalidValue, match="headers"):
             Request(method="GET", url="/", headers=bad, received_at=AT)  # type: ignore[arg-type]

@@ -29,10 +29,10 @@ from typing import Generic, TypeVar
 
 from attrs import evolve
 
-from msgtrack._borders import switch
+from msgtrack._borders import shown, switch
 from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, UnreadableInput
 from msgtrack.links.alphabet import ALPHABET, is_token_text
-from msgtrack.links.registry import HasLinks, refuse_other
+from msgtrack.links.registry import HasLinks, links_of, refuse_other
 from msgtrack.links.retargeting import retargeted
 from msgtrack.links.tokens import KEY_LENGTH
 from msgtrack.model import TrackedLink
@@ -58,6 +58,7 @@ class ManifestRegistry:
 
     Raises:
         InvalidOption: ``keep`` is below 1, or ``make`` is neither True nor False.
+        InvalidValue: ``folder`` is no path.
         UnreadableInput: the folder cannot be made.
 
     A file name is a hash, whatever a delivery is called. While the folder is away, links that are in memory are found
@@ -67,7 +68,7 @@ class ManifestRegistry:
     def __init__(self, folder: str | os.PathLike[str], *, keep: int = 256, make: bool = True) -> None:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise InvalidOption(f"keep={keep!r:.80} must be a whole number of at least 1")
-        self._folder = Path(folder)
+        self._folder = _folder(folder)
         self._manifests = self._folder / "manifests"
         self._keys = self._folder / "keys"
         if switch("make", make):
@@ -89,10 +90,10 @@ class ManifestRegistry:
 
         Raises:
             InvalidValue: a key is taken by another link (of another delivery, or with another destination), or is no
-                key.
+                key; or it is no compiled message.
             UnreadableInput: a file cannot be written, or is damaged.
         """
-        links = {link.key: link for link in compiled.links}
+        links = {link.key: link for link in links_of(compiled)}
         if not links:
             return
         for key in links:
@@ -246,6 +247,17 @@ class _Kept(Generic[_ValueT]):
 
     def __len__(self) -> int:
         return len(self._values)
+
+
+def _folder(folder: object) -> Path:
+    path = Path(folder) if isinstance(folder, str | os.PathLike) else None
+    try:
+        is_fit = path is not None and b"\0" not in os.fsencode(path)
+    except UnicodeEncodeError:
+        is_fit = False
+    if path is None or not is_fit:
+        raise InvalidValue(f"folder={shown(folder)} is no path of a folder")
+    return path
 
 
 def _name_in(lines: bytes, key: str) -> str | None:

@@ -13,11 +13,11 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from msgtrack._borders import shown
+from msgtrack._borders import shown, switch
 from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, StoreError
 from msgtrack.io._patience import Patience
 from msgtrack.links.alphabet import is_token_text
-from msgtrack.links.registry import HasLinks, refuse_other
+from msgtrack.links.registry import HasLinks, links_of, refuse_other
 from msgtrack.links.retargeting import retargeted
 from msgtrack.links.tokens import KEY_LENGTH
 from msgtrack.model import TrackedLink
@@ -58,7 +58,8 @@ class StoreRegistry:
         clock: gives seconds that only grow.
 
     Raises:
-        InvalidOption: ``keep`` is below 1, or a time is negative.
+        InvalidOption: ``keep`` is below 1, a time is negative, or ``scan`` is neither True nor False.
+        InvalidValue: ``store`` is no store, or ``clock`` no function.
 
     A store keeps one link by delivery and id: the contents of one delivery must number theirs apart, by
     ``compile(links_before=...)``. Safe to use from any number of threads.
@@ -86,10 +87,15 @@ class StoreRegistry:
         }.items():
             if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
                 raise InvalidOption(f"{name}={shown(seconds)} must be a number of seconds")
+        methods = (getattr(store, name, None) for name in ("links", "put"))
+        if isinstance(store, type) or not all(callable(method) for method in methods):
+            raise InvalidValue(f"store must be a Store, not {shown(store)}", hint='open_store("sqlite:///...")')
+        if not callable(clock):
+            raise InvalidValue(f"clock must be a function that gives seconds, not {shown(clock)}")
         self._store = store
         self._keep = keep
         self._fresh, self._unknown, self._retry = fresh_seconds, unknown_seconds, retry_seconds
-        self._scan = scan
+        self._scan = switch("scan", scan)
         self._clock = clock
         self._known: OrderedDict[str, _Known] = OrderedDict()
         self._strangers: OrderedDict[str, float] = OrderedDict()
@@ -107,10 +113,10 @@ class StoreRegistry:
 
         Raises:
             InvalidValue: a key is none, or is taken by another link; or the store has another link of this delivery and
-                id.
+                id; or it is no compiled message.
             StoreError: the store fails.
         """
-        links = {link.key: link for link in compiled.links}
+        links = {link.key: link for link in links_of(compiled)}
         if not links:
             return
         for key in links:

@@ -72,9 +72,22 @@ def check_links(
         at: the moment at which links may be over; None: none is.
 
     Raises:
-        InvalidValue: something in the archive is neither a SentLink nor text.
+        InvalidValue: the archive is none (one URL alone, too), or something in it is neither a SentLink nor text; ``tracker``
+            is none.
     """
-    moment = optional_utc(at)
+    # Looked at now, and not when the first link is asked for.
+    if isinstance(links, str | bytes | bytearray) or not isinstance(links, Iterable):
+        raise InvalidValue(f"an archive is a sequence of SentLinks and URLs, not {shown(links)}")
+    if (
+        isinstance(tracker, type)
+        or not callable(getattr(tracker, "resolve", None))
+        or not hasattr(tracker, "url_format")
+    ):
+        raise InvalidValue(f"tracker must be a Tracker, not {shown(tracker)}", hint="Tracker(base_url, keyring)")
+    return _checks(links, tracker, optional_utc(at))
+
+
+def _checks(links: Iterable[SentLink | str], tracker: _Tracker, moment: datetime | None) -> Iterator[LinkCheck]:
     for one in links:
         if not isinstance(one, SentLink | str):
             raise InvalidValue(f"an archive holds SentLinks and URLs, not {shown(one)}")

@@ -12,12 +12,13 @@ from typing import Protocol, runtime_checkable
 
 from attrs import evolve
 
+from msgtrack._borders import items, shown
 from msgtrack.errors import InvalidValue
 from msgtrack.links.retargeting import retargeted
 from msgtrack.model import TrackedLink
 from msgtrack.upkeep import AuditEntry
 
-__all__ = ["HasLinks", "LinkRegistry", "MemoryRegistry", "refuse_other"]
+__all__ = ["HasLinks", "LinkRegistry", "MemoryRegistry", "links_of", "refuse_other"]
 
 
 class HasLinks(Protocol):
@@ -52,6 +53,9 @@ class MemoryRegistry:
     >>> registry = MemoryRegistry()
     >>> registry.find("00000000") is None
     True
+
+    Raises:
+        InvalidValue: ``links`` are none.
     """
 
     def __init__(self, links: Iterable[TrackedLink] = ()) -> None:
@@ -63,9 +67,10 @@ class MemoryRegistry:
         """Make the links of a compiled message known; publishing it again changes nothing.
 
         Raises:
-            InvalidValue: a key is taken by another link (of another delivery, or with another destination).
+            InvalidValue: a key is taken by another link (of another delivery, or with another destination), or it is no
+                compiled message.
         """
-        self._add(compiled.links)
+        self._add(links_of(compiled))
 
     def find(self, key: str) -> TrackedLink | None:
         """The link of a key, or None."""
@@ -87,13 +92,36 @@ class MemoryRegistry:
         return tuple(self._audits)
 
     def _add(self, links: Iterable[TrackedLink]) -> None:
-        new = {link.key: link for link in links}
+        new = {link.key: link for link in _links(links, "a registry holds TrackedLinks")}
         for key, link in new.items():
             known = self._links.get(key, link)
             refuse_other(known, link)
             # Publishing again does not lead back what was led elsewhere since.
             new[key] = evolve(link, target_url=known.target_url) if known.target_url else link
         self._links.update(new)
+
+
+def links_of(compiled: HasLinks) -> tuple[TrackedLink, ...]:
+    """The links to publish.
+
+    Raises:
+        InvalidValue: it carries none.
+    """
+    try:
+        links: object = compiled.links
+    except AttributeError:
+        raise InvalidValue(
+            f"publish takes a compiled message, not {shown(compiled)}", hint="Tracker.compile(...)"
+        ) from None
+    return _links(links, "publish takes what has TrackedLinks as its links")
+
+
+def _links(links: object, rule: str) -> tuple[TrackedLink, ...]:
+    found = items(links) if isinstance(links, Iterable) and not isinstance(links, str | bytes) else (links,)
+    for link in found:
+        if not isinstance(link, TrackedLink):
+            raise InvalidValue(f"{rule}, not {shown(link)}")
+    return found
 
 
 def refuse_other(known: TrackedLink, link: TrackedLink) -> None:

@@ -16,6 +16,7 @@ from msgtrack.errors import InvalidValue
 from msgtrack.events import event_id
 from msgtrack.links.decisions import LinkReason
 from msgtrack.links.destinations import destination
+from msgtrack.links.syntaxes import SYNTAXES, TagKind, by_name
 from msgtrack.model import TrackedLink
 from msgtrack.upkeep import AuditEntry
 
@@ -35,7 +36,9 @@ def retargeted(
     """
     if link is None:
         raise InvalidValue(f"no link of the key {shown(key)} was published here")
-    if not isinstance(url, str) or (url and (destination(url, base="") != (url, LinkReason.TRACKED) or "<%" in url)):
+    if not isinstance(url, str) or (
+        url and (destination(url, base="") != (url, LinkReason.TRACKED) or _is_template(url))
+    ):
         raise InvalidValue(f"a link can lead to an http(s) URL without placeholders, not to {shown(url)}")
     moment = utc(at)
     said = {
@@ -56,3 +59,9 @@ def retargeted(
         done={"links": 1},
     )
     return evolve(link, target_url=url), entry
+
+
+def _is_template(url: str) -> bool:
+    """Whether a URL has a placeholder of any language that we know: nobody would fill it in any more."""
+    # What only begins like one is none: "{%22" is an escape.
+    return "<%" in url or any(tag.kind is not TagKind.BROKEN for name in SYNTAXES for tag in by_name(name).tags(url))

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Never
 
-from msgtrack._borders import count, one_of, optional_utc, switch, text_id, utc
-from msgtrack.errors import CompileError, InvalidOption, InvalidValue, UnknownOption
+from msgtrack._borders import count, one_of, optional_utc, refuse_unknown, switch, text_id, utc
+from msgtrack.errors import CompileError, InvalidOption, InvalidValue
 from msgtrack.links.addresses import is_script
 from msgtrack.links.campaign import CampaignFormat
 from msgtrack.links.compile import Compiler
@@ -71,7 +71,7 @@ class Tracker(HostedUrls, MailAddresses, SessionTokens):
         conceal_ids: bool = False,
         **unknown: Never,
     ) -> None:
-        _refuse("Tracker", unknown)
+        refuse_unknown("Tracker", unknown)
         if not isinstance(keyring, Keyring):
             raise InvalidValue(
                 f"keyring must be a Keyring, not {type(keyring).__name__}", hint="Keyring.from_secrets(...)"
@@ -143,7 +143,7 @@ class Tracker(HostedUrls, MailAddresses, SessionTokens):
             InvalidValue: a part is not text; the id or an option is unfit.
             InvalidId: the URL format cannot write the delivery's id.
         """
-        _refuse("compile", unknown)
+        refuse_unknown("compile", unknown)
         for name, part in (("html", html), ("text", text)):
             if part is not None and not isinstance(part, str):
                 raise InvalidValue(
@@ -313,11 +313,6 @@ def _expanded(draft: Draft, syntax: Syntax, source: str, loaders: Mapping[str, o
         )
     draft.indexes[part] = expanded
     return expanded.text
-
-
-def _refuse(where: str, unknown: Mapping[str, object]) -> None:
-    if unknown:
-        raise UnknownOption(f"{where} has no option {', '.join(map(repr, unknown))}")
 
 
 def _format(url_format: str | UrlFormat, base_url: str) -> UrlFormat:

@@ -6,11 +6,11 @@ import copy
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any, Protocol, TypeVar
+from typing import Any, Never, Protocol, TypeVar
 
 from attrs import evolve
 
-from msgtrack._borders import shown, switch
+from msgtrack._borders import refuse_unknown, shown, switch
 from msgtrack._trusted import trusted
 from msgtrack.decide import Meaning, Reason, meaning_of
 from msgtrack.errors import InvalidOption, InvalidValue
@@ -75,6 +75,7 @@ class RedirectHandler:
     Raises:
         InvalidOption: ``fallback_url`` is not http(s), or ``block_unsigned`` is neither True nor False.
         InvalidValue: another argument is not what it must be.
+        UnknownOption: there is no argument of this name.
     """
 
     def __init__(
@@ -97,7 +98,21 @@ class RedirectHandler:
         health: Callable[[], str] | None = None,
         app_links: AppLinks | None = None,
         favicon: bytes | None = None,
+        **unknown: Never,
     ) -> None:
+        refuse_unknown("RedirectHandler", unknown)
+        # A class has the methods too, and none of them can be called.
+        if isinstance(tracker, type) or not isinstance(tracker, Resolver):
+            raise InvalidValue(
+                f"tracker must be a Tracker, or resolve and person_salt as it does, not {shown(tracker)}",
+                hint="Tracker(base_url, keyring)",
+            )
+        if links is not None:
+            tracker = _with_links(tracker, links)
+        if deliveries is not None and not callable(getattr(deliveries, "get", None)):
+            raise InvalidValue(f"deliveries must give deliveries by id (get), not {shown(deliveries)}")
+        if not callable(new_source_id):
+            raise InvalidValue(f"new_source_id must be a function without arguments, not {shown(new_source_id)}")
         hooks = {"mirror": mirror, "preferences": preferences, "check": check, "language": language}
         for name, hook in hooks.items():
             if hook is not None and not callable(hook):
@@ -116,9 +131,6 @@ class RedirectHandler:
             self._fallback = location(fallback_url) if isinstance(fallback_url, str) else None
             if self._fallback is None:
                 raise InvalidOption(f"fallback_url={fallback_url!r:.120} is no http(s) URL")
-        if links is not None:
-            tracker = copy.copy(tracker)
-            tracker.registry = links  # type: ignore[attr-defined]  # every tracker has one; the Resolver protocol need not
         self._resolver = tracker
         self._deliveries = deliveries if deliveries is not None else {}
         self._hooks = {HostedPage.MIRROR: mirror, HostedPage.PREFERENCES: preferences}
@@ -309,6 +321,17 @@ class _Exchange:
         if handler._language is not None and resolution.delivery_id is not None:
             wanted = self._got(tried("language", _language, handler._language, resolution))
         return texts_for(handler._languages, wanted, self._request.header("accept-language"))
+
+
+def _with_links(tracker: Resolver, links: object) -> Resolver:
+    """A resolver like this one, with a registry that is not its own."""
+    if isinstance(links, type) or not callable(getattr(links, "find", None)):
+        raise InvalidValue(f"links must be a registry that finds links by key (find), not {shown(links)}")
+    if not hasattr(tracker, "registry"):
+        raise InvalidValue(f"links cannot be given to a {type(tracker).__name__}: it has no registry")
+    tracker = copy.copy(tracker)
+    tracker.registry = links
+    return tracker
 
 
 def _admitted(check: Callable[[Resolution], bool], resolution: Resolution) -> bool:

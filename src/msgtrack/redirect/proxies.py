@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from itertools import islice
 
 from attrs import field, frozen
 
 from msgtrack._borders import closed, flag, one_of, shown, texts
-from msgtrack.errors import InvalidOption
+from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.redirect.exchange import Request
 
 __all__ = ["TrustedProxies", "truncated_address"]
@@ -19,7 +20,17 @@ _Network = IPv4Network | IPv6Network
 _MAX_HEADER = 4_096
 _MAX_HOPS = 32
 _V4_BITS, _V6_BITS = 24, 48
-_FOR = re.compile(r'\bfor\s*=\s*("(?:[^"\\]|\\.)*"|[^\s;,"]+)', re.IGNORECASE)
+# One pair of RFC 7239, or none, up to what separates it from the one before: of text that is read backwards, where a quote is
+# followed by the backslashes that escape it, if they are odd in number. There is one way to match any text, so it takes linear time.
+_ESCAPED = r"\\(?:\\\\)*(?!\\)"
+_PAIR = re.compile(
+    rf"""[ \t]*+
+    (?: (?P<value> "(?!{_ESCAPED}) (?: [^"\\]++ | \\ | "(?={_ESCAPED}) )* "(?!\\) | [^\s;,"\\=]++ )
+        = (?P<name> [A-Za-z0-9!#$%&'*+.^_`|~-]++ )
+    )?
+    [ \t]*+ (?P<before> [;,] | \Z )""",
+    re.VERBOSE,
+)
 
 
 def _networks(value: Iterable[str]) -> tuple[_Network, ...]:
@@ -60,15 +71,23 @@ class TrustedProxies:
     def client_of(self, request: Request) -> str:
         """The client's address: that of the last hop that is no proxy of ours; empty where nobody knows one.
 
-        A hop that is no address ends the search at the one before it, which vouched for nothing readable.
+        A hop that is no address ends the search at the one before it, which vouched for nothing readable; so does an element
+        of ``Forwarded`` that says none, or cannot be read.
+
+        Raises:
+            InvalidValue: ``request`` is no Request.
         """
+        if not isinstance(request, Request):
+            raise InvalidValue(f"client_of takes a Request, not {shown(request)}")
         peer = _address(request.client_ip)
         if not (self.local if peer is None and not request.client_ip else self._trusts(peer)):
             return "" if peer is None else str(peer)
-        said = ",".join(request.headers.every(self.header))[-_MAX_HEADER:]
-        hops = [_unquoted(hop) for hop in _FOR.findall(said)] if self.header == "forwarded" else said.split(",")
+        said = ",".join(request.headers.every(self.header))
+        if len(said) > _MAX_HEADER:
+            # What is cut in two may look like another address: this makes it none.
+            said = "\0" + said[-_MAX_HEADER:]
         found = peer
-        for hop in reversed(hops[-_MAX_HOPS:]):
+        for hop in islice(_forwarded(said) if self.header == "forwarded" else reversed(said.split(",")), _MAX_HOPS):
             address = _address(hop)
             if address is None:
                 break
@@ -86,7 +105,12 @@ def truncated_address(address: str) -> str:
 
     >>> truncated_address("192.0.2.77"), truncated_address("2001:db8:1:2::3")
     ('192.0.2.0', '2001:db8:1::')
+
+    Raises:
+        InvalidValue: it is no text.
     """
+    if not isinstance(address, str):
+        raise InvalidValue(f"an address must be text, not {shown(address)}")
     found = _address(address)
     if found is None:
         return ""
@@ -94,8 +118,34 @@ def truncated_address(address: str) -> str:
     return str(ip_network((int(found), bits) if found.version == 4 else (found, bits), strict=False).network_address)
 
 
+def _forwarded(said: str) -> Iterator[str]:
+    """Whom each element of ``Forwarded`` is for, the last first; empty text, and the end, at one that says none or cannot be read.
+
+    Backwards, because the end was written by who is believed: whatever quote was left open before it changes nothing there.
+    """
+    backwards = said[::-1]
+    at = 0
+    pairs: dict[str, str] = {}
+    while (pair := _PAIR.match(backwards, at)) is not None:
+        name, value, before = pair["name"], pair["value"], pair["before"]
+        if name is not None:
+            name = name[::-1].lower()
+            if name in pairs:
+                break
+            pairs[name] = value[::-1]
+        if before != ";" and pairs:
+            if "for" not in pairs:
+                break
+            yield _unquoted(pairs["for"])
+            pairs = {}
+        if not before:
+            return
+        at = pair.end()
+    yield ""
+
+
 def _unquoted(value: str) -> str:
-    return re.sub(r"\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
+    return re.sub(r"(?s)\\(.)", r"\1", value[1:-1]) if value.startswith('"') else value
 
 
 def _address(text: str) -> _Address | None:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 from attrs import field, frozen
 
-from msgtrack._borders import closed, one_of, shown
+from msgtrack._borders import closed, items, one_of, shown
 from msgtrack._borders import text as as_text
 from msgtrack.errors import InvalidOption, InvalidValue
 
@@ -75,7 +75,7 @@ def languages_of(texts: PageTexts | Iterable[PageTexts]) -> dict[str, PageTexts]
     Raises:
         InvalidValue: there are none, one is no PageTexts, or two are of one language.
     """
-    given = (texts,) if isinstance(texts, PageTexts) else tuple(texts)
+    given = (texts,) if isinstance(texts, PageTexts) else items(texts)
     found: dict[str, PageTexts] = {}
     for one in given:
         if not isinstance(one, PageTexts):

@@ -236,12 +236,24 @@ def test_keys_and_ids_are_taken_once() -> None:
         {"unknown_seconds": "x"},
         {"retry_seconds": float("nan")},
         {"wait_seconds": -0.1},
+        {"scan": "x"},
+        {"scan": None},
     ],
 )
 def test_options_are_checked(options: dict[str, Any]) -> None:
     """R46."""
     with pytest.raises(InvalidOption, match=next(iter(options))):
         StoreRegistry(open_store("memory:"), **options)
+
+
+def test_a_registry_needs_a_store_and_a_clock() -> None:
+    """R46."""
+    for store in (None, "sqlite:///x", 5, {}, type(open_store("memory:"))):
+        with pytest.raises(InvalidValue, match="store must be a Store"):
+            StoreRegistry(store)  # type: ignore[arg-type]
+    for clock in (None, 5):
+        with pytest.raises(InvalidValue, match="clock"):
+            StoreRegistry(open_store("memory:"), clock=clock)  # type: ignore[arg-type]
 
 
 def test_a_store_that_is_slow_is_not_waited_for_and_what_it_says_in_the_end_is_kept() -> None:

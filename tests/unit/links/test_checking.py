@@ -113,6 +113,12 @@ def test_archives_of_anything() -> None:
     ]  # fmt: skip
     with pytest.raises(InvalidValue, match="archive"):
         problems([5], tracker)
+    for bad in (5, None, "https://t.example.com/1/x", b"/1/x", SentLink(url="/1/x")):
+        with pytest.raises(InvalidValue, match="archive"):
+            check_links(bad, tracker=tracker)  # type: ignore[arg-type]
+    for odd in (None, 5, "x", Tracker):
+        with pytest.raises(InvalidValue, match="tracker must be"):
+            check_links([], tracker=odd)  # type: ignore[arg-type]
     assert set(CHECK_PROBLEMS) == {
         "unregistered", "unknown", "unavailable", "anonymous", "expired", "other-destination", "other-message",
     }  # fmt: skip

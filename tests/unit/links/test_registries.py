@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from msgtrack import Keyring, TrackedLink, Tracker
+from msgtrack import Keyring, TrackedLink, Tracker, open_store
 from msgtrack.errors import InvalidOption, InvalidValue, NotPublished, UnreadableInput
-from msgtrack.links import CompiledMessage, LinkRegistry, ManifestRegistry, MemoryRegistry
+from msgtrack.links import CompiledMessage, LinkRegistry, ManifestRegistry, MemoryRegistry, StoreRegistry
 from msgtrack.links.alphabet import ALPHABET
 
 KEYS = Keyring.from_secrets("k" * 32)
@@ -159,6 +159,30 @@ def test_what_is_kept_is_bounded(tmp_path: Path) -> None:
 def test_keep_must_be_a_whole_number(tmp_path: Path, keep: int) -> None:
     with pytest.raises(InvalidOption, match="keep"):
         ManifestRegistry(tmp_path, keep=keep)
+
+
+@pytest.mark.parametrize("folder", [None, 5, b"x", "x\0y", "\ud800"])
+@pytest.mark.parametrize("make", [True, False])
+def test_a_folder_must_be_a_path(folder: str, make: bool) -> None:
+    with pytest.raises(InvalidValue, match="folder="):
+        ManifestRegistry(folder, make=make)
+
+
+class Odd:
+    def __init__(self, links: object) -> None:
+        self.links = links
+
+
+@pytest.mark.parametrize("compiled", [None, 5, "x", b"x", {}, Odd(None), Odd("ab"), Odd([5]), Odd(5), Odd([None])])
+def test_what_holds_no_links_is_not_published(registry: LinkRegistry, compiled: Links) -> None:
+    in_store = StoreRegistry(open_store("memory:"))
+    for each in (registry, in_store):
+        with pytest.raises(InvalidValue, match="publish takes"):
+            each.publish(compiled)
+        each.publish(Links())
+    for links in (5, "ab", [5], None):
+        with pytest.raises(InvalidValue, match="holds TrackedLinks"):
+            MemoryRegistry(links)  # type: ignore[arg-type]
 
 
 def test_a_crash_half_way_is_mended_by_publishing_again(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from msgtrack import Keyring, Tracker, open_store
 from msgtrack.decide import decide
 from msgtrack.errors import InvalidValue, NaiveDatetime
 from msgtrack.links import ManifestRegistry, MemoryRegistry, StoreRegistry
+from msgtrack.links.syntaxes import SYNTAXES, by_name
 from msgtrack.redirect import RedirectHandler, Request
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
@@ -115,6 +116,31 @@ def test_only_web_pages_are_taken(site: Site, url: Any) -> None:
     with pytest.raises(InvalidValue, match="can lead to"):
         site.registry.retarget(site.key, url, at=AT)
     assert site.target() == (OWN, "7")
+
+
+@pytest.mark.parametrize("syntax", [name for name in SYNTAXES if by_name(name).marks])
+def test_placeholders_of_no_language_are_taken(syntax: str) -> None:
+    """R48."""
+    registry = MemoryRegistry([attrs.evolve(Site(MemoryRegistry(), None).compiled.links[0], key="00000001")])
+    for url in (
+        f"https://a.example/{by_name(syntax).slot('name')}",
+        f"https://a.example/?x={by_name(syntax).slot('name')}#y",
+    ):
+        with pytest.raises(InvalidValue, match="without placeholders"):
+            registry.retarget("00000001", url, at=AT)
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["https://a.example/100%25?q={%22a%22:1}", "https://a.example/%20Sale%20/%C3%A9", "https://a.example/{name}/$x/*|"],
+)
+def test_what_only_looks_like_a_placeholder_is_taken(url: str) -> None:
+    """R48."""
+    registry = MemoryRegistry([attrs.evolve(Site(MemoryRegistry(), None).compiled.links[0], key="00000001")])
+    registry.retarget("00000001", url, at=AT)
+    link = registry.find("00000001")
+    assert link is not None
+    assert link.target_url == url
 
 
 @pytest.mark.parametrize("target", ["javascript:alert(1)", "data:text/html,x", "//a.example/", "ftp://a.example/"])

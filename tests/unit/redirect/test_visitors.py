@@ -178,6 +178,11 @@ def test_proxies_are_checked() -> None:
     for name, bad in (("proxies", "10.0.0.0/8"), ("tags", ()), ("people", "hash")):
         with pytest.raises(InvalidValue, match=name):
             RedirectHandler(TRACKER, **{name: bad})  # type: ignore[arg-type]
+    with pytest.raises(InvalidValue, match="client_of takes a Request"):
+        TrustedProxies().client_of("10.0.0.1")  # type: ignore[arg-type]
+    for odd in (None, 5, b"192.0.2.1"):
+        with pytest.raises(InvalidValue, match="an address must be text"):
+            truncated_address(odd)  # type: ignore[arg-type]
 
 
 @given(st.lists(st.text(max_size=30) | st.ip_addresses().map(str), max_size=6), st.text(max_size=12), st.booleans())

@@ -6,6 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -15,12 +16,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack import Keyring, Policy, Tracker, collect, open_store
+from msgtrack.bulk import collect_logs
 from msgtrack.decide import Decision, decide
-from msgtrack.errors import InvalidOption, InvalidValue, NotSupported
+from msgtrack.errors import HookError, InvalidOption, InvalidValue, NotSupported
 from msgtrack.events import Click, PageVisit, Transaction
 from msgtrack.hits import Hit
+from msgtrack.io import SegmentFolder, SegmentWriter
 from msgtrack.links import MemoryRegistry
-from msgtrack.model import LinkType, Resolution
+from msgtrack.model import LinkType, Resolution, ResolutionOutcome
 from msgtrack.protocols import Query
 from msgtrack.records import from_json, to_json
 from msgtrack.redirect import PIXEL, Outcome, PeoplePolicy, RedirectHandler, Request
@@ -334,8 +337,30 @@ def test_the_page_may_say_who_its_reader_is() -> None:
         event = meant(outcome, tags).event
         said = (None, None) if event is None else (event.delivery_id, event.message_id)
         assert (outcome.reason, *said) == expected
-    # Nobody to ask: the session of somebody else must not stand for whom the page names.
-    assert ask(handler(), "/r/1?tagid=home&rcpid=email%3Dann%40example.com", sent).reason == "visitor"
+    # Nobody to ask: what is left is the session, as it is for tags of old that all say somebody.
+    unasked = ask(handler(), "/r/1?tagid=home&jobid=ff&rcpid=email%3Dann%40example.com", sent)
+    event = meant(unasked).event
+    assert event is not None
+    assert (unasked.reason, event.delivery_id, event.message_id) == ("web", "230", "7")
+    assert ask(handler(), "/r/1?tagid=home&rcpid=email%3Dann%40example.com").reason == "visitor"
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("outcome", ResolutionOutcome)
+@pytest.mark.parametrize("ids", [{}, {"delivery_id": "9"}, {"message_id": "7", "delivery_id": "9"}, {"pseudonym": "p"}])
+def test_an_answer_that_names_nobody_is_none(mode: WebMode, outcome: ResolutionOutcome, ids: dict[str, str]) -> None:
+    """R37."""
+    hit = Hit(method="GET", url="/r/1?tagid=home&rcpid=a%3Db", received_at=AT, source_id="somebody-1")
+    answer = Resolution(outcome=outcome, **ids)  # type: ignore[arg-type]
+    said = decide(hit, TRACKER, tags=with_mode(mode, identify=lambda _: answer))
+    if ids and outcome in ("valid", "anonymous"):
+        assert said.reason == "web"
+        assert said.event is not None
+        assert said.event.delivery_id == ids.get("delivery_id")
+        assert said.event.message_id == (ids.get("message_id") if outcome == "valid" else None)
+    else:
+        assert said == decide(hit, TRACKER, tags=with_mode(mode, identify=lambda _: None))
+        assert (said.reason, said.event is None) == (("web", False) if mode.is_anonymous else ("visitor", True))
 
 
 @pytest.mark.parametrize(("gpc", "message_id"), [("no-key", "1001"), ("aggregate", None)])
@@ -367,6 +392,49 @@ def test_an_identify_that_fails_still_shows_the_image() -> None:
     later = meant(outcome, attrs.evolve(TAGS, identify=lambda _: TRACKER.resolve(click_url()))).event
     assert later is not None
     assert later.message_id == "7"
+
+
+def test_an_identify_that_gives_nonsense_is_named() -> None:
+    """R24, R37."""
+    for bad in (True, "7", {"message_id": "7"}):
+        tags = attrs.evolve(TAGS, identify=lambda _, bad=bad: bad)
+        outcome = ask(handler(tags), "/r/1?tagid=home&rcpid=a%3Db")
+        assert (outcome.reason, [str(one) for one in outcome.failures]) == ("unavailable", ["resolver: HookError"])
+        with pytest.raises(HookError, match=f"identify.* not {type(bad).__name__}"):
+            meant(outcome, tags)
+
+
+@pytest.mark.parametrize("collecting", [collect, collect_logs])
+def test_an_identify_that_fails_loses_no_visit(tmp_path: Path, collecting: Any) -> None:
+    """R37."""
+    is_broken = True
+
+    def flaky(asked: TagRequest) -> Resolution | None:
+        if is_broken and asked.recipient == ("no", "2"):
+            raise LookupError(asked.recipient)
+        return Resolution(outcome="valid", delivery_id="9", message_id=asked.recipient[1])  # type: ignore[arg-type, index]
+
+    tags = attrs.evolve(TAGS, identify=flaky)
+    url = click_url()
+    with SegmentWriter(tmp_path / "pages") as writer:
+        for number in range(4):
+            writer.write(Hit(method="GET", url=f"/r/{number}?tagid=home&rcpid=no%3D{number}", received_at=AT))
+        writer.write(Hit(method="GET", url="/r/4?tagid=home&rcpid=no%3D0", received_at=AT))
+        writer.write(Hit(method="GET", url=url, received_at=AT))
+    clicks = [Hit(method="GET", url=url, received_at=AT + timedelta(minutes=1))]
+    sources = {"pages": SegmentFolder(tmp_path / "pages"), "clicks": clicks}
+    store = open_store("memory:")
+    with pytest.raises(HookError, match="identify, of the web tags, raised LookupError"):
+        decide(Hit(method="GET", url="/r/2?tagid=home&rcpid=no%3D2", received_at=AT), TRACKER, tags=tags)
+    for _ in range(2):
+        run = collecting(sources, store, tracker=TRACKER, tags=tags, now=AT)
+        assert (run.status, "pages: identify" in run.error, "LookupError" in run.error) == ("failed", True, True)
+        assert [type(event) for event in store.scan()] == [Click]
+    is_broken = False
+    run = collecting(sources, store, tracker=TRACKER, tags=tags, now=AT)
+    assert (run.status, run.added) == ("finished", 6)
+    pages = list(store.scan(Query(kinds=(PageVisit,))))
+    assert sorted(event.message_id or "" for event in pages) == ["0", "0", "1", "2", "3"]
 
 
 def test_tags_made_on_the_fly() -> None:
@@ -559,8 +627,77 @@ def test_the_code_for_a_page_says_what_was_meant(identifier: str, kind: str, val
     assert quote(identifier, safe="") in code.split("</script>")[0]
 
 
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False, places=6, min_value=-(10**14), max_value=10**14)
+    | st.integers(0, 10**14)
+    | st.floats(0.001, 1e14).map(lambda number: round(number, 4)),
+    st.integers(0, 10**14),
+)
+def test_numbers_are_read_as_they_were_given(amount: Decimal | float, article: int) -> None:
+    """R36."""
+    for number in (article, float(article)):
+        asked = TAGS.read(
+            Sources(tag_code("https://t.example.com/", PAID, {"amount": amount, "article": number})).sources[0]
+        )
+        assert asked is not None
+        assert (asked.amount, asked.article) == (Decimal(str(amount)), article)
+
+
+def test_code_for_a_page_is_made_of_what_is_fit() -> None:
+    """R36."""
+    assert "&amp;amount=12.5&amp;article=3" in tag_code(
+        "https://t.example.com", PAID, [("amount", 12.5), ("article", 3)]
+    )
+    for base in (
+        "javascript:alert(1)",
+        "//t.example.com/",
+        "t.example.com",
+        "",
+        "https://",
+        "https://t.example.com/?a",
+        None,
+        5,
+        "https://t.example.com/#",
+        'https://t.example.com/"',
+        "https://[::1",
+        "https://t.example.com/ a",
+        b"https://a",
+    ):
+        with pytest.raises(InvalidValue, match="base_url"):
+            tag_code(base, HOME)  # type: ignore[arg-type]
+    for tag in ("home", None, 5, WebTag):
+        with pytest.raises(InvalidValue, match="must be a WebTag"):
+            tag_code("https://t.example.com", tag)  # type: ignore[arg-type]
+    for bad in (
+        None,
+        5,
+        "amount",
+        b"a",
+        [5],
+        ["ab"],
+        [("a",)],
+        {5: "a"},
+        {"": "a"},
+        {"a": None},
+        {"a": True},
+        {"a": b"x"},
+        {"a": [1]},
+        {"a": float("nan")},
+        {"a": float("inf")},
+        {"a": Decimal("sNaN")},
+        {"a": 10**5_000},
+        {"a": "\ud800"},
+        {"\ud800": "a"},
+    ):
+        with pytest.raises(InvalidValue):
+            tag_code("https://t.example.com", HOME, bad)  # type: ignore[arg-type]
+
+
 def test_tags_are_checked() -> None:
     """R1, R39."""
+    for url in (None, 5, b"/r/1?tagid=home", ["tagid="]):
+        with pytest.raises(InvalidValue, match="must be text"):
+            TAGS.read(url)  # type: ignore[arg-type]
     for bad in ("", " a", "a|b", "x" * (MAX_TAG_BYTES + 1), "a\n"):
         with pytest.raises(InvalidValue, match="identifier"):
             WebTag(identifier=bad)
