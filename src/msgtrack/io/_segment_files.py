@@ -12,8 +12,6 @@ from pathlib import Path
 
 from attrs import define, field
 
-from msgtrack._borders import shown
-from msgtrack.errors import InvalidValue
 from msgtrack.io._handing import write
 
 __all__ = [
@@ -25,7 +23,6 @@ __all__ = [
     "UNWELL",
     "OpenSegment",
     "begin_segment",
-    "folder_path",
     "segment_name",
     "sync_folder",
     "take_lock",
@@ -64,21 +61,6 @@ else:
 
     def _lock(fd: int) -> None:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def folder_path(value: object) -> Path:
-    """The path of a folder, from text or what stands for a path.
-
-    Raises:
-        InvalidValue: it is none, or holds what no system has in a path.
-    """
-    try:
-        path = Path(value)  # type: ignore[arg-type]  # what is no path is an error below
-    except TypeError:
-        raise InvalidValue(f"a folder is text or a path, not {shown(value)}") from None
-    if "\0" in str(path):
-        raise InvalidValue(f"a path holds no NUL character, this one does: {shown(value)}")
-    return path
 
 
 def take_lock(fd: int) -> bool:

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from msgtrack.errors import SourceError
-from msgtrack.io._segment_files import MAX_HEADER, PACKED, SUFFIX, folder_path, segment_name, sync_folder, take_lock
+from msgtrack.io._paths import path_of
+from msgtrack.io._segment_files import MAX_HEADER, PACKED, SUFFIX, segment_name, sync_folder, take_lock
 
 __all__ = ["Packer", "compress_segments", "unpacked_bytes"]
 
@@ -32,7 +33,7 @@ def compress_segments(folder: str | os.PathLike[str]) -> list[Path]:
         SourceError: the folder is missing, a file cannot be read or written, or the file system knows no locks.
         InvalidValue: ``folder`` is no path.
     """
-    return _compress(folder_path(folder), lambda: False)
+    return _compress(path_of("folder", folder), lambda: False)
 
 
 def unpacked_bytes(path: Path) -> int:

@@ -16,7 +16,8 @@ from attrs import evolve, frozen
 from msgtrack._borders import above_zero, shown
 from msgtrack.errors import MsgtrackError, SourceError
 from msgtrack.hits import Hit, Rejected
-from msgtrack.io._segment_files import MAX_HEADER, MAX_LINE, PACKED, SUFFIX, folder_path, segment_name
+from msgtrack.io._paths import path_of
+from msgtrack.io._segment_files import MAX_HEADER, MAX_LINE, PACKED, SUFFIX, segment_name
 from msgtrack.io._segment_packing import unpacked_bytes
 from msgtrack.protocols import Batch
 from msgtrack.records import from_json
@@ -41,7 +42,7 @@ class SegmentFolder:
     """
 
     def __init__(self, folder: str | os.PathLike[str], *, batch_lines: int = 5_000) -> None:
-        self.folder = folder_path(folder)
+        self.folder = path_of("folder", folder)
         above_zero(batch_lines=batch_lines)
         self._batch_lines = batch_lines
 

@@ -17,6 +17,7 @@ from msgtrack._borders import shown, switch
 from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.io._lines import LogLines, first_lines
 from msgtrack.io._parser import BATCH_LINES, Parser, batch_of
+from msgtrack.io._paths import path_of
 from msgtrack.io._places import Place
 from msgtrack.io._rotation import logs_of
 from msgtrack.io._streams import DamagedError, plain_stream
@@ -58,6 +59,7 @@ class AccessLogFile:
 
     Raises:
         InvalidOption: there is no such format, or a number is out of range.
+        InvalidValue: ``path`` is no path.
     """
 
     def __init__(
@@ -73,7 +75,7 @@ class AccessLogFile:
         sleep: Callable[[float], object] = time.sleep,
         progress: Callable[[int], object] | None = None,
     ) -> None:
-        self.path = Path(path)
+        self.path = path_of("path", path)
         self._parser = Parser(_format(format), _at_least_one("batch_lines", batch_lines), progress)
         self._rotated, self._finish = switch("rotated", rotated), switch("finish", finish)
         self._follows = switch("follow", follow)

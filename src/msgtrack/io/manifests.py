@@ -29,8 +29,9 @@ from typing import Generic, TypeVar
 
 from attrs import evolve
 
-from msgtrack._borders import shown, switch
+from msgtrack._borders import switch
 from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, UnreadableInput
+from msgtrack.io._paths import path_of
 from msgtrack.links.alphabet import ALPHABET, is_token_text
 from msgtrack.links.registry import HasLinks, links_of, refuse_other
 from msgtrack.links.retargeting import retargeted
@@ -68,7 +69,7 @@ class ManifestRegistry:
     def __init__(self, folder: str | os.PathLike[str], *, keep: int = 256, make: bool = True) -> None:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise InvalidOption(f"keep={keep!r:.80} must be a whole number of at least 1")
-        self._folder = _folder(folder)
+        self._folder = path_of("folder", folder)
         self._manifests = self._folder / "manifests"
         self._keys = self._folder / "keys"
         if switch("make", make):
@@ -247,17 +248,6 @@ class _Kept(Generic[_ValueT]):
 
     def __len__(self) -> int:
         return len(self._values)
-
-
-def _folder(folder: object) -> Path:
-    path = Path(folder) if isinstance(folder, str | os.PathLike) else None
-    try:
-        is_fit = path is not None and b"\0" not in os.fsencode(path)
-    except UnicodeEncodeError:
-        is_fit = False
-    if path is None or not is_fit:
-        raise InvalidValue(f"folder={shown(folder)} is no path of a folder")
-    return path
 
 
 def _name_in(lines: bytes, key: str) -> str | None:

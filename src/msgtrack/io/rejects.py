@@ -11,6 +11,7 @@ from typing import BinaryIO, Self
 from msgtrack.errors import MsgtrackError, SourceError
 from msgtrack.hits import Rejected
 from msgtrack.io._lines import LogLines
+from msgtrack.io._paths import path_of
 from msgtrack.records import from_json, to_json
 
 __all__ = ["RejectWriter", "read_rejects"]
@@ -23,10 +24,11 @@ class RejectWriter:
 
     Raises:
         SourceError: the file cannot be written; ``write`` and ``close`` too.
+        InvalidValue: ``path`` is no path.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self.path = path_of("path", path)
         self.reasons: Counter[str] = Counter()
         self._file: BinaryIO | None = None
         if not self.path.parent.is_dir():

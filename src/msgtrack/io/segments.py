@@ -18,7 +18,8 @@ from msgtrack._borders import above_zero, functions, switch, zero_or_more
 from msgtrack.errors import SourceError
 from msgtrack.hits import Hit
 from msgtrack.io._forks import call_when_forked
-from msgtrack.io._segment_files import FULL, MAX_LINE, UNWELL, OpenSegment, begin_segment, folder_path
+from msgtrack.io._paths import path_of
+from msgtrack.io._segment_files import FULL, MAX_LINE, UNWELL, OpenSegment, begin_segment
 from msgtrack.io._segment_health import SegmentCounts, SegmentHealth
 from msgtrack.io._segment_packing import Packer, compress_segments
 from msgtrack.io._segment_reading import SegmentFolder
@@ -80,7 +81,7 @@ class SegmentWriter(SegmentCounts):
         above_zero(max_bytes=max_bytes, max_age_seconds=max_age_seconds, sync_hits=sync_hits, check_hits=check_hits)
         zero_or_more(sync_seconds=sync_seconds)
         functions(clock=clock)
-        self.folder = folder_path(folder)
+        self.folder = path_of("folder", folder)
         self._rotate_past = self._max_bytes = max_bytes
         self._max_age_seconds = max_age_seconds
         self._sync_seconds = sync_seconds
@@ -338,9 +339,7 @@ class SegmentWriter(SegmentCounts):
         if self._retired:
             return 0.0
         segment = self._segment
-        pause = _LONGEST_WAIT_SECONDS
-        if self._sync_by is not None:
-            pause = self._sync_by - time.monotonic()
+        pause = _LONGEST_WAIT_SECONDS if self._sync_by is None else self._sync_by - time.monotonic()
         if segment is not None and segment.hits and segment.first_at is not None:
             pause = min(pause, segment.first_at + self._max_age_seconds - self._clock())
         return pause

@@ -21,7 +21,16 @@ from hypothesis import strategies as st
 
 from msgtrack.errors import InvalidOption, InvalidValue, SourceError
 from msgtrack.hits import Hit, Rejected
-from msgtrack.io import SegmentFolder, SegmentHealth, SegmentWriter, _segment_files, compress_segments
+from msgtrack.io import (
+    AccessLogFile,
+    ManifestRegistry,
+    RejectWriter,
+    SegmentFolder,
+    SegmentHealth,
+    SegmentWriter,
+    _segment_files,
+    compress_segments,
+)
 
 AT = datetime(2026, 11, 21, 10, tzinfo=UTC)
 POSIX = pytest.mark.skipif(os.name != "posix", reason="open files cannot be removed or moved on this system")
@@ -801,9 +810,13 @@ def test_bad_options_are_named(tmp_path: Path, name: str, value: object) -> None
 
 
 @pytest.mark.parametrize("folder", [None, 5, b"hits", [], "hits\0here", Path("hits\0here")], ids=repr)
-@pytest.mark.parametrize("user", [SegmentWriter, SegmentFolder, compress_segments], ids=lambda user: user.__name__)
-def test_what_is_no_folder_is_named(user: Callable[[Any], object], folder: object) -> None:
-    with pytest.raises(InvalidValue, match=r"folder is text|no NUL"):
+@pytest.mark.parametrize(
+    "user",
+    [SegmentWriter, SegmentFolder, compress_segments, ManifestRegistry, AccessLogFile, RejectWriter],
+    ids=lambda user: user.__name__,
+)
+def test_what_is_no_folder_or_file_is_named(user: Callable[[Any], object], folder: object) -> None:
+    with pytest.raises(InvalidValue, match=r"^(folder|path)=.* is no path$"):
         user(folder)
 
 
