@@ -14,10 +14,12 @@ import pytest
 from attrs import asdict, evolve
 
 from msgtrack.errors import EventsPurged, MsgtrackError, NotSupported, StoreClosed
-from msgtrack.model import UNJUDGED, Delivery
+from msgtrack.events import Event
+from msgtrack.facts import Exclusion
+from msgtrack.model import UNJUDGED, Delivery, Message
 from msgtrack.protocols import AuditEntry, FrozenCounts, Ingested, Query
-from msgtrack.records import to_json
-from msgtrack.storage import EVERYTHING
+from msgtrack.records import from_json, to_json
+from msgtrack.storage import EVERYTHING, record_key
 from msgtrack.testing import StoreSuite
 
 _example = runpy.run_path(str(Path(__file__).parents[2] / "examples" / "store_in_a_dict.py"))
@@ -471,6 +473,23 @@ class ErasesWithoutATrace(DictStore):
         return entry
 
 
+@breaks("S5")
+class CutsIdsTo63Bytes(DictStore):
+    def put(self, records):
+        self._lines |= {_cut_key(record, 63): to_json(record) for record in [*records]}
+
+
+@breaks("S23")
+class CutsKeysTo255Bytes(DictStore):
+    def put(self, records):
+        self._lines |= {_cut_key(record, 255): to_json(record) for record in [*records]}
+
+
+def _cut_key(record, size):
+    parts = (part.encode()[:size].decode(errors="ignore") for part in record_key(record))
+    return _key(SHELVES[type(record)], *parts)
+
+
 @breaks("S37")
 class SaysSoTooLate(DictStore):
     @property
@@ -480,6 +499,104 @@ class SaysSoTooLate(DictStore):
     def revise(self, *, records=(), events=(), remove=(), remove_events=()):
         if records or events or remove or remove_events:
             raise NotSupported("not yet")
+
+
+@breaks("S41")
+class RoundsSpansToSeconds(DictStore):
+    def spans(self):
+        return {name: tuple(moment.replace(microsecond=0) for moment in span) for name, span in super().spans().items()}
+
+
+@breaks("S41")
+class SpansOfDeliveriesAlone(DictStore):
+    def spans(self):
+        return {name: span for name, span in super().spans().items() if name is not None}
+
+
+@breaks("S41")
+class MessagesOfWhoeverHadThem(DictStore):
+    """An index by recipient that keeps its entry when a message is put again with another one."""
+
+    def put(self, records):
+        records = [*records]
+        super().put(records)
+        self.had = getattr(self, "had", set()) | {
+            (record.recipient_id, record.delivery_id, record.id) for record in records if isinstance(record, Message)
+        }
+
+    def messages_of(self, recipient_id):
+        return {(delivery_id, id_) for whose, delivery_id, id_ in getattr(self, "had", ()) if whose == recipient_id}
+
+
+@breaks("S41")
+class MessagesOfWhoeverHadThemRemoved(MessagesOfWhoeverHadThem):
+    """Puts in order what is put again, and forgets what is taken out."""
+
+    def messages_of(self, recipient_id):
+        now = {(m.delivery_id, m.id): m.recipient_id for m in self.messages()}
+        return {key for key in super().messages_of(recipient_id) if now.get(key, recipient_id) == recipient_id}
+
+
+@breaks("S41")
+class EventsByThoseWithoutAMessage(DictStore):
+    def events_by(self, source_ids):
+        return (event for event in super().events_by(source_ids) if event.message_id is None)
+
+
+@breaks("S41")
+class EventsByBrowserAfterBrowser(DictStore):
+    def events_by(self, source_ids):
+        return iter([event for name in sorted(source_ids) for event in super(type(self), self).events_by({name})])
+
+
+@breaks("S41")
+class EventsByAsTheyCame(DictStore):
+    def events_by(self, source_ids):
+        events = (from_json(line, Event) for line in self._under("event"))
+        return (event for event in events if event.source_id in source_ids)
+
+
+@breaks("S41")
+class EventsByWhoeverDidThem(DictStore):
+    """An index by browser that a revision does not touch."""
+
+    def ingest(self, events, checkpoint=None):
+        done = super().ingest(events, checkpoint)
+        self.by = {event.id: event.source_id for event in self.scan()} | getattr(self, "by", {})
+        return done
+
+    def events_by(self, source_ids):
+        return (event for event in self.scan() if getattr(self, "by", {}).get(event.id) in source_ids)
+
+
+@breaks("S41")
+class DeliveriesOfRecipientsMessages(DictStore):
+    def deliveries_of_messages(self):
+        return {message.delivery_id for message in self.messages() if message.recipient_id is not None}
+
+
+@breaks("S41")
+class DeliveriesOfFactsThatNameOne(DictStore):
+    def deliveries_of_facts(self):
+        return {fact.delivery_id for fact in self.all_facts() if getattr(fact, "delivery_id", None)}
+
+
+@breaks("S41")
+class DeliveriesOfExclusionsAlone(DictStore):
+    def deliveries_of_facts(self):
+        return {fact.delivery_id for fact in self.facts(Exclusion)}
+
+
+@breaks("S41")
+class FindsTheFirstAlone(DictStore):
+    def find_having(self, kind, name, values):
+        return islice(super().find_having(kind, name, values), 1)
+
+
+@breaks("S41")
+class FrozenForAllZones(DictStore):
+    def frozen_for(self, query, audiences, zone):
+        return (kept for kept in self.frozen(query) if kept.audience in audiences)
 
 
 FAULTS["healthy"] = (DictStore, "")

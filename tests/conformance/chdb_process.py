@@ -179,6 +179,7 @@ class RemoteStore(BaseStore):
     frozen_for = _forwarded("frozen_for")
     deliveries_of_messages = _forwarded("deliveries_of_messages")
     deliveries_of_facts = _forwarded("deliveries_of_facts")
+    all_facts = _forwarded("all_facts")
     find_having = _forwarded("find_having")
     compact = _forwarded("compact")
 

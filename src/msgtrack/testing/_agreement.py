@@ -13,10 +13,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from msgtrack.errors import EventsPurged
-from msgtrack.events import Event
-from msgtrack.facts import FACT_KEYS, Fact
-from msgtrack.model import Delivery, Message, TrackedLink
-from msgtrack.protocols import AuditEntry, Checkpoint, FrozenCounts, Query, Record, WorkflowRun
+from msgtrack.facts import FACT_KEYS
+from msgtrack.protocols import AuditEntry, Checkpoint, Query, Record, WorkflowRun
 from msgtrack.storage import BaseStore, MemoryStore, subject_digest
 from msgtrack.testing import strategies
 from msgtrack.testing._cases import Broken, breaking
@@ -225,29 +223,25 @@ def _must_break(call: Callable[..., object], values: Iterable[object], *rest: ob
     raise AssertionError("the store swallowed the error of an iterable")
 
 
-def _counted(store: BaseStore, query: Query) -> list[object]:
+def _counted(store: BaseStore, query: Query) -> dict[str, object]:
     """Counts and slots, or that the events were purged which could give them."""
-    found: list[object] = []
-    for ask in (store.counts, store.slots):
+    found: dict[str, object] = {}
+    for name, ask in (("counts", store.counts), ("slots", store.slots)):
         try:
-            found.append(ask(query))
+            found[name] = ask(query)
         except EventsPurged as error:
-            found.append(error.message)
+            found[name] = error.message
     return found
 
 
-_Answers = tuple[
-    list[Delivery], list[Message], list[TrackedLink], list[WorkflowRun], list[Fact], list[FrozenCounts], list[Event]
-]
-
-
-def _answers(store: BaseStore, query: Query) -> _Answers:
-    return (
-        list(store.deliveries(query)),
-        list(store.messages(query)),
-        list(store.links(query)),
-        list(store.runs()),
-        [fact for kind in FACT_KEYS for fact in store.facts(kind, query)],
-        list(store.frozen(query)),
-        list(store.scan(query)),
-    )
+def _answers(store: BaseStore, query: Query) -> dict[str, list[object]]:
+    """Every answer, by its question: so a difference says which one it is."""
+    return {
+        "deliveries": list(store.deliveries(query)),
+        "messages": list(store.messages(query)),
+        "links": list(store.links(query)),
+        "runs": list(store.runs()),
+        **{f"facts({kind.__name__})": list(store.facts(kind, query)) for kind in FACT_KEYS},
+        "frozen": list(store.frozen(query)),
+        "scan": list(store.scan(query)),
+    }

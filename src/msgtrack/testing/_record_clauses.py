@@ -4,18 +4,35 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
 from datetime import timedelta
+from functools import partial
+from itertools import product
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msgtrack._borders import MAX_ID_BYTES
 from msgtrack.errors import InvalidId, InvalidValue
 from msgtrack.events import Event
-from msgtrack.facts import FACT_KEYS, AddressState, Exclusion, Fact, Service, StepView, fact_key
+from msgtrack.facts import (
+    FACT_KEYS,
+    MAX_ADDRESS_BYTES,
+    AddressState,
+    Exclusion,
+    Fact,
+    Service,
+    SharedView,
+    StepView,
+    Subscription,
+    SubscriptionChange,
+    fact_key,
+)
 from msgtrack.model import Delivery, Message, TrackedLink
-from msgtrack.protocols import Checkpoint, Query, Record, Store, WorkflowRun
+from msgtrack.protocols import AuditEntry, Checkpoint, FrozenCounts, Ingested, Query, Record, Store, WorkflowRun
+from msgtrack.storage import in_order, record_key
 from msgtrack.testing import strategies
 from msgtrack.testing._cases import NOON, Broken, breaking, click, few_examples, listed, opened, with_id
 
@@ -157,6 +174,29 @@ class RecordClauses:
             store.ingest([], Checkpoint(source=id_, position=id_))
         assert [store.checkpoint(id_) for id_ in ODD_IDS] == [Checkpoint(source=id_, position=id_) for id_ in ODD_IDS]
 
+    def test_S5_the_longest_ids_are_kept_to_their_last_byte(self, store: Store) -> None:
+        """S5: of every class of record, in events and of checkpoints; two that differ in the last byte alone are two."""
+        names = _longest(MAX_ID_BYTES)
+        _keeps_apart(
+            store,
+            [
+                *(Delivery(id=name, label=name) for name in names),
+                *(Message(delivery_id=d, id=i, recipient_id=i) for d in names for i in names),
+                *(_link(delivery_id=d, id=i) for d in names for i in names),
+                *(WorkflowRun(id=name, started_at=NOON, error=name) for name in names),
+                *(AuditEntry(id=name, action="purge", started_at=NOON) for name in names),
+                *(FrozenCounts(delivery_id=name, audience="all", zone="UTC", body=name) for name in names),
+            ],
+        )
+        events = [click(id=n, delivery_id=n, message_id=n, link_id=n, source_id=n) for n in names]
+        assert store.ingest(events) == Ingested(added=len(names), known=0)
+        assert list(store.scan()) == events
+        for event in events:
+            assert list(store.scan(Query(delivery_ids=event.id))) == [event]
+            assert list(store.scan(Query(message_ids=event.id, recipient_id=event.id))) == [event]
+            store.ingest([], Checkpoint(source=event.id, position=event.id))
+        assert [store.checkpoint(name) for name in names] == [Checkpoint(source=n, position=n) for n in names]
+
     @pytest.mark.parametrize(
         "text", ["\0", "\ud800", "a\udfffb", "\U0010ffff", "\u2028\x85\r\n", "'; DROP TABLE x; --"]
     )
@@ -197,6 +237,15 @@ class RecordClauses:
         assert list(store.facts(StepView)) == views
         store.put([Service(id="news", label="old"), Service(id="news", channel="sms")])
         assert list(store.facts(Service)) == [Service(id="news", channel="sms")]
+
+    def test_S23_the_longest_keys_are_kept_to_their_last_byte(self, store: Store) -> None:
+        """S23: ids, and addresses and channels, which are longer; two keys that differ in the last byte of one field are two."""
+        facts: list[Record] = []
+        for kind, fields in FACT_KEYS.items():
+            names = _longest(MAX_ADDRESS_BYTES if kind is AddressState else MAX_ID_BYTES)
+            keys = product(names, repeat=len(fields))
+            facts.extend(_fact(kind, **dict(zip(fields, key, strict=True))) for key in keys)
+        _keeps_apart(store, facts)
 
     @few_examples
     @given(data=st.data())
@@ -249,3 +298,47 @@ class RecordClauses:
 
 def _link(*, delivery_id: str, id: str) -> TrackedLink:  # noqa: A002  # the field's name
     return TrackedLink(delivery_id=delivery_id, id=id, url="https://a.example/")
+
+
+def _longest(size: int) -> list[str]:
+    """Names of so many bytes, two and two alike but for the last one."""
+    smile = "😀".encode()
+    pairs = ((b"\0", b"\1"), (b"a", b"b"), (smile, smile[:-1] + bytes([smile[-1] + 1])))
+    beginnings = [(first * (size // len(first) - 1), first, second) for first, second in pairs]
+    return [(alike + last).decode() for alike, *lasts in beginnings for last in lasts]
+
+
+def _fact(kind: type[Fact], **key: str) -> Fact:
+    """A fact of this class, under this key."""
+    others: dict[type[Fact], dict[str, Any]] = {
+        Subscription: {"created_at": NOON},
+        SubscriptionChange: {"action": "subscribe", "changed_at": NOON},
+        SharedView: {"network": "email", "occurred_at": NOON},
+        StepView: {"occurred_at": NOON},
+    }
+    make: Callable[..., Fact] = kind
+    return make(**key, **others.get(kind, {}))
+
+
+def _keeps_apart(store: Store, records: Sequence[Record]) -> None:
+    """Whether each record is kept under its own key, and found by it when it comes again."""
+    for _ in range(2):
+        store.put(reversed(records))
+        for kind in dict.fromkeys(map(type, records)):
+            due = [record for record in records if type(record) is kind]
+            found = list(_LISTINGS[kind](store))
+            kept = {record_key(record) for record in found}
+            lost = [record_key(record) for record in due if record_key(record) not in kept]
+            assert not lost, f"{len(lost)} of {len(due)} keys of {kind.__name__} are not there, such as {lost[0]}"
+            assert found == in_order(due)
+
+
+_LISTINGS: dict[type[Record], Callable[[Store], Iterator[Record]]] = {
+    Delivery: lambda store: store.deliveries(),
+    Message: lambda store: store.messages(),
+    TrackedLink: lambda store: store.links(),
+    WorkflowRun: lambda store: store.runs(),
+    AuditEntry: lambda store: store.audits(),
+    FrozenCounts: lambda store: store.frozen(),
+    **{kind: partial(lambda kind, store: store.facts(kind), kind) for kind in FACT_KEYS},
+}

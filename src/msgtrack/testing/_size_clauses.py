@@ -211,7 +211,7 @@ class SizeClauses:
         number = self.events_at_once * 6 // 5
         living = Living()
         assert store.ingest(living.watch(click(n % 7, id=str(n)) for n in range(number))).added == number
-        assert living.most <= self.events_at_once
+        assert living.most <= self.events_at_once, self._held("ingest", living.most, number)
         before, given, most = made_alive(), 0, 0
         events = store.scan()
         assert iter(events) is events
@@ -219,7 +219,10 @@ class SizeClauses:
             if given % (number // 3) == 1:
                 most = max(most, made_alive() - before)
         assert given == number
-        assert most <= self.events_at_once
+        assert most <= self.events_at_once, self._held("scan", most, number)
+
+    def _held(self, method: str, most: int, number: int) -> str:
+        return f"{method} held {most:,} of {number:,} events at once, and may hold {self.events_at_once:,}"
 
 
 def _lists_all(store: Store, *kinds: type[Record]) -> None:

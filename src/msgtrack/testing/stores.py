@@ -27,6 +27,7 @@ from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import Checkpoint, Ingested, Query, Store, WorkflowRun
 from msgtrack.storage import BaseStore
 from msgtrack.testing._cases import NOON, StoreFactory, click, needs, opened, with_id
+from msgtrack.testing._derived_clauses import DerivedClauses
 from msgtrack.testing._erasing_clauses import ErasingClauses
 from msgtrack.testing._event_clauses import EventClauses
 from msgtrack.testing._page_clauses import PageClauses
@@ -45,6 +46,7 @@ class StoreSuite(
     PageClauses,
     UpkeepClauses,
     ErasingClauses,
+    DerivedClauses,
     SizeClauses,
     SizeUpkeepClauses,
     ProcessClauses,
