@@ -21,8 +21,11 @@ from msgtrack.storage.base import (
     admits,
     in_order,
     kept_events,
+    one_id,
     paged,
+    rebuilt_ids,
     record_key,
+    some_ids,
     subject_digest,
 )
 from msgtrack.storage.memory import MemoryStore
@@ -36,9 +39,12 @@ __all__ = [
     "admits",
     "in_order",
     "kept_events",
+    "one_id",
     "open_store",
     "paged",
+    "rebuilt_ids",
     "record_key",
+    "some_ids",
     "subject_digest",
 ]
 
