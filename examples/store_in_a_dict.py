@@ -20,8 +20,10 @@ from msgtrack.storage import (
     admits,
     in_order,
     kept_events,
+    one_id,
     paged,
     record_key,
+    some_ids,
 )
 
 SHELVES = {kind: kind.__name__.lower() for kind in RECORD_KINDS}
@@ -101,7 +103,7 @@ class DictStore(BaseStore):
         lines = dict(self._lines)
         for key, record in _keyed(remove):
             lines.pop(_key(SHELVES[type(record)], *key), None)
-        for event_id in remove_events:
+        for event_id in some_ids(remove_events):
             lines.pop(_key("event", event_id), None)
         lines |= {_key(SHELVES[type(record)], *key): to_json(record) for key, record in _keyed(records)}
         lines |= {key: to_json(kept) for kept in kept_events(events) if (key := _key("event", kept.id)) in lines}
@@ -111,7 +113,7 @@ class DictStore(BaseStore):
     def checkpoint(self, source: str) -> Checkpoint | None:
         """None for a source that was never read."""
         self.check_open()
-        line = self._lines.get(_key("checkpoint", source))
+        line = self._lines.get(_key("checkpoint", one_id(source)))
         return None if line is None else from_json(line, Checkpoint)
 
     def close(self) -> None:

@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib import import_module
-from importlib.metadata import entry_points
+from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
 from attrs import frozen
 
 from msgtrack.errors import MissingExtra
 
-__all__ = ["Builtin", "load", "names"]
+__all__ = ["Builtin", "described", "find", "load", "names"]
 
 
 @frozen
@@ -30,6 +30,17 @@ def names(builtins: Mapping[str, Builtin], group: str) -> tuple[str, ...]:
     return tuple(sorted({*builtins, *(point.name for point in entry_points(group=group))}))
 
 
+def find(name: str, group: str) -> EntryPoint | None:
+    """The entry point of another package that has the name, or None."""
+    return next((point for point in entry_points(group=group) if point.name == name), None)
+
+
+def described(point: EntryPoint) -> str:
+    """An entry point as an error names it: what it says, and the distribution that brought it."""
+    whose = f"of {point.dist.name} {point.dist.version}" if point.dist is not None else "of no distribution"
+    return f"the entry point {point.name} = {point.value!r} ({point.group}) {whose}"
+
+
 def load(name: str, builtins: Mapping[str, Builtin], group: str) -> Any:
     """The part called ``name``; a built-in wins over an entry point of its name.
 
@@ -39,10 +50,10 @@ def load(name: str, builtins: Mapping[str, Builtin], group: str) -> Any:
     """
     builtin = builtins.get(name)
     if builtin is None:
-        for point in entry_points(group=group):
-            if point.name == name:
-                return point.load()
-        raise KeyError(name)
+        point = find(name, group)
+        if point is None:
+            raise KeyError(name)
+        return point.load()
     module, _, attribute = builtin.path.partition(":")
     try:
         return getattr(import_module(module), attribute)

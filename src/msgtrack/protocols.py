@@ -330,7 +330,9 @@ class Store(Protocol):
         ...
 
     def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
-        """Recompute from the events what the store keeps consolidated, of these deliveries or of all."""
+        """Recompute from the events what the store keeps consolidated, of one delivery, of several or of all; empty text among
+        several stands for events that name none.
+        """
         ...
 
     def export(self, recipient_id: str) -> Iterator[Record | Event]:

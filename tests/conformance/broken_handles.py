@@ -48,6 +48,7 @@ class OfSeveralHandles(DictStore):
             self._lines = seen
 
     def snapshot(self):
+        self.check_open()
         return self.looking_at(dict(self._lines))
 
     def put(self, records):

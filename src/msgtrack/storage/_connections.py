@@ -66,6 +66,7 @@ class Connections:
         self._readers = engine.execution_options(**kind.reading)
         self._writers = engine.execution_options(**kind.writing)
         self._open: set[Connection] = set()
+        self._results: set[CursorResult[Any]] = set()
         self._frozen: Connection | None = None
         self._stream: _Stream | None = None
         self._half_read = 0
@@ -141,6 +142,7 @@ class Connections:
         with self._source() as connection:
             with self.errors():
                 result = connection.execute(statement, execution_options={"stream_results": True})
+            self._results.add(result)
             stream = _Stream(result)
             if self._frozen is not None and self.kind.one_result_at_a_time:
                 self._stream = stream
@@ -160,6 +162,7 @@ class Connections:
                 self._half_read -= in_snapshot
                 if self._stream is stream:
                     self._stream = None
+                self._results.discard(result)
                 result.close()
 
     def all(self, statement: Executable) -> list[Any]:
@@ -236,6 +239,11 @@ class Connections:
 
     def close(self) -> None:
         """Let go of all connections."""
+        # While their connections are there: SQLAlchemy logs every cursor that cannot be closed.
+        for result in [*self._results]:
+            with suppress(SQLAlchemyError, self._driver_error):
+                result.close()
+        self._results.clear()
         for connection in [*self._open]:
             self._give_back(connection)
         self._open.clear()

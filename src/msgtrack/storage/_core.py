@@ -31,6 +31,7 @@ from msgtrack.protocols import (
     Slots,
     WorkflowRun,
 )
+from msgtrack.storage._ids import rebuilt_ids
 from msgtrack.tally import fold
 
 __all__ = [
@@ -259,8 +260,12 @@ class CoreStore(ABC):
         )
 
     def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
-        """Recompute from the events what is kept consolidated, of these deliveries or of all; here that is nothing."""
+        """Recompute from the events what is kept consolidated, of these deliveries or of all; here that is nothing.
+
+        :func:`rebuilt_ids` reads what is given.
+        """
         self.check_open()
+        rebuilt_ids(delivery_ids)
 
     def deliveries(self, query: Query = EVERYTHING) -> Iterator[Delivery]:
         """Deliveries by ``query.delivery_ids``, ordered by id."""
@@ -383,4 +388,5 @@ class CoreStore(ABC):
 
     def snapshot(self) -> AbstractContextManager[None]:
         """While it lasts, all reading through this handle sees one state of the store, where the engine can do that."""
+        self.check_open()
         return nullcontext()

@@ -17,6 +17,7 @@ from msgtrack.storage._asking import events_asked, fits_in_sql
 from msgtrack.storage._counting import counts_of
 from msgtrack.storage._counting_slots import slots_of
 from msgtrack.storage._duckdb import OPERATIONS, DuckOperations, compiled, failures, shown_id
+from msgtrack.storage._ids import one_id
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._operations import Ask, Execute, OfLink
 from msgtrack.storage._rows import EventReader, read_checkpoint
@@ -128,7 +129,7 @@ class DuckReader(ListingStore):
     def checkpoint(self, source: str) -> Checkpoint | None:
         """How far a source was read, or None."""
         self.check_open()
-        statement = select(TABLES.checkpoints.c.body).where(TABLES.checkpoints.c.source == source)
+        statement = select(TABLES.checkpoints.c.body).where(TABLES.checkpoints.c.source == one_id(source))
         return next((read_checkpoint(body) for (body,) in self._rows(statement)), None)
 
     def close(self) -> None:

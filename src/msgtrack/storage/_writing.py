@@ -17,6 +17,7 @@ from msgtrack.storage._consolidated import Sums, note, note_changes, rebuild
 from msgtrack.storage._core import kept_ids, record_key
 from msgtrack.storage._engines import Columns, Row
 from msgtrack.storage._event_rows import EventWriter
+from msgtrack.storage._ids import rebuilt_ids, some_ids
 from msgtrack.storage._operations import Operations
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, fact_row
 from msgtrack.storage._schema import Tables, pack_id
@@ -285,7 +286,7 @@ class Writing:
                 gone.setdefault(tables.facts, []).append(fact_row(record)[: len(tables.facts.primary_key.columns)])
             else:
                 gone.setdefault(SHELVES[type(record)].table(tables), []).append(key)
-        gone_events = [*remove_events]
+        gone_events = some_ids(remove_events)
         fresh = rows_of_records(tables, records)
         kept = [*kept_ids(events)]
         *terms, rewritten = rows_of_events(tables, writer, [name for name, _ in kept], [event for _, event in kept])
@@ -310,7 +311,7 @@ class Writing:
 
     def rebuild(self, delivery_ids: Iterable[str] | None) -> None:
         """Make anew what is kept consolidated."""
-        names = None if delivery_ids is None else [*delivery_ids]
+        names = rebuilt_ids(delivery_ids)
 
         def work(connection: Connection) -> None:
             with self._database.errors():

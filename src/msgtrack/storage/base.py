@@ -29,6 +29,7 @@ from msgtrack.storage._core import (
 )
 from msgtrack.storage._erasing import erase, export, subject_digest
 from msgtrack.storage._frozen import frozen_counts, frozen_slots, together
+from msgtrack.storage._ids import one_id, rebuilt_ids, some_ids
 from msgtrack.storage._purging import purge
 
 __all__ = [
@@ -41,8 +42,11 @@ __all__ = [
     "in_order",
     "kept_events",
     "kept_ids",
+    "one_id",
     "paged",
+    "rebuilt_ids",
     "record_key",
+    "some_ids",
     "subject_digest",
 ]
 

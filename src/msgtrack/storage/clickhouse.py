@@ -36,6 +36,7 @@ from msgtrack.storage._core import kept_batches
 from msgtrack.storage._counting import counts_of
 from msgtrack.storage._counting_slots import slots_of
 from msgtrack.storage._event_rows import Commons, EventWriter
+from msgtrack.storage._ids import one_id, rebuilt_ids, some_ids
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._rows import (
     READ_COLUMNS,
@@ -223,8 +224,8 @@ class ClickHouseStore(ListingStore):
     def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
         """Count slots and days of programs anew from the events, of these deliveries or of all."""
         self.check_open()
-        names = None if delivery_ids is None else [*delivery_ids]
-        if names != []:
+        names = rebuilt_ids(delivery_ids)
+        if names != ():
             self._arrivals.rebuild(names)
 
     def revise(
@@ -237,7 +238,7 @@ class ClickHouseStore(ListingStore):
     ) -> None:
         """Take out and rewrite. First what is new is written, then what is old is deleted; the same call again completes it."""
         self.check_open()
-        records, gone_events = [*records], {*remove_events}
+        records, gone_events = [*records], {*some_ids(remove_events)}
         gone: dict[type[Record], dict[tuple[str, ...], None]] = {}
         for record in remove:
             gone.setdefault(type(record), {})[record_key(record)] = None
@@ -275,7 +276,7 @@ class ClickHouseStore(ListingStore):
         """How far a source was read, or None."""
         self.check_open()
         columns = self._tables.checkpoints.c
-        rows = self._link.rows(text_of(select(columns.body).where(columns.source == source)))
+        rows = self._link.rows(text_of(select(columns.body).where(columns.source == one_id(source))))
         return next((read_checkpoint(body) for (body,) in rows), None)
 
     def close(self) -> None:

@@ -38,6 +38,7 @@ from msgtrack.storage._duckdb_reading import TABLES, DuckReader, State
 from msgtrack.storage._duckdb_seeking import sought
 from msgtrack.storage._duckdb_staging import Staging, add_terms, staged_name
 from msgtrack.storage._event_rows import Commons, EventWriter
+from msgtrack.storage._ids import rebuilt_ids, some_ids
 from msgtrack.storage._rows import EVENT_COLUMNS, SHELVES, checkpoint_row, fact_row
 from msgtrack.storage._schema import SCHEMA_VERSION, pack_id
 from msgtrack.storage._types import tagged_ids
@@ -224,7 +225,7 @@ class DuckDbStore(DuckReader):
                 keys.setdefault(TABLES.facts, []).append(fact_row(record)[: len(TABLES.facts.primary_key.columns)])
             else:
                 keys.setdefault(SHELVES[type(record)].table(TABLES), []).append(key)
-        if event_ids := [(keep_id(pack_id(event_id)),) for event_id in remove_events]:
+        if event_ids := [(keep_id(pack_id(event_id)),) for event_id in some_ids(remove_events)]:
             keys[TABLES.events] = event_ids
         with self._staging() as staged:
             self._lay_down(staged, records)
@@ -266,7 +267,7 @@ class DuckDbStore(DuckReader):
     def rebuild(self, delivery_ids: Iterable[str] | None = None) -> None:
         """Make the slots and the days of programs anew from the events, of these deliveries or of all."""
         self.check_open()
-        names = None if delivery_ids is None else [*delivery_ids]
+        names = rebuilt_ids(delivery_ids)
 
         def work() -> None:
             self._turn()

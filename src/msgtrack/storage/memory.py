@@ -19,6 +19,7 @@ from msgtrack.protocols import (
     Record,
     WorkflowRun,
 )
+from msgtrack.storage._ids import one_id, some_ids
 from msgtrack.storage._lines import Place, read_lines, write_lines
 from msgtrack.storage.base import (
     EVERYTHING,
@@ -112,7 +113,7 @@ class MemoryStore(BaseStore):
         """Take out and rewrite, all or nothing."""
         self.check_open()
         gone = [(type(record), record_key(record)) for record in remove]
-        gone_events = [*remove_events]
+        gone_events = some_ids(remove_events)
         fresh = [(record_key(record), record) for record in records]
         rewritten = [*kept_events(events)]
         for kind, key in gone:
@@ -143,7 +144,7 @@ class MemoryStore(BaseStore):
     def checkpoint(self, source: str) -> Checkpoint | None:
         """How far a source was read, or None."""
         self.check_open()
-        return self._checkpoints.get(source)
+        return self._checkpoints.get(one_id(source))
 
     def save(self, path: Place) -> None:
         """Write everything to a file of JSON lines, in one step: an older file there stays whole until the new one is.

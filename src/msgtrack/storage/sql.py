@@ -23,6 +23,7 @@ from msgtrack.storage._counting import counts_of
 from msgtrack.storage._counting_slots import slots_of
 from msgtrack.storage._engines import SqlEngine, seconds_of
 from msgtrack.storage._event_rows import Commons, EventWriter
+from msgtrack.storage._ids import one_id
 from msgtrack.storage._listing import ListingStore
 from msgtrack.storage._making import prepare
 from msgtrack.storage._mariadb import MariaDb
@@ -229,7 +230,7 @@ class SqlStore(ListingStore):
         """How far a source was read, or None."""
         self.check_open()
         columns = self._tables.checkpoints.c
-        rows = self._database.all(select(columns.body).where(columns.source == source))
+        rows = self._database.all(select(columns.body).where(columns.source == one_id(source)))
         return next((read_checkpoint(body) for (body,) in rows), None)
 
     def close(self) -> None:

@@ -17,6 +17,7 @@ from msgtrack.storage import BaseStore
 
 __all__ = [
     "NOON",
+    "NO_IDS",
     "Broken",
     "StoreFactory",
     "breaking",
@@ -32,6 +33,9 @@ StoreFactory = Callable[[], BaseStore]
 """Opens one place, the same each time; every test has a place of its own, empty at first."""
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+NO_IDS: tuple[Any, ...] = ("\ud800", "é\ud800", "x" * 65, "", 5.0, True, None, b"a")
+"""What is no id: not writable as UTF-8, too long, empty, or neither text nor an integer."""
 
 few_examples = settings(
     max_examples=15,

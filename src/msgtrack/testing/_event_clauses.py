@@ -6,19 +6,21 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations
+from typing import Any
 
 import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msgtrack.errors import InvalidId
 from msgtrack.events import EVENT_KINDS, Bounced, Click, Event, Open, PageVisit
 from msgtrack.facts import FACT_KEYS
 from msgtrack.model import Audience, Client, Delivery, Message, TrackedLink, Verdict
 from msgtrack.protocols import Checkpoint, Ingested, Query, Store
 from msgtrack.tally import fold
 from msgtrack.testing import strategies
-from msgtrack.testing._cases import NOON, Broken, breaking, click, few_examples, needs, opened, with_id
+from msgtrack.testing._cases import NO_IDS, NOON, Broken, breaking, click, few_examples, needs, opened, with_id
 
 MICROSECOND = timedelta(microseconds=1)
 
@@ -128,6 +130,15 @@ class EventClauses:
         store.ingest([click(1)], Checkpoint(source="web", position="1"))
         store.ingest([click(2)])
         assert store.checkpoint("web") == Checkpoint(source="web", position="1")
+
+    def test_S9_a_source_is_an_id(self, store: Store) -> None:
+        """S9: an integer is its decimal text, here as in the checkpoint, and what is no id is refused."""
+        five: Any = 5
+        store.ingest([], Checkpoint(source=five, position="1"))
+        assert store.checkpoint(five) == store.checkpoint("5") == Checkpoint(source="5", position="1")
+        for stranger in NO_IDS:
+            with pytest.raises(InvalidId):
+                store.checkpoint(stranger)
 
     @pytest.mark.parametrize("before", [0, 1, 2500])
     def test_S10_the_checkpoint_is_never_ahead_of_the_events(self, store: Store, before: int) -> None:

@@ -5,17 +5,21 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
+import pytest
 from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
+from msgtrack.errors import InvalidValue
 from msgtrack.events import Event
 from msgtrack.model import Delivery, Message, TrackedLink
 from msgtrack.protocols import AuditEntry, FrozenCounts, Query, Store
 from msgtrack.storage import BaseStore
+from msgtrack.tally import fold
 from msgtrack.testing import strategies
-from msgtrack.testing._cases import NOON, StoreFactory, click, few_examples, needs, opened, with_id
+from msgtrack.testing._cases import NO_IDS, NOON, StoreFactory, click, few_examples, needs, opened, with_id
 
 __all__ = ["PageClauses"]
 
@@ -189,6 +193,30 @@ class PageClauses:
         assert (store.counts(), store.slots(), list(store.scan())) == before
         assert store.ingest([click(0, delivery_id="2")]).added == 0
         assert store.slots() == before[1]
+
+    @pytest.mark.parametrize("one", ["spring", 5, [5]])
+    def test_S27_one_id_is_taken_for_one(self, revisable: BaseStore, one: Any) -> None:
+        """S27: a text is one id and not its letters, and an integer is its decimal text."""
+        name = "spring" if one == "spring" else "5"
+        revisable.ingest(click(n, id=f"{n}", delivery_id=d, message_id=d) for n, d in enumerate((name, name, "s")))
+        revisable.revise(remove_events=["0"])
+        revisable.rebuild(one)
+        counted = fold([], [], [], revisable.scan(), []).counts().deliveries
+        assert revisable.slots() == {of: counts.slots for of, counts in counted.items()}
+
+    def test_S27_what_is_no_id_is_not_rebuilt(self, store: Store) -> None:
+        """S27: it is refused, alone and among others; empty text among others stands for events that name no delivery."""
+        for stranger in NO_IDS:
+            if stranger is not None:
+                with pytest.raises(InvalidValue):
+                    store.rebuild(stranger)
+            if stranger != "":
+                with pytest.raises(InvalidValue):
+                    store.rebuild(["1", stranger])
+        store.ingest([click(0, delivery_id=None, message_id=None)])
+        before = store.slots()
+        store.rebuild(["", "1"])
+        assert store.slots() == before
 
     @few_examples
     @given(entry=strategies.audits(), kept=strategies.frozen_counts())

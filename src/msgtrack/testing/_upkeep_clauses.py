@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
-from msgtrack.errors import EventsPurged, InvalidOption, InvalidValue
+from msgtrack.errors import EventsPurged, InvalidId, InvalidOption, InvalidValue
 from msgtrack.events import PageVisit
 from msgtrack.facts import (
     AddressState,
@@ -23,7 +23,7 @@ from msgtrack.hits import Rejected
 from msgtrack.model import Audience, Delivery
 from msgtrack.protocols import AuditEntry, FrozenCounts, Ingested, Query, Record, WorkflowRun
 from msgtrack.storage import BaseStore, record_key
-from msgtrack.testing._cases import NOON, Broken, breaking, click, needs, opened, with_id
+from msgtrack.testing._cases import NO_IDS, NOON, Broken, breaking, click, needs, opened, with_id
 from msgtrack.testing._house import (
     DAY,
     LATER,
@@ -63,6 +63,19 @@ class UpkeepClauses:
         assert list(revisable.facts(StepView)) == []
         assert list(revisable.scan()) == [click(1, id="A")]
         assert revisable.ingest([click(9, id="a"), click(9, id="A")]) == Ingested(added=1, known=1)
+
+    def test_S29_events_are_taken_out_by_ids(self, revisable: BaseStore) -> None:
+        """S29: a text is one id, an integer is its decimal text, and where one is no id nothing is taken out."""
+        revisable.ingest(click(0, id=name) for name in ("5", "7", "a", "b", "ab"))
+        revise: Any = revisable.revise
+        for stranger in NO_IDS:
+            with pytest.raises(InvalidId):
+                revise(remove=[Delivery(id="1")], remove_events=["a", stranger])
+        assert len([*revisable.scan()]) == 5
+        revise(remove_events=[5])
+        revise(remove_events=7)
+        revise(remove_events="ab")
+        assert [event.id for event in revisable.scan()] == ["a", "b"]
 
     def test_S29_what_is_rewritten_is_replaced_whole(self, revisable: BaseStore) -> None:
         """S29: events keep their id and take every other field anew; one whose id is not there is not kept."""

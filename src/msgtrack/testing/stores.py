@@ -101,11 +101,16 @@ class StoreSuite(
             assert store.counts() == counts
             assert store.ingest([click(0), opened(5, id="e")]) == Ingested(added=0, known=2)
 
-    def test_S19_a_closed_store_refuses_everything(self, store: Store) -> None:
+    def test_S19_a_closed_store_refuses_everything(self, store: BaseStore) -> None:
         """S19: every method raises ``StoreClosed``, at the call or at the first step of what it returns."""
         store.put([Delivery(id="1"), Message(delivery_id="1", id="7", recipient_id="r")])
         store.ingest([click(0)], Checkpoint(source="web", position="1"))
         store.close()
+
+        def look() -> None:
+            with store.snapshot():
+                pass
+
         for use in (
             lambda: store.put([Delivery(id="2")]),
             lambda: store.put([]),
@@ -124,6 +129,7 @@ class StoreSuite(
             lambda: list(store.audits()),
             store.slots,
             store.rebuild,
+            look,
             lambda: list(store.export("r")),
             lambda: store.erase("r", now=NOON),
             lambda: store.purge(NOON, now=NOON),

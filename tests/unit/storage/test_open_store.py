@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import builtins
+import re
 import sys
 from importlib.metadata import EntryPoint
 
 import pytest
 
 from msgtrack import open_store, plugins
+from msgtrack.cli import main
 from msgtrack.errors import InvalidValue, MissingExtra, NotSupported, StoreError, UnknownOption, UnknownStore
 from msgtrack.protocols import Store
 from msgtrack.storage import MemoryStore
@@ -84,9 +86,72 @@ def test_stores_of_other_packages_are_found_by_their_entry_point(monkeypatch):
     with pytest.raises(UnknownOption, match="its options are: room"):
         open_store("elsewhere://host", space=3)
     with pytest.raises(
-        UnknownStore, match="known are chdb:, clickhouse:, duckdb:, elsewhere:, mariadb:, memory:, mysql:"
+        UnknownStore,
+        match=r"known are chdb:, clickhouse:, duckdb:, duckdb\+parquet:, elsewhere:, mariadb:, memory:, mysql:",
     ):
         open_store("nowhere://host")
+
+
+@pytest.fixture
+def plugged_in(tmp_path, monkeypatch):
+    """A function that leaves a distribution as an installer does; it registers stores by name, in which ``_`` stands for a plus."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def register(**points):
+        info = tmp_path / "brokenpack-3.1.dist-info"
+        info.mkdir()
+        info.joinpath("METADATA").write_text("Metadata-Version: 2.1\nName: brokenpack\nVersion: 3.1\n")
+        lines = [f"{name.replace('_', '+')} = {value}" for name, value in points.items()]
+        info.joinpath("entry_points.txt").write_text("\n".join(["[msgtrack.stores]", *lines, ""]))
+
+    return register
+
+
+def test_a_scheme_of_another_package_may_hold_a_plus(plugged_in, monkeypatch):
+    monkeypatch.setattr(MemoryStore, "__init__", _with_option)
+    plugged_in(a_b="msgtrack.storage:MemoryStore", c="msgtrack.storage:MemoryStore")
+    for url in ("a+b://host", "c://host", "c+driver://host"):
+        assert open_store(url).url == url
+    with pytest.raises(UnknownStore, match=r"unknown scheme 'a' \(known are a\+b:, c:, chdb:"):
+        open_store("a://host")
+    with pytest.raises(UnknownOption, match=r"the scheme a\+b: has no option 'space'"):
+        open_store("a+b://host", space=3)
+
+
+@pytest.mark.parametrize(
+    ("value", "said"),
+    [
+        ("no_such_module:open_it", "cannot be loaded: ModuleNotFoundError: No module named 'no_such_module'"),
+        ("msgtrack.storage:open_nothing", "cannot be loaded: AttributeError: .*open_nothing"),
+        ("failing_module:open_it", "cannot be loaded: ZeroDivisionError"),
+        ("msgtrack.storage:GROUP", "names no function that opens a store, but 'msgtrack.stores'"),
+        ("builtins:repr", "gave no store, but .*it has no audits, capabilities, checkpoint"),
+        ("failing_opening:open_it", "gave no store, but None; it has no audits"),
+        ("failing_opening:open_class", "gave no store, but <class .*MemoryStore'>"),
+    ],
+)
+def test_a_broken_package_is_named_with_what_it_registered(value, said, plugged_in, tmp_path, monkeypatch, capsys):
+    (tmp_path / "failing_module.py").write_text("1 / 0\n")
+    (tmp_path / "failing_opening.py").write_text(
+        "from msgtrack.storage import MemoryStore\ndef open_it(url): pass\ndef open_class(url): return MemoryStore\n"
+    )
+    monkeypatch.delitem(sys.modules, "failing_opening", raising=False)
+    plugged_in(broken=value)
+    whose = rf"the entry point broken = '{value}' \(msgtrack\.stores\) of brokenpack 3\.1 {said}"
+    with pytest.raises(StoreError, match=whose) as caught:
+        open_store("broken:x")
+    assert (caught.value.__cause__ is not None) == ("cannot be loaded" in said)
+    assert main(["report", "--store", "broken:x", "--delivery", "1"]) == 2
+    assert re.search(whose, capsys.readouterr().err)
+
+
+def test_an_error_of_ours_in_another_package_stays_as_it_is(plugged_in, tmp_path):
+    (tmp_path / "wanting.py").write_text(
+        "from msgtrack.errors import MissingExtra\nraise MissingExtra('it needs more')\n"
+    )
+    plugged_in(wanting="wanting:open_it")
+    with pytest.raises(MissingExtra, match="it needs more"):
+        open_store("wanting:x")
 
 
 def _with_option(self, url, *, room=0):

@@ -197,6 +197,21 @@ def test_iterators_that_are_open_when_the_store_closes_say_so(path):
         next(events)
 
 
+def test_closing_a_store_that_is_read_is_nothing_to_log(path, caplog):
+    store = opened(path)
+    store.ingest(Click(occurred_at=NOON, delivery_id="1", id=f"e{n}") for n in range(3000))
+    store.put(Delivery(id=str(n)) for n in range(3000))
+    half_read = [store.scan(), store.scan(), store.deliveries()]
+    for iterator in half_read:
+        next(iterator)
+    with caplog.at_level("DEBUG", logger="sqlalchemy.pool"):
+        store.close()
+        for iterator in half_read:
+            with pytest.raises(StoreClosed):
+                next(iterator)
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 def test_half_read_iterators_leave_nothing_open(path):
     store = opened(path)
     store.ingest(clicks(10))
