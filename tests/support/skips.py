@@ -15,7 +15,7 @@ __all__ = ["ALLOWED", "pytest_sessionfinish", "pytest_terminal_summary", "surpri
 
 ALLOWED = {
     r"this store does not say \w+: ": "a clause that holds where a store says a capability; which it says is asserted",
-    r"this server does not (hand on|take) ": "a clause that not every server lets its application keep; the suite of frontends says which",
+    r"this server does not (hand on|take|tell) ": "a clause that not every server lets its application keep; the suite says which",
     r"needs (a server|database servers)$|find is not on every system$": "an example of a page that is shown and not run",
     r"no samples at |the table of the reference is not there|the reference is not beside the project": (
         "what lies beside the project is no part of it"
