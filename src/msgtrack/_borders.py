@@ -6,14 +6,13 @@ attrs runs them as field converters, so a value that exists is a value that hold
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 from enum import Enum, IntEnum
 from functools import wraps
-from inspect import isasyncgenfunction, iscoroutinefunction
-from typing import Any, NoReturn, TypeGuard, TypeVar
+from typing import Any, NoReturn, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from attrs import NOTHING, fields
@@ -83,16 +82,6 @@ def _refuse_wrong_names(cls: type, args: tuple[object, ...], given: dict[str, ob
         raise _MissingField(f"{cls.__name__} needs {', '.join(missing)}") from None
 
 
-def refuse_unknown(where: str, unknown: Mapping[str, object]) -> None:
-    """For what takes options: those that came by other names than it has.
-
-    Raises:
-        UnknownOption: there are any.
-    """
-    if unknown:
-        raise UnknownOption(f"{where} has no option {', '.join(map(repr, unknown))}")
-
-
 def text_id(value: object) -> str:
     """An id as text: integers become their decimal text, text stays character for character.
 
@@ -123,6 +112,16 @@ def text_id(value: object) -> str:
         except UnicodeEncodeError:
             raise InvalidId(f"an id must be text that UTF-8 can write: {text!r:.80}") from None
     return text
+
+
+def ids(value: Any) -> tuple[str, ...]:
+    """One id or several, each once and in their order: a text is one id, and integers become their decimal text.
+
+    Raises:
+        InvalidId: one is none.
+        InvalidValue: it is neither an id nor a sequence of them.
+    """
+    return tuple(dict.fromkeys(map(text_id, (value,) if isinstance(value, str | int) else items(value))))
 
 
 def optional_id(value: object) -> str | None:
@@ -258,66 +257,6 @@ def text(value: object) -> str:
 def optional_text(value: object) -> str | None:
     """Like :func:`text`; None stays None."""
     return None if value is None else text(value)
-
-
-def switch(name: str, value: object) -> bool:
-    """An option that is True or False.
-
-    Raises:
-        InvalidOption: it is neither; the message names the option.
-    """
-    if isinstance(value, bool):
-        return value
-    raise InvalidOption(f"{name}={value!r:.80} must be True or False")
-
-
-def above_zero(**options: object) -> None:
-    """Refuse options that are no numbers above zero; infinity is one.
-
-    Raises:
-        InvalidOption: one is none; the message names it.
-    """
-    for name, value in options.items():
-        if not _is_number(value) or not value > 0:
-            raise InvalidOption(f"{name} must be a number above zero, not {shown(value)}")
-
-
-def zero_or_more(**options: object) -> None:
-    """Refuse options that are no numbers from zero on.
-
-    Raises:
-        InvalidOption: one is none; the message names it.
-    """
-    for name, value in options.items():
-        if not _is_number(value) or not value >= 0:
-            raise InvalidOption(f"{name} must be a number, zero or more, not {shown(value)}")
-
-
-def _is_number(value: object) -> TypeGuard[int | float]:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def functions(**options: object) -> None:
-    """Refuse what cannot be called, or is a coroutine function: what it does would wait for somebody who never comes.
-
-    Raises:
-        InvalidOption: one is either; the message names it.
-    """
-    for name, value in options.items():
-        if not callable(value):
-            raise InvalidOption(f"{name} must be a function, not {shown(value)}")
-        # Of an object that is called, it is its method that is asynchronous.
-        for called in (value, type(value).__call__):
-            if iscoroutinefunction(called) or isasyncgenfunction(called):
-                raise InvalidOption(
-                    f"{name} must be a plain function, not an asynchronous one: nobody would await it",
-                    hint="give a function that hands on to a queue or a task",
-                )
-
-
-def optional_functions(**options: object) -> None:
-    """Like :func:`functions`; None is none and stays so."""
-    functions(**{name: value for name, value in options.items() if value is not None})
 
 
 def flag(value: bool) -> bool:

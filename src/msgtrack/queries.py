@@ -12,6 +12,7 @@ from msgtrack import vocabulary
 from msgtrack._borders import (
     closed,
     flag,
+    ids,
     items,
     optional_count,
     optional_id,
@@ -47,10 +48,8 @@ _FEW = 8
 def _ids(value: Any) -> tuple[str, ...] | None:
     if value is None:
         return None
-    if isinstance(value, str | int):
-        return (text_id(value),)
-    ids = tuple(dict.fromkeys(text_id(item) for item in items(value)))
-    return ids if len(ids) <= _FEW else _ManyIds(ids)
+    named = ids(value)
+    return named if len(named) <= _FEW else _ManyIds(named)
 
 
 def _kinds(value: Any) -> tuple[str, ...] | None:

@@ -16,13 +16,14 @@ from enum import StrEnum
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import parse_qsl, quote, urlsplit
+from urllib.parse import parse_qsl, quote
 
 from attrs import evolve, field, fields, frozen
 
 from msgtrack import vocabulary
 from msgtrack._borders import closed, enum_of, flag, items, optional_amount, optional_count, optional_utc, shown
 from msgtrack._borders import text as as_text
+from msgtrack._options import base_of
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.model import LinkType, Resolution
 
@@ -246,9 +247,10 @@ def tag_code(
     <noscript><img src="https://t.example.com/r/0?tagid=home%7Cw" width="1" height="1" alt=""></noscript>
 
     Raises:
-        InvalidValue: the base URL is not http(s), the tag is no WebTag, or a parameter is neither text nor a number.
+        InvalidOption: the base URL is unfit for a tracker.
+        InvalidValue: the tag is no WebTag, or a parameter is neither text nor a number.
     """
-    base = _base(base_url) + "/r/"
+    base = base_of(base_url) + "r/"
     if not isinstance(tag, WebTag):
         raise InvalidValue(f"a tag must be a WebTag, not {shown(tag)}", hint="WebTag(identifier=...)")
     letter = "t" if tag.type is LinkType.TRANSACTION else "w"
@@ -261,19 +263,6 @@ def tag_code(
         f"<script>new Image().src={start}+Math.random().toString(36).slice(2)+{rest}</script>\n"
         f'<noscript><img src="{image}" width="1" height="1" alt=""></noscript>'
     )
-
-
-def _base(base_url: str) -> str:
-    try:
-        parts = urlsplit(base_url if isinstance(base_url, str) else "")
-        is_fit = parts.scheme in ("http", "https") and bool(parts.hostname) and base_url.isprintable()
-    except ValueError:
-        is_fit = False
-    if not is_fit or not set(base_url).isdisjoint(' ?#"<>\\'):
-        raise InvalidValue(
-            f"base_url={shown(base_url)} is no http(s) URL without a query", hint="such as https://t.example.com"
-        )
-    return base_url.rstrip("/")
 
 
 def _pairs(parameters: object) -> list[tuple[str, str]]:

@@ -18,6 +18,7 @@ SOURCE = Path(__file__).resolve().parents[2] / "src"
 FLOORS: dict[str, tuple[int, int]] = {
     "errors": (0, 0),
     "_borders": (0, 1),
+    "_options": (0, 2),
     "_trusted": (0, 1),
     "domains": (0, 1),
     "vocabulary": (0, 2),

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
+from msgtrack._options import base_of
 from msgtrack.cli._charsets import UTF_8, Encoding, detect
 from msgtrack.errors import InvalidOption, InvalidValue, UnreadableInput
 from msgtrack.links import Keyring, Tracker
-from msgtrack.links.formats import base_of
 from msgtrack.links.tokens import KEY_LENGTH
 
 if TYPE_CHECKING:

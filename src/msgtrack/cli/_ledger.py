@@ -25,8 +25,8 @@ class Ledger:
         self._metrics = metrics
         self._said = False
         self._closed = False
-        self._counted = {"lost": 0, "removed": 0, "in_doubt": 0}
-        self._gone = 0
+        self._counted = (0, 0, 0)
+        """Hits lost, removed and in doubt that the metrics know of."""
         self._counting = threading.Lock()
         if error := writer.health().error:
             complain(
@@ -35,10 +35,9 @@ class Ledger:
 
     def record(self, hit: Hit) -> None:
         """Keep a hit, or tell that it is lost."""
-        writer = self._writer
-        is_kept = writer.write(hit)
+        is_kept = self._writer.write(hit)
         # Hits that were written before may be gone, or in doubt, since the last look.
-        if not is_kept or writer.removed + writer.in_doubt != self._gone:
+        if self._now() != self._counted:
             self._count()
         if not is_kept and not self._said:
             self._said = True
@@ -72,14 +71,16 @@ class Ledger:
         health = self._writer.health()
         return not (health.lost or health.removed or health.in_doubt)
 
-    def _count(self) -> None:
+    def _now(self) -> tuple[int, int, int]:
         # By the writer's own numbers: it may lose several at once, and some when nobody writes.
-        writer, metrics = self._writer, self._metrics
+        writer = self._writer
+        return writer.lost, writer.removed, writer.in_doubt
+
+    def _count(self) -> None:
         with self._counting:
-            now = {"lost": writer.lost, "removed": writer.removed, "in_doubt": writer.in_doubt}
-            more = {name: count - self._counted[name] for name, count in now.items()}
-            self._counted, self._gone = now, now["removed"] + now["in_doubt"]
-        if metrics is not None:
-            for name, count in (("lost", metrics.lost), ("removed", metrics.removed), ("in_doubt", metrics.in_doubt)):
-                if more[name]:
-                    count(more[name])
+            before, self._counted = self._counted, self._now()
+            more = [now - then for now, then in zip(self._counted, before, strict=True)]
+        if (metrics := self._metrics) is not None:
+            for hits, count in zip(more, (metrics.lost, metrics.removed, metrics.in_doubt), strict=True):
+                if hits:
+                    count(hits)

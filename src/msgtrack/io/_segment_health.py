@@ -39,10 +39,7 @@ class SegmentHealth:
 
 
 class SegmentCounts:
-    """What a writer counts. Whoever calls a method holds the writer's lock."""
-
-    def __init__(self) -> None:
-        self._begin_counting()
+    """What a writer counts, from when it calls ``_begin_counting``. Whoever calls a method holds the writer's lock."""
 
     def _begin_counting(self) -> None:
         self.written = 0

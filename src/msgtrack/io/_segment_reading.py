@@ -13,7 +13,8 @@ from typing import IO, cast
 
 from attrs import evolve, frozen
 
-from msgtrack._borders import above_zero, shown
+from msgtrack._borders import shown
+from msgtrack._options import above_zero
 from msgtrack.errors import MsgtrackError, SourceError
 from msgtrack.hits import Hit, Rejected
 from msgtrack.io._paths import path_of

@@ -13,7 +13,8 @@ from typing import BinaryIO
 
 from attrs import evolve
 
-from msgtrack._borders import shown, switch
+from msgtrack._borders import shown
+from msgtrack._options import switch, zero_or_more
 from msgtrack.errors import InvalidOption, SourceError
 from msgtrack.io._lines import LogLines, first_lines
 from msgtrack.io._parser import BATCH_LINES, Parser, batch_of
@@ -79,8 +80,7 @@ class AccessLogFile:
         self._parser = Parser(_format(format), _at_least_one("batch_lines", batch_lines), progress)
         self._rotated, self._finish = switch("rotated", rotated), switch("finish", finish)
         self._follows = switch("follow", follow)
-        if isinstance(pause_seconds, bool) or not isinstance(pause_seconds, int | float) or not pause_seconds >= 0:
-            raise InvalidOption(f"pause_seconds={pause_seconds!r:.80} must be a number from 0 on")
+        zero_or_more(pause_seconds=pause_seconds)
         self._pause_seconds, self._sleep = pause_seconds, sleep
 
     def read(self, position: str | None) -> Iterator[Batch]:

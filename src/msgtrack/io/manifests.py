@@ -29,7 +29,7 @@ from typing import Generic, TypeVar
 
 from attrs import evolve
 
-from msgtrack._borders import switch
+from msgtrack._options import switch
 from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, UnreadableInput
 from msgtrack.io._paths import path_of
 from msgtrack.links.alphabet import ALPHABET, is_token_text

@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable
 from typing import Self
 
-from msgtrack._borders import above_zero, functions, switch, zero_or_more
+from msgtrack._options import above_zero, functions, switch, zero_or_more
 from msgtrack.errors import SourceError
 from msgtrack.hits import Hit
 from msgtrack.io._forks import call_when_forked
@@ -91,7 +91,7 @@ class SegmentWriter(SegmentCounts):
         self._clock = clock
         self._closed = False
         self._segment: OpenSegment | None = None
-        super().__init__()
+        self._begin_anew()
         try:
             first = self._begin_first()
             # Others may write into a folder that was made here, long before a hit comes to us.
@@ -103,8 +103,8 @@ class SegmentWriter(SegmentCounts):
         self._start_threads()
         call_when_forked(self, SegmentWriter._forked)
 
-    def _begin_counting(self) -> None:
-        super()._begin_counting()
+    def _begin_anew(self) -> None:
+        self._begin_counting()
         self._keeper: threading.Thread | None = None
         self._syncing: OpenSegment | None = None
         self._lock = threading.Lock()
@@ -396,4 +396,4 @@ class SegmentWriter(SegmentCounts):
                 os.close(segment.fd)
         self._segment = None
         self._packer = None
-        self._begin_counting()
+        self._begin_anew()

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 from attrs import frozen
 
-from msgtrack._borders import shown, switch
+from msgtrack._borders import shown
+from msgtrack._options import functions, switch, zero_or_more
 from msgtrack.errors import InvalidOption, InvalidValue, MsgtrackError, StoreError
 from msgtrack.io._patience import Patience
 from msgtrack.links.alphabet import is_token_text
@@ -58,8 +59,8 @@ class StoreRegistry:
         clock: gives seconds that only grow.
 
     Raises:
-        InvalidOption: ``keep`` is below 1, a time is negative, or ``scan`` is neither True nor False.
-        InvalidValue: ``store`` is no store, or ``clock`` no function.
+        InvalidOption: ``keep`` is below 1, a time is negative, ``scan`` is neither True nor False, or ``clock`` no function.
+        InvalidValue: ``store`` is no store.
 
     A store keeps one link by delivery and id: the contents of one delivery must number theirs apart, by
     ``compile(links_before=...)``. Safe to use from any number of threads.
@@ -79,19 +80,16 @@ class StoreRegistry:
     ) -> None:
         if isinstance(keep, bool) or not isinstance(keep, int) or keep < 1:
             raise InvalidOption(f"keep={shown(keep)} must be a whole number of at least 1")
-        for name, seconds in {
-            "fresh_seconds": fresh_seconds,
-            "unknown_seconds": unknown_seconds,
-            "retry_seconds": retry_seconds,
-            "wait_seconds": wait_seconds,
-        }.items():
-            if isinstance(seconds, bool) or not isinstance(seconds, int | float) or not seconds >= 0:
-                raise InvalidOption(f"{name}={shown(seconds)} must be a number of seconds")
+        zero_or_more(
+            fresh_seconds=fresh_seconds,
+            unknown_seconds=unknown_seconds,
+            retry_seconds=retry_seconds,
+            wait_seconds=wait_seconds,
+        )
+        functions(clock=clock)
         methods = (getattr(store, name, None) for name in ("links", "put"))
         if isinstance(store, type) or not all(callable(method) for method in methods):
             raise InvalidValue(f"store must be a Store, not {shown(store)}", hint='open_store("sqlite:///...")')
-        if not callable(clock):
-            raise InvalidValue(f"clock must be a function that gives seconds, not {shown(clock)}")
         self._store = store
         self._keep = keep
         self._fresh, self._unknown, self._retry = fresh_seconds, unknown_seconds, retry_seconds

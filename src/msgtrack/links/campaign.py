@@ -12,9 +12,10 @@ import re
 from collections.abc import Sequence
 from urllib.parse import quote, unquote
 
+from msgtrack._options import base_of
 from msgtrack.errors import InvalidId, InvalidOption
 from msgtrack.links.alphabet import decode_int, encode_bytes, encode_int
-from msgtrack.links.formats import ParsedUrl, base_of
+from msgtrack.links.formats import ParsedUrl
 from msgtrack.links.hosted import HOSTED_LINK_ID, PAGES
 from msgtrack.links.keyring import MAC_LENGTH
 from msgtrack.links.repair import MAX_LENGTH

@@ -11,15 +11,12 @@ from urllib.parse import urlsplit
 
 from attrs import frozen
 
+from msgtrack._options import base_of
 from msgtrack._trusted import trusted
-from msgtrack.errors import InvalidOption
 from msgtrack.links.repair import MAX_LENGTH, canonical_path
 from msgtrack.model import OPEN_LINK_ID, Part
 
-__all__ = ["CompactFormat", "ParsedUrl", "UrlFormat", "base_of"]
-
-_SAFE_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
-_HOST = re.compile(r"[A-Za-z0-9.-]+(?::[0-9]+)?|\[[0-9A-Fa-f:.]+\](?::[0-9]+)?")
+__all__ = ["CompactFormat", "ParsedUrl", "UrlFormat"]
 
 
 @frozen(kw_only=True, weakref_slot=False)
@@ -77,34 +74,6 @@ class UrlFormat(Protocol):
         yet.
         """
         ...
-
-
-def base_of(base_url: str) -> str:
-    """A base URL fit to stand in any quoting: http(s), a host, a path of safe characters, one slash at the end.
-
-    Raises:
-        InvalidOption: it is none; the message says why.
-    """
-
-    def refuse(why: str) -> InvalidOption:
-        return InvalidOption(f"base_url={base_url!r:.120} {why}", hint="such as https://t.example.com")
-
-    if not isinstance(base_url, str):
-        raise refuse("is no text")
-    try:
-        parts = urlsplit(base_url)
-    except ValueError:
-        raise refuse("is no URL") from None
-    if parts.scheme not in ("http", "https"):
-        raise refuse("must begin with https:// or http://")
-    if not _HOST.fullmatch(parts.netloc):
-        raise refuse("needs a plain host name, perhaps with a port")
-    if parts.query or parts.fragment or "?" in base_url or "#" in base_url:
-        raise refuse("must not have a query or a fragment")
-    path = parts.path.rstrip("/")
-    if not _SAFE_PATH.fullmatch(path):
-        raise refuse("has characters in its path that need escaping")
-    return f"{parts.scheme}://{parts.netloc}{path}/"
 
 
 _parsed = trusted(ParsedUrl)

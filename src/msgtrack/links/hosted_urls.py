@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from msgtrack._borders import one_of, switch, text_id
+from msgtrack._borders import one_of, text_id
+from msgtrack._options import switch
 from msgtrack.errors import InvalidValue
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.hosted import HOSTED_PARTS, hosted_link

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from msgtrack._borders import switch
+from msgtrack._options import switch
 from msgtrack.errors import InvalidOption, InvalidValue
 from msgtrack.links.formats import UrlFormat
 from msgtrack.links.headers import ADDRESS, unsubscribe_headers

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Never
 
-from msgtrack._borders import count, one_of, optional_utc, refuse_unknown, switch, text_id, utc
+from msgtrack._borders import count, one_of, optional_utc, text_id, utc
+from msgtrack._options import base_of, refuse_unknown, switch
 from msgtrack.errors import CompileError, InvalidOption, InvalidValue
 from msgtrack.links.addresses import is_script
 from msgtrack.links.campaign import CampaignFormat
@@ -14,7 +15,7 @@ from msgtrack.links.compile import Compiler
 from msgtrack.links.compiled import CompiledMessage
 from msgtrack.links.destinations import OwnBase
 from msgtrack.links.drafts import Draft
-from msgtrack.links.formats import CompactFormat, UrlFormat, base_of
+from msgtrack.links.formats import CompactFormat, UrlFormat
 from msgtrack.links.hosted_urls import HostedUrls, read_kind
 from msgtrack.links.instructions import expand
 from msgtrack.links.keyring import Keyring

@@ -10,7 +10,8 @@ from typing import Any, Never, Protocol, TypeVar
 
 from attrs import evolve
 
-from msgtrack._borders import refuse_unknown, shown, switch
+from msgtrack._borders import shown
+from msgtrack._options import refuse_unknown, switch
 from msgtrack._trusted import trusted
 from msgtrack.decide import Meaning, Reason, meaning_of
 from msgtrack.errors import InvalidOption, InvalidValue

@@ -4,28 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from msgtrack._borders import items, text_id
+from msgtrack._borders import ids as some_ids
+from msgtrack._borders import items
+from msgtrack._borders import text_id as one_id
 
 __all__ = ["one_id", "rebuilt_ids", "some_ids"]
-
-
-def one_id(value: object) -> str:
-    """An id as it is kept: an integer becomes its decimal text.
-
-    Raises:
-        InvalidId: it is none.
-    """
-    return text_id(value)
-
-
-def some_ids(value: Any) -> tuple[str, ...]:
-    """One id or several, as ``Query`` takes them: a text is one id. Each is there once.
-
-    Raises:
-        InvalidId: one is none.
-        InvalidValue: it is neither an id nor a sequence of them.
-    """
-    return tuple(dict.fromkeys(map(text_id, _listed(value))))
 
 
 def rebuilt_ids(value: Any) -> tuple[str, ...] | None:
@@ -37,12 +20,10 @@ def rebuilt_ids(value: Any) -> tuple[str, ...] | None:
         InvalidId: one is none.
         InvalidValue: it is neither an id nor a sequence of them.
     """
-    if value is None or isinstance(value, str):
-        return None if value is None else some_ids(value)
-    names = _listed(value)
-    ids = some_ids([name for name in names if name != ""])
-    return ("", *ids) if "" in names else ids
-
-
-def _listed(value: Any) -> tuple[Any, ...]:
-    return (value,) if isinstance(value, str | int) else items(value)
+    if value is None:
+        return None
+    if isinstance(value, str | int):
+        return some_ids(value)
+    names = items(value)
+    named = some_ids([name for name in names if name != ""])
+    return ("", *named) if "" in names else named

@@ -12,7 +12,8 @@ from datetime import UTC, datetime
 
 from attrs import evolve
 
-from msgtrack._borders import functions, optional_functions, shown, utc
+from msgtrack._borders import shown, utc
+from msgtrack._options import functions, optional_functions
 from msgtrack._trusted import trusted
 from msgtrack.errors import InvalidValue
 from msgtrack.hits import Hit
@@ -149,19 +150,16 @@ class Edge:
         if outcome.hit is not None and self._record is not None:
             kept = tried("record", self._record, outcome.hit)
             failures += (kept,) if isinstance(kept, Failure) else ()
-        if self._observe is not None:
-            failures += self._unobserved(outcome.reason, time.perf_counter() - began)
-        _tell(failures)
+        _tell(failures + self._observed(outcome.reason, time.perf_counter() - began))
         return response, length
 
     def refuse(self, response: Response) -> Response:
         """The answer to a body that is too large or too slow; nothing is recorded."""
-        if self._observe is not None:
-            _tell(self._unobserved("too-large" if response.status == 413 else "too-slow", 0.0))
+        _tell(self._observed("too-large" if response.status == 413 else "too-slow", 0.0))
         return response
 
-    def _unobserved(self, reason: str, seconds: float) -> tuple[Failure, ...]:
-        """Tell the observer of an answer; gives how it failed."""
+    def _observed(self, reason: str, seconds: float) -> tuple[Failure, ...]:
+        """Tell the observer of an answer, if there is one; gives how it failed."""
         done = None if self._observe is None else tried("observe", self._observe, reason, seconds)
         return (done,) if isinstance(done, Failure) else ()
 

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any
 
-from msgtrack._borders import above_zero, optional_functions
+from msgtrack._options import above_zero, optional_functions
 from msgtrack.hits import Hit
 from msgtrack.redirect import Headers, RedirectHandler, Response
 from msgtrack.web._edge import GONE, MAX_BODY, TOO_MUCH, TOO_SLOW, Edge, Observer, made_request, promised, utc_now

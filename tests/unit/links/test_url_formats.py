@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from msgtrack import Keyring, Tracker
+from msgtrack._options import base_of
 from msgtrack.errors import InvalidId, InvalidOption
-from msgtrack.links.formats import CompactFormat, ParsedUrl, base_of
+from msgtrack.links.formats import CompactFormat, ParsedUrl
 from msgtrack.links.repair import canonical_path
 
 BASE = "https://t.example.com"
